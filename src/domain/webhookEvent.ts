@@ -1,0 +1,6 @@
+/** The inbox: every event we answered for, and where it stands. */
+export const WEBHOOK_EVENT_STATUSES = ['pending', 'dispatched', 'applied', 'unrouted', 'invalid', 'rejected'] as const;
+export type WebhookEventStatus = (typeof WEBHOOK_EVENT_STATUSES)[number];
+
+export const WEBHOOK_SOURCES = ['callrail', 'shunya', 'internal'] as const;
+export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];

@@ -1,0 +1,140 @@
+/** CallRail's payloads, webhook and REST alike, in our words. Nothing in one is an error: what cannot be read is absent. */
+import { DateTime } from 'luxon';
+import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
+import { parsePhone } from '../../phone.ts';
+
+export interface CallRailEvent {
+  /** CallRail's id of the call; without one the event cannot be matched to a call. */
+  providerCallId?: string;
+  /** CallRail's id of the company, to be compared with `callrail_company_id`. */
+  callrailCompanyId?: string;
+  /** The number called, as CallRail wrote it; `fields.trackingNumber` is the same in E.164. */
+  companyNumberRaw?: string;
+  fields: CallEventFields;
+}
+
+const MAX_ID_LENGTH = 255;
+const MAX_TEXT_LENGTH = 500;
+const MAX_URL_LENGTH = 4096;
+const MAX_INT32 = 2_147_483_647;
+const LATEST_TIME = Date.UTC(2200, 0, 1);
+/** Epoch numbers below are seconds (until the year 5138), above milliseconds. */
+const EPOCH_SECONDS_LIMIT = 100_000_000_000;
+/** A smaller number (before 1973) is a year or a count, not a time. */
+const EPOCH_SECONDS_MIN = 100_000_000;
+
+/**
+ * What a payload says: the short form, any of CallRail's real webhook payloads, or a row of its REST API (read that
+ * as `modified`: it is only fetched afterwards). Where several fields can carry one thing, the first that can be read
+ * counts; null, '' and ill-typed values are absent.
+ * @param _kind which URL it came to; all kinds share one set of fields today, so nothing is read differently yet
+ */
+export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallRailEvent {
+  const body = isRecord(payload) ? payload : {};
+  const first = <T>(read: (value: unknown) => T | undefined, ...names: string[]): T | undefined => {
+    for (const name of names) {
+      const value = read(body[name]);
+      if (value !== undefined) return value;
+    }
+    return undefined;
+  };
+
+  const callerRaw = first(readText, 'customer_phone_number', 'customer_number', 'caller_number', 'callernum');
+  const callerNumber = parsePhone(callerRaw);
+  const companyNumberRaw = first(readText, 'tracking_phone_number', 'tracking_number', 'trackingnum');
+
+  return withoutUndefined<CallRailEvent>({
+    providerCallId: first(readId, 'resource_id', 'call_id', 'id'),
+    callrailCompanyId: first(readId, 'company_resource_id', 'company_id'),
+    companyNumberRaw,
+    fields: withoutUndefined<CallEventFields>({
+      callerNumber,
+      callerNumberRaw: callerNumber ? undefined : callerRaw,
+      callerName: first(readText, 'customer_name', 'callername', 'caller_name'),
+      trackingNumber: parsePhone(companyNumberRaw),
+      callType: first(readText, 'call_type')?.toLowerCase(),
+      answered: first(readBoolean, 'answered'),
+      voicemail: first(readBoolean, 'voicemail'),
+      direction: first(readDirection, 'direction'),
+      durationSeconds: first(readDuration, 'duration'),
+      recordingUrl: first(readUrl, 'recording', 'recording_url'),
+      startedAt: first(readTime, 'start_time', 'created_at', 'datetime'),
+      eventAt: first(readTime, 'timestamp'),
+      agentEmail: first(readText, 'agent_email'),
+      csrId: first(readId, 'csr_id'),
+      source: first(readText, 'source_name', 'source', 'formatted_tracking_source', 'formatted_source'),
+    }),
+  });
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function withoutUndefined<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as T;
+}
+
+/** An id becomes a key and part of a workflow id: one that cannot be kept exactly as it is, is none. */
+function readId(value: unknown): string | undefined {
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
+  if (typeof value !== 'string' || value.trim() === '' || value.length > MAX_ID_LENGTH) return undefined;
+  return clean(value) === value ? value : undefined;
+}
+
+function readText(value: unknown): string | undefined {
+  const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
+  if (typeof text !== 'string') return undefined;
+  return clean(text.slice(0, MAX_TEXT_LENGTH)).trim() || undefined;
+}
+
+/** Postgres takes no NUL, Temporal and Postgres no half surrogate pairs; JSON can carry both. */
+const clean = (text: string): string => Buffer.from(text.replaceAll('\0', ''), 'utf8').toString('utf8');
+
+function readBoolean(value: unknown): boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  if (typeof value !== 'string') return undefined;
+  const word = value.trim().toLowerCase();
+  return word === 'true' ? true : word === 'false' ? false : undefined;
+}
+
+function readDirection(value: unknown): CallDirection | undefined {
+  const word = readText(value)?.toLowerCase();
+  return word === 'inbound' || word === 'outbound' ? word : undefined;
+}
+
+function readDuration(value: unknown): number | undefined {
+  const seconds = readNumber(value);
+  if (seconds === undefined || seconds < 0 || seconds > MAX_INT32) return undefined;
+  // Above 0 has a meaning of its own (answered), so it must not be rounded away.
+  return Math.ceil(seconds);
+}
+
+function readNumber(value: unknown): number | undefined {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
+  return typeof value === 'string' && /^\s*\d{1,15}(\.\d{1,9})?\s*$/.test(value) ? Number(value) : undefined;
+}
+
+/** Any scheme and host: which of them may be fetched is decided, with its reason, where the link is used. */
+function readUrl(value: unknown): string | undefined {
+  if (typeof value !== 'string' || value.length > MAX_URL_LENGTH) return undefined;
+  const url = clean(value).trim();
+  return URL.canParse(url) ? url : undefined;
+}
+
+/** ISO 8601 or `2026-03-01 09:00:00`, UTC where no zone is given; epoch seconds or milliseconds. */
+function readTime(value: unknown): string | undefined {
+  const epoch = readNumber(value);
+  if (epoch !== undefined) {
+    if (epoch < EPOCH_SECONDS_MIN) return undefined;
+    return toIso(epoch < EPOCH_SECONDS_LIMIT ? epoch * 1000 : epoch);
+  }
+  // Luxon would also read `09:00` or `2026-W10`; only whole dates are meant here.
+  if (typeof value !== 'string' || !/^\s*\d{4}-\d{2}-\d{2}(?!\d)/.test(value) || value.length > 64) return undefined;
+  const text = value.trim().replace(/ UTC$/i, 'Z');
+  const iso = DateTime.fromISO(text.replace(/^(\S+) +/, '$1T').replace(' ', ''), { zone: 'utc' });
+  return iso.isValid ? toIso(iso.toMillis()) : undefined;
+}
+
+function toIso(milliseconds: number): string | undefined {
+  return milliseconds > 0 && milliseconds < LATEST_TIME ? new Date(milliseconds).toISOString() : undefined;
+}

@@ -1,0 +1,204 @@
+import type { JobKind } from '../../domain/pipeline.ts';
+import { parseRetryAfter, readProviderError, ShunyaError, type ShunyaJobFailure } from './errors.ts';
+import { cleanJson, isObject, type JsonObject, readBoolean, readId, readText } from './fields.ts';
+import {
+  type JobState,
+  layersOf,
+  looksLikeAnalysis,
+  normalizeTranscript,
+  readJobState,
+  type Transcript,
+} from './payload.ts';
+
+export { ShunyaError } from './errors.ts';
+
+export interface ShunyaClientOptions {
+  baseUrl: string;
+  apiKey: string;
+  timeoutSeconds?: number;
+}
+
+export interface CallRef {
+  shunyaCallId: number;
+  companyId: string;
+}
+
+export type ShunyaClient = ReturnType<typeof createShunyaClient>;
+
+/** Answers of a submit that will be the same for this input for ever. */
+const PERMANENT_STATUSES = [400, 413, 415, 422];
+const MAX_ANSWER_BYTES = 20 * 1024 * 1024;
+
+/** Shunya's REST API. Every failure is a `ShunyaError` that says whether trying again makes sense. */
+export function createShunyaClient(options: ShunyaClientOptions) {
+  const base = `${options.baseUrl.replace(/\/+$/, '')}/api/v1`;
+  const timeoutMs = (options.timeoutSeconds ?? 30) * 1000;
+
+  async function send(
+    call: CallRef,
+    path: string,
+    submit?: { idempotencyKey: string; body: JsonObject },
+  ): Promise<JsonObject> {
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      authorization: `Bearer ${options.apiKey}`,
+      'x-company-id': call.companyId,
+    };
+    if (submit) {
+      headers['content-type'] = 'application/json';
+      headers['idempotency-key'] = submit.idempotencyKey;
+    }
+    const { status, ok, retryAfter, body } = await exchange(`${base}${path}`, {
+      method: submit ? 'POST' : 'GET',
+      headers,
+      body: submit ? JSON.stringify(submit.body) : undefined,
+      // A redirect would turn a POST into a GET, or take the key elsewhere.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+
+    if (!ok || (saysFailure(body) && !(path.includes('/status/') && isFailedJob(body)))) {
+      const now = Date.now();
+      const error = readProviderError(body, now);
+      const waits = [parseRetryAfter(retryAfter, now), error.retryAfterSeconds].filter((wait) => wait !== null);
+      throw new ShunyaError({
+        code: error.code ?? (ok ? 'unknown' : `http_${status}`),
+        status,
+        permanent: error.retryable === false || (submit !== undefined && PERMANENT_STATUSES.includes(status)),
+        retryAfterSeconds: waits.length > 0 ? Math.max(...waits) : undefined,
+      });
+    }
+    if (!isObject(body)) throw transient('unreadable_answer', status);
+    for (const layer of layersOf(body)) {
+      const callId = readId(layer.call_id);
+      if (callId !== null && callId !== String(call.shunyaCallId)) throw transient('result_of_another_call', status);
+    }
+    return body;
+  }
+
+  return {
+    /** Submits a recording. With a transcript in the answer there is no job to wait for. */
+    async startTranscription(
+      input: CallRef & { audioUrl: string; callType: 'csr_call' | 'sales_call'; idempotencyKey: string },
+    ): Promise<{ taskId: string | null; transcript: Transcript | null }> {
+      const { shunyaCallId, audioUrl, callType, idempotencyKey } = input;
+      const answer = await send(input, '/transcription/transcribe', {
+        idempotencyKey,
+        body: { call_id: shunyaCallId, audio_url: audioUrl, call_type: callType },
+      });
+      const taskId = readTaskId(answer);
+      const transcript = normalizeTranscript(answer);
+      if (taskId === null && transcript === null) throw transient('unreadable_answer');
+      // An empty text beside a job may only mean "not there yet": the job will say.
+      return { taskId, transcript: taskId !== null && transcript?.text === '' ? null : transcript };
+    },
+
+    /** Starts the analysis of a call that has its transcript. A result in place of a job is taken as it is. */
+    async startAnalysis(
+      input: CallRef & { idempotencyKey: string },
+    ): Promise<{ taskId: string | null; result?: unknown }> {
+      const { shunyaCallId, idempotencyKey } = input;
+      const answer = await send(input, `/analysis/start/${shunyaCallId}`, { idempotencyKey, body: {} });
+      const taskId = readTaskId(answer);
+      if (taskId !== null) return { taskId };
+      if (looksLikeAnalysis(answer)) return { taskId, result: answer };
+      throw transient('unreadable_answer');
+    },
+
+    /** Where the call's latest job stands. A word we do not know counts as processing: the job's own deadline ends that. */
+    async getStatus(kind: JobKind, call: CallRef): Promise<{ status: JobState; error?: ShunyaJobFailure }> {
+      const answer = await send(call, `/${kind}/status/${call.shunyaCallId}`);
+      const word = statusWord(answer);
+      if (word === null) throw transient('unreadable_answer');
+      const status = readJobState(word) ?? 'processing';
+      if (status !== 'failed') return { status };
+      const { code, retryable } = readProviderError(answer);
+      return { status, error: { code: code ?? 'unknown', ...(retryable === null ? {} : { retryable }) } };
+    },
+
+    /** The transcript as Shunya gives it; `normalizeTranscript` can read it. */
+    async getTranscript(call: CallRef): Promise<unknown> {
+      const answer = await send(call, `/transcription/transcript/${call.shunyaCallId}`);
+      if (normalizeTranscript(answer) !== null) return answer;
+      throw transient(isUnfinished(answer) ? 'not_ready' : 'unreadable_answer');
+    },
+
+    /** The analysis as Shunya gives it; all its parts are optional. */
+    async getAnalysis(call: CallRef): Promise<unknown> {
+      const answer = await send(call, `/analysis/complete/${call.shunyaCallId}`);
+      if (!looksLikeAnalysis(answer) && isUnfinished(answer)) throw transient('not_ready');
+      return answer;
+    },
+  };
+}
+
+const transient = (code: string, status?: number): ShunyaError => new ShunyaError({ code, status, permanent: false });
+
+/** One request; `body` is undefined when it is not JSON. A refusal counts even when its body cannot be read. */
+async function exchange(
+  url: string,
+  init: RequestInit,
+): Promise<{ status: number; ok: boolean; retryAfter: string | null; body: unknown }> {
+  let response: Response | undefined;
+  try {
+    response = await fetch(url, init);
+    const text = await readLimited(response);
+    const head = { status: response.status, ok: response.ok, retryAfter: response.headers.get('retry-after') };
+    return { ...head, body: text === null ? undefined : parseJson(text) };
+  } catch (error) {
+    const { status, ok, headers } = response ?? {};
+    if (status !== undefined && !ok) {
+      return { status, ok: false, retryAfter: headers?.get('retry-after') ?? null, body: undefined };
+    }
+    throw transient(error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'network', status);
+  }
+}
+
+/** The body as text; null when it is larger than any real answer. */
+async function readLimited(response: Response): Promise<string | null> {
+  if (!response.body) return '';
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  // Leaving the loop cancels the rest of the stream.
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > MAX_ANSWER_BYTES) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return cleanJson(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A 200 can be a refusal: `success: false`, or an error and nothing that says how far a job is. */
+function saysFailure(body: unknown): boolean {
+  if (!isObject(body)) return false;
+  const success = readBoolean(body.success);
+  if (success !== null) return !success;
+  return statusWord(body) === null && (isObject(body.error) || readText(body.error) !== null);
+}
+
+/** The status of a failed job is an answer, whatever `success` says: the error in it is the job's. */
+function isFailedJob(body: unknown): boolean {
+  return isObject(body) && statusWord(body)?.toLowerCase() === 'failed';
+}
+
+function statusWord(body: JsonObject): string | null {
+  return readText(body.status) ?? (isObject(body.data) ? readText(body.data.status) : null);
+}
+
+function isUnfinished(body: JsonObject): boolean {
+  const word = statusWord(body);
+  return word !== null && readJobState(word) !== 'completed';
+}
+
+function readTaskId(body: JsonObject): string | null {
+  const data = isObject(body.data) ? body.data : {};
+  return readId(body.task_id) ?? readId(data.task_id) ?? readId(body.job_id) ?? readId(data.job_id);
+}

@@ -1,0 +1,85 @@
+import { isObject, type JsonObject, readBoolean, readNumber, readText } from './fields.ts';
+
+/** What a failed job says about itself; `retryable` is absent when Shunya did not say. */
+export interface ShunyaJobFailure {
+  code: string;
+  retryable?: boolean;
+}
+
+/**
+ * Any failure of a call to Shunya. It holds a code and numbers and neither a cause nor provider text:
+ * Temporal keeps messages in clear.
+ */
+export class ShunyaError extends Error {
+  override readonly name = 'ShunyaError';
+  readonly code: string;
+  readonly status: number | undefined;
+  /** This input will never work. Everything else is worth another try. */
+  readonly permanent: boolean;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(fields: { code: string; permanent: boolean; status?: number; retryAfterSeconds?: number }) {
+    const code = sanitizeCode(fields.code);
+    super(fields.status === undefined ? `Shunya: ${code}` : `Shunya: ${code} (HTTP ${fields.status})`);
+    this.code = code;
+    this.status = fields.status;
+    this.permanent = fields.permanent;
+    this.retryAfterSeconds = fields.retryAfterSeconds;
+  }
+}
+
+/** A provider's code if it looks like one; anything that could be text, or a phone number, is `unknown`. */
+export function sanitizeCode(code: unknown): string {
+  return typeof code === 'string' && looksLikeCode(code) ? code : 'unknown';
+}
+
+const looksLikeCode = (text: string): boolean => /^[A-Za-z][A-Za-z0-9_]{0,63}$/.test(text) && !/\d{7}/.test(text);
+
+export interface ProviderError {
+  /** Null when none was given. */
+  code: string | null;
+  retryable: boolean | null;
+  retryAfterSeconds: number | null;
+}
+
+/** Finds the error in an answer or a callback: `error` as documented, or where other versions and frameworks put it. */
+export function readProviderError(body: unknown, nowMs = Date.now()): ProviderError {
+  const found: ProviderError = { code: null, retryable: null, retryAfterSeconds: null };
+  if (!isObject(body)) return found;
+  const data = isObject(body.data) ? body.data : {};
+  const spots = [body.error, data.error, firstOf(body.errors), firstOf(body.detail), body, data];
+  for (const spot of spots) {
+    if (typeof spot === 'string') {
+      if (looksLikeCode(spot)) found.code ??= spot;
+      continue;
+    }
+    if (!isObject(spot)) continue;
+    found.code ??= readCode(spot);
+    found.retryable ??= readBoolean(spot.retryable);
+    const details = isObject(spot.details) ? spot.details : {};
+    found.retryAfterSeconds ??= parseRetryAfter(details.retry_after, nowMs) ?? parseRetryAfter(spot.retry_after, nowMs);
+  }
+  return found;
+}
+
+const firstOf = (value: unknown): unknown => (Array.isArray(value) ? value[0] : value);
+
+function readCode(error: JsonObject): string | null {
+  const code = readText(error.error_code) ?? readText(error.code);
+  return code === null ? null : sanitizeCode(code);
+}
+
+const LONGEST_RETRY_AFTER_SECONDS = 86_400;
+
+/** Seconds or an HTTP date, as whole seconds from now; at most a day, so that a slip cannot park a call for ever. */
+export function parseRetryAfter(value: unknown, nowMs: number): number | null {
+  const text = typeof value === 'string' ? value.trim() : value;
+  let seconds = readNumber(text);
+  if (seconds === null && typeof text === 'string' && /[a-z:]/i.test(text)) {
+    seconds = (Date.parse(text) - nowMs) / 1000;
+    if (Number.isNaN(seconds)) return null;
+    seconds = Math.max(0, seconds);
+  }
+  if (seconds === null || seconds < 0) return null;
+  return Math.min(Math.ceil(seconds), LONGEST_RETRY_AFTER_SECONDS);
+}

@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        // Pure rules, beside the file they test. Needs no server.
+        test: { name: 'unit', include: ['src/**/*.test.ts', 'dev/**/*.test.ts'], environment: 'node' },
+      },
+      {
+        // Guarantees, on a real Postgres and a real Temporal server that globalSetup starts once.
+        test: {
+          name: 'integration',
+          include: ['test/**/*.test.ts'],
+          environment: 'node',
+          globalSetup: ['test/harness/globalSetup.ts'],
+          // Forks: the Temporal SDK's native part and its Runtime are per process.
+          pool: 'forks',
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+    // Two cores: more files at a time only make each other late.
+    maxWorkers: 2,
+  },
+});
