@@ -1,0 +1,29 @@
+/** The one way to Postgres. */
+import { drizzle } from 'drizzle-orm/postgres-js';
+import postgres from 'postgres';
+import * as schema from './schema/index.ts';
+
+/**
+ * Opens a pool.
+ * @param databaseUrl a Postgres connection string
+ * @param options.max connections at most
+ * @returns the Drizzle handle and `close`, which waits for running queries up to five seconds
+ */
+export function openDatabase(databaseUrl: string, options: { max?: number } = {}) {
+  const sql = postgres(databaseUrl, {
+    max: options.max ?? 10,
+    connect_timeout: 5,
+    idle_timeout: 60,
+    onnotice: () => {},
+    // A commit that hangs must not hang a webhook: better 503 and an honest retry.
+    connection: { application_name: 'callwright', statement_timeout: 15_000, lock_timeout: 10_000 },
+  });
+  const db = drizzle(sql, { schema });
+  return { db, sql, close: () => sql.end({ timeout: 5 }) };
+}
+
+export type Database = ReturnType<typeof openDatabase>['db'];
+/** A transaction of it. */
+export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
+/** Queries take this first: the database or a transaction of it. */
+export type Queryable = Database | Transaction;

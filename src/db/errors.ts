@@ -1,0 +1,58 @@
+/** What a database error means, whoever wrapped it: Drizzle hides the driver's error in `cause`. */
+
+/** Codes of the driver and of sockets: there is no connection. */
+const CONNECTION_CODES = new Set([
+  'CONNECT_TIMEOUT',
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+]);
+
+/** Connection, insufficient resources, operator intervention, system error; a statement or lock time-out, a deadlock. */
+const UNAVAILABLE_STATES = /^(08|53|57|58)|^(40001|40P01|55P03|25006)$/;
+
+const LOCK_TIMEOUT = '55P03';
+const UNIQUE_VIOLATION = '23505';
+
+/** Whether the database could not be asked, or could not commit; the same request may work later. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  return causes(error).some(({ code }) => code !== undefined && (CONNECTION_CODES.has(code) || UNAVAILABLE_STATES.test(code)));
+}
+
+/** Whether a row stayed locked by another transaction for too long. */
+export function isLockTimeout(error: unknown): boolean {
+  return causes(error).some(({ code }) => code === LOCK_TIMEOUT);
+}
+
+/** The constraint or unique index that an insert or update would have broken. */
+export function violatedUniqueConstraint(error: unknown): string | undefined {
+  const violation = causes(error).find(({ code }) => code === UNIQUE_VIOLATION);
+  return violation && (violation.constraint_name ?? '');
+}
+
+type DriverError = { code?: string; constraint_name?: string };
+
+function causes(error: unknown): DriverError[] {
+  const chain: unknown[] = [];
+  // A socket that failed on every address of a host is an AggregateError.
+  const visit = (next: unknown) => {
+    if (!(next instanceof Error) || chain.includes(next)) return;
+    chain.push(next);
+    visit(next.cause);
+    if (next instanceof AggregateError) next.errors.forEach(visit);
+  };
+  visit(error);
+  return chain.map((item) => {
+    const { code, constraint_name } = item as { code?: unknown; constraint_name?: unknown };
+    return {
+      code: typeof code === 'string' ? code : undefined,
+      constraint_name: typeof constraint_name === 'string' ? constraint_name : undefined,
+    };
+  });
+}

@@ -1,0 +1,133 @@
+/** Recording sessions of visits, with the current analysis. */
+import { randomUUID } from 'node:crypto';
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import type { Queryable } from '../client.ts';
+import { appointments, recordingAnalyses, recordingSessions } from '../schema/index.ts';
+
+const sessionColumns = {
+  id: recordingSessions.id,
+  companyId: recordingSessions.companyId,
+  appointmentId: recordingSessions.appointmentId,
+  startedBy: recordingSessions.startedBy,
+  status: recordingSessions.status,
+  startedAt: recordingSessions.startedAt,
+  stoppedAt: recordingSessions.stoppedAt,
+  hasRecording: sql<boolean>`${recordingSessions.audioUrl} is not null`,
+  stage: recordingSessions.stage,
+  needsAttention: recordingSessions.needsAttention,
+  blockedOn: recordingSessions.blockedOn,
+  attempts: recordingSessions.attempts,
+  reason: recordingSessions.reason,
+  pipelineUpdatedAt: recordingSessions.pipelineUpdatedAt,
+  createdAt: recordingSessions.createdAt,
+  updatedAt: recordingSessions.updatedAt,
+};
+
+const analysisColumns = {
+  outcome: recordingAnalyses.outcome,
+  objections: recordingAnalyses.objections,
+  complianceScore: recordingAnalyses.complianceScore,
+  stagesFollowed: recordingAnalyses.stagesFollowed,
+  stagesMissed: recordingAnalyses.stagesMissed,
+  sentimentScore: recordingAnalyses.sentimentScore,
+  summary: recordingAnalyses.summary,
+  analyzedAt: recordingAnalyses.analyzedAt,
+};
+
+/** The analysis that counts: the one of the highest generation. */
+const isCurrentAnalysis = and(
+  eq(recordingAnalyses.sessionId, recordingSessions.id),
+  sql`${recordingAnalyses.generation} = (select max(each.generation) from recording_analyses as each where each.session_id = ${recordingSessions.id})`,
+);
+
+export type SessionRow = Awaited<ReturnType<typeof listSessions>>[number];
+
+/** Whose sessions somebody may see. */
+export interface SessionScope {
+  companyId: string;
+  /** Only those of appointments assigned to this rep. */
+  repId?: string;
+}
+
+export interface SessionFilter extends SessionScope {
+  appointmentId?: string;
+}
+
+/** A page of sessions, newest first. */
+export async function listSessions(db: Queryable, filter: SessionFilter, page: { limit: number; after?: SQL }) {
+  return db
+    .select({ session: sessionColumns, analysis: analysisColumns })
+    .from(recordingSessions)
+    .leftJoin(recordingAnalyses, isCurrentAnalysis)
+    .where(and(sessionsOf(filter), page.after))
+    .orderBy(desc(recordingSessions.startedAt), desc(recordingSessions.id))
+    .limit(page.limit);
+}
+
+export async function findSession(db: Queryable, scope: SessionScope, id: string): Promise<SessionRow | undefined> {
+  const [row] = await listSessions(db, scope, { limit: 1, after: eq(recordingSessions.id, id) });
+  return row;
+}
+
+/** The session of an appointment that is being recorded. */
+export async function findOpenSession(db: Queryable, appointmentId: string): Promise<string | undefined> {
+  const [row] = await db
+    .select({ id: recordingSessions.id })
+    .from(recordingSessions)
+    .where(and(eq(recordingSessions.appointmentId, appointmentId), eq(recordingSessions.status, 'recording')));
+  return row?.id;
+}
+
+/** @returns the new session's id */
+export async function insertSession(
+  db: Queryable,
+  session: {
+    companyId: string;
+    appointmentId: string;
+    startedBy: string;
+    latitude?: number | null;
+    longitude?: number | null;
+  },
+): Promise<string> {
+  const id = randomUUID();
+  await db.insert(recordingSessions).values({ ...session, id });
+  return id;
+}
+
+/** Locks a session for a change. */
+export async function lockSession(db: Queryable, scope: SessionScope, id: string) {
+  const [row] = await db
+    .select({ id: recordingSessions.id, audioUrl: recordingSessions.audioUrl, stage: recordingSessions.stage })
+    .from(recordingSessions)
+    .where(and(sessionsOf(scope), eq(recordingSessions.id, id)))
+    .for('update');
+  return row;
+}
+
+/** Writes that a visit has stopped. One that was closed as never stopped is open to its pipeline again. */
+export async function stopSession(
+  db: Queryable,
+  session: { id: string; audioUrl: string; reopensPipeline: boolean },
+): Promise<void> {
+  const reopened = { stage: 'awaiting_end' as const, stageSince: sql`now()`, reason: null, pipelineUpdatedAt: sql`now()` };
+  await db
+    .update(recordingSessions)
+    .set({
+      status: 'completed',
+      stoppedAt: sql`now()`,
+      audioUrl: session.audioUrl,
+      updatedAt: sql`now()`,
+      ...(session.reopensPipeline ? reopened : {}),
+    })
+    .where(eq(recordingSessions.id, session.id));
+}
+
+/** The condition of a list of sessions. */
+export const sessionsOf = (filter: SessionFilter): SQL | undefined =>
+  and(
+    eq(recordingSessions.companyId, filter.companyId),
+    filter.appointmentId === undefined ? undefined : eq(recordingSessions.appointmentId, filter.appointmentId),
+    filter.repId === undefined
+      ? undefined
+      : sql`exists (select 1 from ${appointments} where ${appointments.id} = ${recordingSessions.appointmentId} and ${appointments.assignedRepId} = ${filter.repId})`,
+  );

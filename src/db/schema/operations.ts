@@ -1,0 +1,63 @@
+/** Audit, idempotency keys, tombstones and heartbeats. */
+import { bigserial, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { moment } from './columns.ts';
+
+/** Who did what, when and why. The text of a reason is only here; Temporal sees the row's id. */
+export const auditLog = pgTable(
+  'audit_log',
+  {
+    id: text('id').primaryKey(),
+    sequence: bigserial('sequence', { mode: 'number' }).notNull(),
+    companyId: text('company_id'),
+    /** The user's id from the token. */
+    actorId: text('actor_id').notNull(),
+    actorRole: text('actor_role').notNull(),
+    /** analysis.correct, call.reanalyze, call.delete, pipeline.retry, recording.access, … */
+    action: text('action').notNull(),
+    subjectKind: text('subject_kind').notNull(),
+    subjectId: text('subject_id').notNull(),
+    reason: text('reason'),
+    details: jsonb('details'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('audit_log_subject').on(table.companyId, table.subjectKind, table.subjectId, table.sequence)],
+);
+
+/** Answers to POSTs that came with an Idempotency-Key, so that a repeat gets the same. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    companyId: text('company_id').notNull(),
+    userId: text('user_id').notNull(),
+    route: text('route').notNull(),
+    key: text('key').notNull(),
+    bodySha256: text('body_sha256').notNull(),
+    /** Null while the first request is still under way. */
+    status: integer('status'),
+    answer: jsonb('answer'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.companyId, table.userId, table.route, table.key] })],
+);
+
+/** A call that was deleted for privacy: late webhooks must not bring it back. No personal data. */
+export const callTombstones = pgTable(
+  'call_tombstones',
+  {
+    companyId: text('company_id').notNull(),
+    providerCallId: text('provider_call_id').notNull(),
+    deletedAt: moment('deleted_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.companyId, table.providerCallId] })],
+);
+
+/** A worker says here that it is alive; Temporal lists a killed one for five minutes more. */
+export const workerHeartbeats = pgTable(
+  'worker_heartbeats',
+  {
+    workerId: text('worker_id').primaryKey(),
+    taskQueue: text('task_queue').notNull(),
+    beatAt: moment('beat_at').notNull().defaultNow(),
+  },
+  (table) => [uniqueIndex('worker_heartbeats_beat').on(table.taskQueue, table.beatAt, table.workerId)],
+);

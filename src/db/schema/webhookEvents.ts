@@ -1,0 +1,70 @@
+import { sql } from 'drizzle-orm';
+import { bigint, bigserial, customType, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { WebhookEventStatus, WebhookSource } from '../../domain/webhookEvent.ts';
+import { moment } from './columns.ts';
+
+const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
+
+/**
+ * The inbox: every event we answered for. pending → dispatched (its workflow was rung) → applied (its effect is committed);
+ * unrouted, invalid and rejected wait for a number, a person, or a mended key.
+ */
+export const webhookEvents = pgTable(
+  'webhook_events',
+  {
+    id: text('id').primaryKey(),
+    /** Order of receipt. */
+    sequence: bigserial('sequence', { mode: 'number' }).notNull(),
+    source: text('source').$type<WebhookSource>().notNull(),
+    /** call.incoming … call.modified, call.abandoned, call.reanalyze, visit.started, visit.stopped, job. */
+    route: text('route').notNull(),
+    companyId: text('company_id'),
+    status: text('status').$type<WebhookEventStatus>().notNull(),
+    /** Why it is unrouted, invalid or rejected, or what applying it came to. A code. */
+    reason: text('reason'),
+    /** The raw body as it came. */
+    body: bytea('body').notNull(),
+    bodySha256: text('body_sha256').notNull(),
+    /** The sender's signature header, so that an unrouted or rejected event can be verified later. */
+    signature: text('signature'),
+    /** CallRail's id of the call the event is about. */
+    providerCallId: text('provider_call_id'),
+    /** Number called (E.164) and CallRail's company id, by which an unrouted event finds its company later. */
+    trackingNumber: text('tracking_number'),
+    callrailCompanyId: text('callrail_company_id'),
+    /** Shunya's job id and call id with kind, by which a callback finds its job. */
+    taskId: text('task_id'),
+    shunyaCallId: bigint('shunya_call_id', { mode: 'number' }),
+    jobKind: text('job_kind'),
+    /** The job row it was matched to. */
+    jobId: text('job_id'),
+    /** The workflow to ring. */
+    workflowId: text('workflow_id'),
+    attempts: integer('attempts').notNull().default(0),
+    /** Not before this moment is it rung (again); a relay that claims it moves this on. */
+    nextRingAt: moment('next_ring_at').notNull().defaultNow(),
+    receivedAt: moment('received_at').notNull().defaultNow(),
+    dispatchedAt: moment('dispatched_at'),
+    appliedAt: moment('applied_at'),
+  },
+  (table) => [
+    // The same route and byte-identical body is the same event; rejected ones never count for this.
+    uniqueIndex('webhook_events_body')
+      .on(table.source, table.route, table.bodySha256)
+      .where(sql`${table.status} <> 'rejected' and ${table.source} <> 'internal'`),
+    // The relay: what is to be rung.
+    index('webhook_events_due').on(table.nextRingAt).where(sql`${table.status} in ('pending', 'dispatched')`),
+    // A fold reads all events of its call.
+    index('webhook_events_call').on(table.companyId, table.providerCallId, table.sequence),
+    index('webhook_events_job').on(table.jobId),
+    // A visit takes the events that ring it.
+    index('webhook_events_workflow').on(table.workflowId).where(sql`${table.status} in ('pending', 'dispatched')`),
+    // Unrouted ones are looked up by number, company or job.
+    index('webhook_events_unrouted_number').on(table.trackingNumber).where(sql`${table.status} = 'unrouted'`),
+    index('webhook_events_unrouted_company').on(table.callrailCompanyId).where(sql`${table.status} = 'unrouted'`),
+    index('webhook_events_unrouted_task').on(table.taskId).where(sql`${table.status} = 'unrouted'`),
+    index('webhook_events_unrouted_shunya_call').on(table.shunyaCallId).where(sql`${table.status} = 'unrouted'`),
+    // Operators list by status, newest first.
+    index('webhook_events_list').on(table.companyId, table.status, table.sequence),
+  ],
+);

@@ -1,0 +1,49 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
+
+const { IndexedValueType } = proto.temporal.api.enums.v1;
+
+/** What operators filter workflows by in the Web UI. */
+export const SEARCH_ATTRIBUTES = {
+  CompanyId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  CallId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  PipelineStage: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  BlockedOn: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+  NeedsAttention: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
+} as const;
+
+const VISIBLE_WITHIN_SECONDS = 30;
+const GRPC_ALREADY_EXISTS = 6;
+
+/** Names of ours that the namespace lacks or holds with another type. Starting a workflow with one of them would fail. */
+export async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  return Object.entries(SEARCH_ATTRIBUTES)
+    .filter(([name, type]) => customAttributes?.[name] !== type)
+    .map(([name]) => name);
+}
+
+/** Adds what is missing and returns once the server takes it: given only at start, an existing database never gets them. */
+export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
+  const deadline = Date.now() + VISIBLE_WITHIN_SECONDS * 1000;
+  let missing = await missingSearchAttributes(connection, namespace);
+  if (missing.length > 0) await add(connection, namespace, missing);
+  while (missing.length > 0) {
+    if (Date.now() > deadline) {
+      throw new Error(`search attributes missing or of another type in namespace ${namespace}: ${missing.join(', ')}`);
+    }
+    await delay(100);
+    missing = await missingSearchAttributes(connection, namespace);
+  }
+}
+
+async function add(connection: Connection, namespace: string, names: readonly string[]): Promise<void> {
+  const wanted = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => names.includes(name));
+  try {
+    await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(wanted) });
+  } catch (error) {
+    // Another process was faster.
+    if ((error as { code?: number }).code !== GRPC_ALREADY_EXISTS) throw error;
+  }
+}
