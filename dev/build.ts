@@ -1,0 +1,16 @@
+import { spawnSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflows } from '../src/workflowBundle.ts';
+
+// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js and the workflow code as one file.
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const DIST = path.join(ROOT, 'dist');
+
+rmSync(DIST, { recursive: true, force: true });
+const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
+if (compiled.status !== 0) process.exit(compiled.status ?? 1);
+writeFileSync(path.join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
+process.stdout.write('Built dist/server.js, dist/worker.js, dist/migrate.js and dist/workflow-bundle.js\n');

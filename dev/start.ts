@@ -1,0 +1,61 @@
+import { loadConfigOrExit } from '../src/config.ts';
+import { type Infrastructure, startInfrastructure } from './infra.ts';
+import { StartError } from './processes.ts';
+import { apiUrl, type RunningServices, startServices } from './services.ts';
+
+// `npm start` (all) and `npm run start:infra` (infra). Stops in order on Ctrl-C or SIGTERM, however often they come.
+const mode = process.argv[2] ?? 'all';
+if (mode !== 'all' && mode !== 'infra') {
+  process.stderr.write('usage: dev/start.ts all|infra\n');
+  process.exit(1);
+}
+
+const config = loadConfigOrExit(mode === 'infra' ? { needs: ['database', 'temporal'] } : {});
+const tell = (line: string) => process.stdout.write(`${line}\n`);
+let infrastructure: Infrastructure | undefined;
+let services: RunningServices | undefined;
+let isStopping = false;
+
+const starting = start();
+starting.catch(fail);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+
+async function start(): Promise<void> {
+  infrastructure = await startInfrastructure(config, tell);
+  if (isStopping) return;
+  if (mode === 'infra') {
+    tell('Infrastructure is ready. Ctrl-C stops it.');
+    return;
+  }
+  services = await startServices(config, tell);
+  if (isStopping || (await services.ready)) return tellReady();
+  tell(`The API does not answer 200 at ${apiUrl(config)}/readyz yet; see the lines above.`);
+}
+
+function tellReady(): void {
+  if (isStopping) return;
+  tell(`API        ${apiUrl(config)}`);
+  tell(`API docs   ${apiUrl(config)}/docs`);
+  if (config.temporal.uiUrl) tell(`Web UI     ${config.temporal.uiUrl}`);
+  tell('callwright is ready. Ctrl-C stops it.');
+}
+
+function fail(error: unknown): void {
+  if (error instanceof StartError) process.stderr.write(`${error.message}\n`);
+  else console.error(error);
+  process.exitCode = 1;
+  void stop();
+}
+
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  infrastructure?.announceStop();
+  if (!process.exitCode) tell('Stopping…');
+  await services?.stop();
+  // A stop during the start waits for the step in hand, so that nothing it started is left behind.
+  await starting.catch(() => {});
+  await services?.stop();
+  await infrastructure?.stop();
+  process.exit();
+}

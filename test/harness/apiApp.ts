@@ -1,0 +1,104 @@
+/** The API in this process, on a database of its own. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SignJWT } from 'jose';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
+import { createApp } from '../../src/api/app.ts';
+import type { ApiDeps } from '../../src/api/deps.ts';
+import { loadConfig } from '../../src/config.ts';
+import { openDatabase } from '../../src/db/client.ts';
+import type { Role } from '../../src/domain/user.ts';
+import { createClient } from '../../src/temporal/connect.ts';
+import { createTestDatabase } from './infra.ts';
+
+const AUTH_SECRET = 'a secret of the tests, long enough for HS256';
+
+export interface Answer {
+  status: number;
+  headers: Headers;
+  /** Parsed JSON, or undefined. */
+  // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects.
+  body: any;
+}
+
+/**
+ * Starts it. Temporal is whatever `env` names; without that nothing answers there.
+ * @returns `as(role, …)` makes a caller of the API, `pokes` counts how often the inbox was poked
+ */
+export async function startApiApp(env: Record<string, string> = {}) {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-api-'));
+  const database = await createTestDatabase();
+  const config = loadConfig({
+    env: {
+      DATA_DIR: dataDir,
+      DATABASE_URL: database.databaseUrl,
+      TEMPORAL_ADDRESS: '127.0.0.1:9',
+      AUTH_JWT_SECRET: AUTH_SECRET,
+      SHUNYA_WEBHOOK_SECRETS: 'a webhook secret',
+      LOG_LEVEL: 'silent',
+      ...env,
+    },
+  });
+  const { db, sql, close } = openDatabase(config.databaseUrl);
+  const { client, connection } = createClient(config);
+  const state = { pokes: 0 };
+  const deps: ApiDeps = {
+    config,
+    db,
+    sql,
+    logger: pino({ level: 'silent' }),
+    temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
+    inbox: {
+      poke() {
+        state.pokes += 1;
+      },
+    },
+    readiness: async () => ({ ready: true, parts: {} }),
+    metricsRegistry: new Registry(),
+  };
+  const app = createApp(deps);
+
+  const send = async (token: string, method: string, url: string, body?: unknown, headers = {}): Promise<Answer> => {
+    const response = await app.request(`/api/v1${url}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json');
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : undefined };
+  };
+
+  return {
+    app,
+    config,
+    db,
+    state,
+    async as(role: Role, companyId: string | undefined, userId: string = role) {
+      const claims = { role, ...(companyId === undefined ? {} : { company_id: companyId }) };
+      const token = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'HS256' })
+        .setSubject(userId)
+        .setExpirationTime('1h')
+        .sign(new TextEncoder().encode(AUTH_SECRET));
+      return {
+        get: (url: string) => send(token, 'GET', url),
+        post: (url: string, body?: unknown, headers?: Record<string, string>) =>
+          send(token, 'POST', url, body, headers),
+        patch: (url: string, body?: unknown, headers?: Record<string, string>) =>
+          send(token, 'PATCH', url, body, headers),
+        delete: (url: string) => send(token, 'DELETE', url),
+      };
+    },
+    async stop() {
+      await connection.close();
+      await close();
+      await database.drop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+export type ApiApp = Awaited<ReturnType<typeof startApiApp>>;

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import postgres from 'postgres';
+import type { TestProject } from 'vitest/node';
+import { startPostgres } from '../../dev/postgres.ts';
+import { freePort } from '../../dev/processes.ts';
+import { startTemporal } from '../../dev/temporal.ts';
+import { migrateDatabase } from '../../src/migrate.ts';
+
+/** What the servers started for the tests are called; see infra.ts for how a test uses them. */
+export interface TestServers {
+  databaseUrl: string;
+  /** A migrated database that is only copied from. */
+  templateDatabase: string;
+  temporalAddress: string;
+  temporalUiUrl: string;
+  /** For files; removed at the end. */
+  dataDir: string;
+}
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    servers: TestServers;
+  }
+}
+
+const TEMPLATE_DATABASE = 'callwright_template';
+
+/** Starts one Postgres and one Temporal server for all test files, in a folder of their own. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-test-'));
+  const port = await freePort();
+  const temporalPort = await freePort();
+  const uiPort = await freePort();
+  const databaseUrl = `postgres://callwright:test@127.0.0.1:${port}/callwright`;
+  const progress = (line: string) => void process.stderr.write(`${line}\n`);
+
+  // The data is thrown away, so it need not reach the disk.
+  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  const parts = await Promise.allSettled([
+    startPostgres({ dataDir, port, databaseUrl, settings }),
+    startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress }),
+  ]);
+  const teardown = async () => {
+    await Promise.all(parts.map((part) => (part.status === 'fulfilled' ? part.value.stop() : undefined)));
+    rmSync(dataDir, { recursive: true, force: true });
+  };
+  try {
+    for (const part of parts) if (part.status === 'rejected') throw part.reason;
+    await makeTemplate(databaseUrl);
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+  project.provide('servers', {
+    databaseUrl,
+    templateDatabase: TEMPLATE_DATABASE,
+    temporalAddress: `127.0.0.1:${temporalPort}`,
+    temporalUiUrl: `http://127.0.0.1:${uiPort}`,
+    dataDir,
+  });
+  return teardown;
+}
+
+async function makeTemplate(databaseUrl: string): Promise<void> {
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  await sql`create database ${sql(TEMPLATE_DATABASE)}`;
+  await sql.end();
+  const template = new URL(databaseUrl);
+  template.pathname = `/${TEMPLATE_DATABASE}`;
+  await migrateDatabase(template.href);
+}
