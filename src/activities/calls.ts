@@ -1,0 +1,340 @@
+/** The database steps of a call: fold its events, decide what is next, apply its analysis. */
+import { randomUUID } from 'node:crypto';
+import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
+import type { Transaction } from '../db/client.ts';
+import { applyCallAnalysisEffects } from '../db/queries/effects.ts';
+import { analysisRuns, appointments, calls, contactCards, leads, users, webhookEvents } from '../db/schema/index.ts';
+import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../domain/call.ts';
+import { foldCall } from '../domain/foldCall.ts';
+import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
+import { callIdOf } from '../ids.ts';
+import { isCallDeleted } from '../inbox/routing.ts';
+import { storeInternalEvent } from '../inbox/store.ts';
+import { readCallRailEvent } from '../providers/callrail/payload.ts';
+import { callWorkflowId, type PipelineWaits } from '../workflows/contracts.ts';
+import type { ActivityDeps } from './deps.ts';
+import { type NextStep, nextAnalysisStep, remaining, runKey, type SubjectState, setStage } from './runs.ts';
+
+export interface AdvanceCallInput {
+  companyId: string;
+  providerCallId: string;
+  waits: PipelineWaits;
+}
+
+const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish' } };
+
+export function createCallActivities({ db, config }: ActivityDeps) {
+  return {
+    /**
+     * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
+     * transaction, harmless to repeat. A call that never ends or never gets its recording is closed here when its time
+     * is over.
+     */
+    async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
+      return db.transaction(async (tx) => {
+        await lockCall(tx, input);
+        if (await isCallDeleted(tx, input.companyId, input.providerCallId)) {
+          await forgetEvents(tx, input);
+          return GONE;
+        }
+        const call = await foldEvents(tx, input);
+        return call ? decideNext(tx, input, call) : GONE;
+      });
+    },
+
+    /** Applies a finished analysis to lead and appointments and ends the pipeline, in one transaction; once. */
+    async applyCallAnalysis(input: { companyId: string; callId: string; generation: number }): Promise<void> {
+      await db.transaction(async (tx) => {
+        const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: input.callId };
+        const applied = await tx
+          .update(analysisRuns)
+          .set({ state: 'applied', appliedAt: sql`now()` })
+          .where(and(runKey(key, input.generation), eq(analysisRuns.state, 'analyzed')))
+          .returning({ generation: analysisRuns.generation });
+        if (applied.length === 0) return;
+        await applyCallAnalysisEffects(tx, { companyId: input.companyId, callId: input.callId });
+        await setStage(tx, key, 'done');
+      });
+    },
+  };
+
+  async function decideNext(tx: Transaction, input: AdvanceCallInput, call: CallRow): Promise<SubjectState> {
+    const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
+    const decided = await stageOf(tx, input, call);
+    if (decided === 'call_overdue') {
+      await storeAbandoned(tx, input);
+      const abandoned = await foldEvents(tx, input);
+      return abandoned ? decideNext(tx, input, abandoned) : GONE;
+    }
+    await setStage(tx, key, decided.stage, decided.reason);
+    return { subjectId: call.id, stage: decided.stage, next: decided.next };
+  }
+
+  async function stageOf(tx: Transaction, input: AdvanceCallInput, call: CallRow) {
+    const ended = call.status !== 'ringing' && call.status !== 'in_progress';
+    if (!ended) {
+      const seconds = remaining(call.createdAt, input.waits.callMaxSeconds);
+      if (seconds <= 0) return 'call_overdue' as const;
+      return stay('awaiting_end', { do: 'wait', for: 'call_end', seconds });
+    }
+    if (call.recordingUrl) {
+      const subject = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
+      return nextAnalysisStep(tx, config, { ...subject, generation: call.generation, recordingUrl: call.recordingUrl });
+    }
+    if (call.status === 'missed' || call.status === 'abandoned') return stay('done', { do: 'finish' });
+    const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
+    if (seconds > 0) return stay('awaiting_recording', { do: 'wait', for: 'recording', seconds });
+    return { stage: 'not_analyzable' as const, reason: 'no_recording_in_time', next: { do: 'finish' as const } };
+  }
+}
+
+const stay = <S extends SubjectState['stage']>(stage: S, next: NextStep) => ({ stage, reason: null, next });
+
+async function lockCall(tx: Transaction, input: AdvanceCallInput): Promise<void> {
+  const key = callWorkflowId(input.companyId, input.providerCallId);
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
+}
+
+const eventsOf = (input: AdvanceCallInput) =>
+  and(
+    eq(webhookEvents.companyId, input.companyId),
+    eq(webhookEvents.providerCallId, input.providerCallId),
+    inArray(webhookEvents.source, ['callrail', 'internal']),
+    inArray(webhookEvents.status, ['pending', 'dispatched', 'applied']),
+  );
+
+/** Events of a call that a person deleted: their content goes too. */
+async function forgetEvents(tx: Transaction, input: AdvanceCallInput): Promise<void> {
+  await tx
+    .update(webhookEvents)
+    .set({ status: 'applied', appliedAt: sql`now()`, reason: 'call_deleted', body: Buffer.alloc(0), signature: null })
+    .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')));
+}
+
+/** The end that never came, as an event of our own, so that a fold needs nothing but events. */
+async function storeAbandoned(tx: Transaction, input: AdvanceCallInput): Promise<void> {
+  const { companyId, providerCallId } = input;
+  const workflowId = callWorkflowId(companyId, providerCallId);
+  await storeInternalEvent(tx, { companyId, providerCallId, route: 'call.abandoned', workflowId });
+}
+
+const callColumns = {
+  id: calls.id,
+  status: calls.status,
+  contactId: calls.contactId,
+  leadId: calls.leadId,
+  startedAt: calls.startedAt,
+  endedAt: calls.endedAt,
+  recordingUrl: calls.recordingUrl,
+  generation: calls.generation,
+  createdAt: calls.createdAt,
+};
+
+type CallRow = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
+
+async function selectCall(tx: Transaction, companyId: string, callId: string) {
+  const [row] = await tx
+    .select(callColumns)
+    .from(calls)
+    .where(and(eq(calls.companyId, companyId), eq(calls.id, callId)));
+  return row;
+}
+
+/** Brings the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
+async function foldEvents(tx: Transaction, input: AdvanceCallInput): Promise<CallRow | undefined> {
+  const rows = await tx
+    .select({
+      id: webhookEvents.id,
+      sequence: webhookEvents.sequence,
+      route: webhookEvents.route,
+      status: webhookEvents.status,
+      body: webhookEvents.body,
+      receivedAt: webhookEvents.receivedAt,
+    })
+    .from(webhookEvents)
+    .where(eventsOf(input))
+    .orderBy(asc(webhookEvents.sequence));
+  const unapplied = rows.filter((row) => row.status !== 'applied').map((row) => row.id);
+  const existing = await selectCall(tx, input.companyId, callIdOf(input.companyId, input.providerCallId));
+  if (unapplied.length === 0) return existing;
+
+  const events = rows.flatMap(toCallEvent);
+  const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
+  await tx
+    .update(webhookEvents)
+    .set({ status: 'applied', appliedAt: sql`now()` })
+    .where(inArray(webhookEvents.id, unapplied));
+  return call;
+}
+
+function toCallEvent(row: { sequence: number; route: string; body: Buffer; receivedAt: Date }): CallEvent[] {
+  const kind = row.route.replace(/^call\./, '') as CallEventKind;
+  if (!CALL_EVENT_KINDS.includes(kind)) return [];
+  const { fields } = readCallRailEvent(kind, JSON.parse(row.body.toString('utf8')));
+  return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields }];
+}
+
+async function writeCall(
+  tx: Transaction,
+  input: AdvanceCallInput,
+  folded: FoldedCall,
+  events: CallEvent[],
+  existing: CallRow | undefined,
+): Promise<CallRow> {
+  const { companyId, providerCallId } = input;
+  const id = callIdOf(companyId, providerCallId);
+  const startedAt = new Date(folded.startedAt);
+  const contactId = await findContact(tx, companyId, folded, existing);
+  const leadId = await findLead(tx, companyId, contactId, folded, existing);
+  const facts = {
+    status: folded.status,
+    direction: folded.direction,
+    answered: folded.answered,
+    startedAt,
+    endedAt: folded.ended ? (existing?.endedAt ?? new Date()) : null,
+    durationSeconds: folded.durationSeconds ?? null,
+    trackingNumber: folded.trackingNumber ?? null,
+    callerNumberRaw: folded.callerNumber ? null : (folded.callerNumberRaw ?? null),
+    contactId,
+    leadId,
+    csrId: await findAgent(tx, companyId, folded),
+    recordingUrl: folded.recordingUrl ?? null,
+  };
+  const [call] = await tx
+    .insert(calls)
+    .values({ ...facts, id, companyId, providerCallId, createdAt: firstReceipt(events) })
+    .onConflictDoUpdate({ target: calls.id, set: { ...facts, updatedAt: sql`now()` } })
+    .returning(callColumns);
+  if (!call) throw new Error('an upsert returned no row');
+  if (existing && existing.contactId !== contactId) await dropLeftovers(tx, existing);
+  await nameContact(tx, call, folded);
+  return call;
+}
+
+const firstReceipt = (events: CallEvent[]): Date =>
+  new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt))));
+
+async function findAgent(tx: Transaction, companyId: string, folded: FoldedCall): Promise<string | null> {
+  if (folded.agentEmail) {
+    const [user] = await tx
+      .select({ id: users.id })
+      .from(users)
+      .where(and(eq(users.companyId, companyId), sql`lower(${users.email}) = lower(${folded.agentEmail})`))
+      .orderBy(asc(users.id))
+      .limit(1);
+    if (user) return user.id;
+  }
+  return folded.csrId ?? null;
+}
+
+/** The caller's card, locked until the end so that two calls of one person do not each open a lead. */
+async function findContact(
+  tx: Transaction,
+  companyId: string,
+  folded: FoldedCall,
+  existing: CallRow | undefined,
+): Promise<string> {
+  const card = { id: randomUUID(), companyId, phoneNumber: folded.callerNumber ?? null };
+  if (!folded.callerNumber) {
+    if (existing) return existing.contactId;
+    await tx.insert(contactCards).values(card);
+    return card.id;
+  }
+  await tx
+    .insert(contactCards)
+    .values(card)
+    .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] });
+  const [contact] = await tx
+    .select({ id: contactCards.id })
+    .from(contactCards)
+    .where(and(eq(contactCards.companyId, companyId), eq(contactCards.phoneNumber, folded.callerNumber)))
+    .for('update');
+  if (!contact) throw new Error('a contact that was just stored is gone');
+  return contact.id;
+}
+
+/** The lead of the call: its own, else the newest open one of the contact, else a new one. */
+async function findLead(
+  tx: Transaction,
+  companyId: string,
+  contactId: string,
+  folded: FoldedCall,
+  existing: CallRow | undefined,
+): Promise<string> {
+  const stays = existing?.contactId === contactId;
+  const [open] = await tx
+    .select({ id: leads.id, source: leads.source })
+    .from(leads)
+    .where(
+      and(
+        eq(leads.companyId, companyId),
+        stays
+          ? eq(leads.id, existing.leadId)
+          : and(eq(leads.contactId, contactId), notInArray(leads.status, [...NOT_OPEN_LEAD_STATUSES])),
+      ),
+    )
+    .orderBy(desc(leads.createdAt), desc(leads.id))
+    .limit(1);
+  if (open) {
+    if (open.source === null && folded.source)
+      await tx.update(leads).set({ source: folded.source }).where(eq(leads.id, open.id));
+    return open.id;
+  }
+  // A call whose caller became known later takes its lead along, with all that was written on it.
+  if (existing && (await leadHasOnly(tx, existing))) {
+    await tx.update(leads).set({ contactId }).where(eq(leads.id, existing.leadId));
+    await tx.update(appointments).set({ contactId }).where(eq(appointments.leadId, existing.leadId));
+    return existing.leadId;
+  }
+  const id = randomUUID();
+  await tx.insert(leads).values({ id, companyId, contactId, source: folded.source ?? null });
+  return id;
+}
+
+async function leadHasOnly(tx: Transaction, call: CallRow): Promise<boolean> {
+  const others = await tx
+    .select({ id: calls.id })
+    .from(calls)
+    .where(and(eq(calls.leadId, call.leadId), ne(calls.id, call.id)))
+    .limit(1);
+  return others.length === 0;
+}
+
+/** A lead and a card that only this call had, before its caller was known to be somebody else. */
+async function dropLeftovers(tx: Transaction, before: CallRow): Promise<void> {
+  await tx
+    .delete(leads)
+    .where(
+      and(
+        eq(leads.id, before.leadId),
+        sql`${leads.notes} is null`,
+        sql`not exists (select 1 from ${calls} where ${calls.leadId} = ${before.leadId})`,
+        sql`not exists (select 1 from ${appointments} where ${appointments.leadId} = ${before.leadId})`,
+      ),
+    );
+  await tx
+    .delete(contactCards)
+    .where(
+      and(
+        eq(contactCards.id, before.contactId),
+        sql`not exists (select 1 from ${calls} where ${calls.contactId} = ${before.contactId})`,
+        sql`not exists (select 1 from ${leads} where ${leads.contactId} = ${before.contactId})`,
+        sql`not exists (select 1 from ${appointments} where ${appointments.contactId} = ${before.contactId})`,
+      ),
+    );
+}
+
+/** The newest call's caller name is the contact's. */
+async function nameContact(tx: Transaction, call: CallRow, folded: FoldedCall): Promise<void> {
+  if (!folded.callerName) return;
+  const later = await tx
+    .select({ id: calls.id })
+    .from(calls)
+    .where(and(eq(calls.contactId, call.contactId), gt(calls.startedAt, call.startedAt), ne(calls.id, call.id)))
+    .limit(1);
+  if (later.length > 0) return;
+  await tx
+    .update(contactCards)
+    .set({ name: folded.callerName, updatedAt: sql`now()` })
+    .where(and(eq(contactCards.id, call.contactId), sql`${contactCards.name} is distinct from ${folded.callerName}`));
+}

@@ -1,0 +1,15 @@
+import type { Logger } from 'pino';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import type { CallRailClient } from '../providers/callrail/client.ts';
+import type { ShunyaClient } from '../providers/shunya/client.ts';
+
+export interface ActivityDeps {
+  config: Config;
+  db: Database;
+  logger: Logger;
+  shunya: ShunyaClient;
+  callrail: CallRailClient;
+  /** Rings a workflow; best effort, since every waiter also looks by itself. */
+  ring(workflowIds: readonly string[]): void;
+}

@@ -1,0 +1,77 @@
+/**
+ * Turns any error of an activity into the failure Temporal keeps: a type and a code, never a message, SQL, parameters or
+ * provider text, since histories are stored in clear.
+ */
+import { Context } from '@temporalio/activity';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
+import type { Logger } from 'pino';
+import { CallRailError } from '../providers/callrail/client.ts';
+import { ShunyaError } from '../providers/shunya/client.ts';
+
+/** A provider could not do it now; the workflow decides when to try again. */
+export const PROVIDER_FAILURE = 'ProviderFailure';
+/** Shunya still works on it: the activity's own retry is the poll. */
+export const JOB_NOT_READY = 'JobNotReady';
+/** Postgres, or a bug of ours. */
+export const STEP_FAILURE = 'StepFailure';
+
+/** What a workflow reads from a failure. */
+export interface FailureDetails {
+  code: string;
+  retryAfterSeconds?: number;
+}
+
+const failure = (type: string, details: FailureDetails) =>
+  ApplicationFailure.create({ type, message: details.code, details: [details] });
+
+/** Thrown while a job is not finished; asks again after the poll interval. */
+export const jobNotReady = (pollSeconds: number) =>
+  ApplicationFailure.create({
+    type: JOB_NOT_READY,
+    message: 'not finished yet',
+    nextRetryDelay: pollSeconds * 1000,
+    category: ApplicationFailureCategory.BENIGN,
+  });
+
+function toFailure(error: unknown): Error {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  if (error instanceof ShunyaError) {
+    const { code, retryAfterSeconds } = error;
+    return failure(PROVIDER_FAILURE, { code, retryAfterSeconds });
+  }
+  if (error instanceof CallRailError) return failure(PROVIDER_FAILURE, { code: `callrail_${error.code}` });
+  return failure(STEP_FAILURE, { code: codeOf(error) });
+}
+
+/** SQLSTATE or a system's error code; else the error's class name. */
+function codeOf(error: unknown): string {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const code = (at as { code?: unknown }).code;
+    if (typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code)) return code;
+  }
+  return error instanceof Error ? error.name : 'unknown';
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: any set of activities, whatever they take.
+type Activities = Record<string, (input: any) => Promise<unknown>>;
+
+/** Wraps activities so that nothing but such failures leaves them; what was hidden is in the log. */
+export function withSafeFailures<T extends Activities>(activities: T, logger: Logger): T {
+  const wrapped = Object.entries(activities).map(([name, run]) => [
+    name,
+    async (input: unknown) => {
+      try {
+        return await run(input);
+      } catch (error) {
+        const safe = toFailure(error);
+        if (!(safe instanceof ApplicationFailure && safe.type === JOB_NOT_READY)) {
+          const { workflowExecution, attempt } = Context.current().info;
+          const fields = { activity: name, workflow_id: workflowExecution?.workflowId, attempt };
+          logger.warn({ ...fields, err: error }, 'activity failed');
+        }
+        throw safe;
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as T;
+}

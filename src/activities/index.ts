@@ -1,0 +1,20 @@
+import { createAnalysisActivities } from './analysis.ts';
+import { createCallActivities } from './calls.ts';
+import type { ActivityDeps } from './deps.ts';
+import { withSafeFailures } from './failures.ts';
+import { createShunyaActivities } from './shunya.ts';
+import { createVisitActivities } from './visits.ts';
+
+/** Database steps: under two seconds each, run as local activities of the pipelines' own queue. */
+export const createDatabaseActivities = (deps: ActivityDeps) =>
+  withSafeFailures(
+    { ...createCallActivities(deps), ...createVisitActivities(deps), ...createAnalysisActivities(deps) },
+    deps.logger,
+  );
+
+/** Calls to Shunya: regular activities, each kind on a queue of its own. */
+export const createProviderActivities = (deps: ActivityDeps) =>
+  withSafeFailures(createShunyaActivities(deps), deps.logger);
+
+export type DatabaseActivities = ReturnType<typeof createDatabaseActivities>;
+export type ProviderActivities = ReturnType<typeof createProviderActivities>;

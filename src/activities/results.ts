@@ -1,0 +1,150 @@
+/** Writes what Shunya found: the transcript, or the analysis, normalised beside its raw form. */
+import { randomUUID } from 'node:crypto';
+import { and, desc, eq, ne, sql } from 'drizzle-orm';
+import type { Transaction } from '../db/client.ts';
+import {
+  callAnalyses,
+  callTranscripts,
+  recordingAnalyses,
+  recordingTranscripts,
+  shunyaJobs,
+} from '../db/schema/index.ts';
+import { type CallAnalysis, deriveCategory } from '../domain/analysis.ts';
+import type { JobKind, SubjectKind } from '../domain/pipeline.ts';
+import { cleanJson } from '../providers/shunya/fields.ts';
+import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../providers/shunya/payload.ts';
+
+interface ResultKey {
+  id: string;
+  companyId: string;
+  subjectKind: SubjectKind;
+  subjectId: string;
+  generation: number;
+  kind: JobKind;
+}
+
+/** Stores a job's result and completes the job, once: the first result stays. */
+export async function storeResult(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+  const done = await tx
+    .update(shunyaJobs)
+    .set({ state: 'completed', errorCode: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
+    .where(and(eq(shunyaJobs.id, job.id), ne(shunyaJobs.state, 'completed')))
+    .returning({ id: shunyaJobs.id });
+  if (done.length === 0) return;
+  if (job.kind === 'transcription') await storeTranscript(tx, job, raw);
+  else if (job.subjectKind === 'call') await storeCallAnalysis(tx, job, raw);
+  else await storeVisitAnalysis(tx, job, raw);
+}
+
+async function storeTranscript(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+  const transcript = normalizeTranscript(raw);
+  if (!transcript) throw new Error('a transcription completed without a transcript');
+  const { companyId, generation } = job;
+  const { text, turns, language, confidence } = transcript;
+  const row = { id: randomUUID(), companyId, generation, transcriptText: text, turns, language, confidence };
+  if (job.subjectKind === 'call')
+    await tx
+      .insert(callTranscripts)
+      .values({ ...row, callId: job.subjectId })
+      .onConflictDoNothing();
+  else
+    await tx
+      .insert(recordingTranscripts)
+      .values({ ...row, sessionId: job.subjectId })
+      .onConflictDoNothing();
+}
+
+async function storeCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+  const analysis = normalizeCallAnalysis(raw);
+  const before = await selectPrevious(tx, job);
+  const humanFields = before?.humanFields ?? [];
+  const kept = before ? keepHumanFields(analysis, before, humanFields) : columnsOf(analysis);
+  await tx
+    .insert(callAnalyses)
+    .values({
+      ...kept,
+      id: randomUUID(),
+      companyId: job.companyId,
+      callId: job.subjectId,
+      generation: job.generation,
+      humanFields,
+      edited: humanFields.length > 0,
+      version: (before?.version ?? 0) + 1,
+      raw: cleanJson(raw),
+    })
+    .onConflictDoNothing();
+}
+
+async function selectPrevious(tx: Transaction, job: ResultKey) {
+  const [row] = await tx
+    .select()
+    .from(callAnalyses)
+    .where(and(eq(callAnalyses.companyId, job.companyId), eq(callAnalyses.callId, job.subjectId)))
+    .orderBy(desc(callAnalyses.generation))
+    .limit(1);
+  return row;
+}
+
+type AnalysisColumns = ReturnType<typeof columnsOf>;
+
+const columnsOf = (analysis: CallAnalysis) => ({
+  qualification: analysis.qualification,
+  bookingStatus: analysis.bookingStatus,
+  callOutcomeCategory: analysis.callOutcomeCategory,
+  objections: analysis.objections,
+  complianceScore: analysis.sopCompliance.score,
+  stagesFollowed: analysis.sopCompliance.stagesFollowed,
+  stagesMissed: analysis.sopCompliance.stagesMissed,
+  sentimentScore: analysis.sentimentScore,
+  summary: analysis.summary,
+  appointmentDate: analysis.appointmentDate,
+  appointmentLocation: analysis.appointmentLocation,
+  serviceRequested: analysis.serviceRequested,
+  assignedRepId: analysis.assignedRepId,
+});
+
+/** The API field that a person corrects → the columns it holds. */
+const HUMAN_FIELD_COLUMNS: Record<string, (keyof AnalysisColumns)[]> = {
+  qualification: ['qualification'],
+  booking_status: ['bookingStatus'],
+  call_outcome_category: ['callOutcomeCategory'],
+  objections: ['objections'],
+  sop_compliance: ['complianceScore', 'stagesFollowed', 'stagesMissed'],
+  sentiment_score: ['sentimentScore'],
+  summary: ['summary'],
+  appointment_date: ['appointmentDate'],
+  appointment_location: ['appointmentLocation'],
+  service_requested: ['serviceRequested'],
+  assigned_rep_id: ['assignedRepId'],
+};
+
+/** A field that a person set is final for later analyses; the category follows the two it is derived from. */
+function keepHumanFields(analysis: CallAnalysis, before: AnalysisColumns, humanFields: string[]): AnalysisColumns {
+  const fresh = columnsOf(analysis);
+  const columns = humanFields.flatMap((field) => HUMAN_FIELD_COLUMNS[field] ?? []);
+  const kept = { ...fresh, ...Object.fromEntries(columns.map((column) => [column, before[column]])) };
+  const decided = columns.includes('qualification') || columns.includes('bookingStatus');
+  if (decided && !columns.includes('callOutcomeCategory')) kept.callOutcomeCategory = deriveCategory(kept);
+  return kept;
+}
+
+async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+  const analysis = normalizeVisitAnalysis(raw);
+  await tx
+    .insert(recordingAnalyses)
+    .values({
+      id: randomUUID(),
+      companyId: job.companyId,
+      sessionId: job.subjectId,
+      generation: job.generation,
+      outcome: analysis.outcome,
+      objections: analysis.objections,
+      complianceScore: analysis.sopCompliance.score,
+      stagesFollowed: analysis.sopCompliance.stagesFollowed,
+      stagesMissed: analysis.sopCompliance.stagesMissed,
+      sentimentScore: analysis.sentimentScore,
+      summary: analysis.summary,
+      raw: cleanJson(raw),
+    })
+    .onConflictDoNothing();
+}

@@ -1,0 +1,279 @@
+/**
+ * The relay: rings the workflows that stored events are for. It is the only way from the inbox to Temporal, at once after
+ * a commit (`poke`) as well as for what is left; every process that runs one shares the work by leases.
+ */
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { and, inArray, sql } from 'drizzle-orm';
+import type { Config } from '../config.ts';
+import type { Database } from '../db/client.ts';
+import { webhookEvents } from '../db/schema/index.ts';
+import { callIdOf } from '../ids.ts';
+import type { Logger } from '../telemetry.ts';
+import {
+  callAttributes,
+  type PipelineWaits,
+  ringSignal,
+  visitAttributes,
+  WORKFLOW_TYPES,
+} from '../workflows/contracts.ts';
+import { isRunFinished, routeWaitingEvents } from './routing.ts';
+
+export interface Relay {
+  /** Something was committed: look now. */
+  poke(): void;
+  /** Ends after the round under way. */
+  stop(): Promise<void>;
+}
+
+const BATCH = 100;
+/** Rings under way at once. */
+const CONCURRENCY = 10;
+const RING_DEADLINE_MS = 1000;
+/** A relay that claims an event and dies leaves it to the others after this. */
+const LEASE_SECONDS = 10;
+/** Rings again what was rung but not applied: a Reset, a killed worker. Doubles up to the maximum. */
+const RERING_SECONDS = 15;
+const RERING_MAX_SECONDS = 300;
+const IDLE_MS = 1000;
+const BREAKER_MAX_MS = 5000;
+/** How often events that waited for a number or a job are routed again. */
+const REROUTE_MS = 10_000;
+
+interface Claimed {
+  id: string;
+  workflowId: string;
+  companyId: string;
+  providerCallId: string | null;
+  jobId: string | null;
+}
+
+export interface RelayDeps {
+  db: Database;
+  client: Client;
+  config: Config;
+  logger: Logger;
+}
+
+/** The waits of all pipelines, as input for new workflows. */
+export const pipelineWaits = (config: Config): PipelineWaits => ({
+  callMaxSeconds: config.callMaxSeconds,
+  visitMaxSeconds: config.visitMaxSeconds,
+  recordingWaitSeconds: config.recordingWaitSeconds,
+  shunyaPollSeconds: config.shunya.pollSeconds,
+  shunyaJobTimeoutSeconds: config.shunya.jobTimeoutSeconds,
+  retryInitialSeconds: config.providerRetry.initialSeconds,
+  retryMaxSeconds: config.providerRetry.maxSeconds,
+  retryAttempts: config.providerRetry.attempts,
+});
+
+export function startRelay(deps: RelayDeps): Relay {
+  const { db, logger, config } = deps;
+  let stopped = false;
+  let poked = false;
+  let wake: (() => void) | undefined;
+  let failures = 0;
+  let nextRerouteAt = 0;
+
+  const sleep = (ms: number, interruptible: boolean) =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      wake = interruptible ? done : () => stopped && done();
+    });
+
+  const loop = async () => {
+    while (!stopped) {
+      poked = false;
+      try {
+        if (Date.now() >= nextRerouteAt) {
+          nextRerouteAt = Date.now() + REROUTE_MS;
+          await db.transaction((tx) => routeWaitingEvents(tx, null, config));
+        }
+        const { claimed, unreachable } = await ringDue(deps);
+        failures = unreachable ? failures + 1 : 0;
+        if (claimed === BATCH && !unreachable) continue;
+      } catch (error) {
+        failures += 1;
+        logger.warn({ err: error }, 'the relay could not work; trying again');
+      }
+      // While Temporal or Postgres is away a poke must not make it hammer: one round per back-off.
+      if (failures > 0) await sleep(Math.min(BREAKER_MAX_MS, 250 * 2 ** Math.min(failures, 10)), false);
+      else if (!poked) await sleep(IDLE_MS, true);
+    }
+  };
+  const running = loop();
+
+  return {
+    poke() {
+      poked = true;
+      wake?.();
+    },
+    async stop() {
+      stopped = true;
+      wake?.();
+      await running;
+    },
+  };
+}
+
+/** One round: claims what is due, rings each workflow once for all of its events, marks them. */
+async function ringDue(deps: RelayDeps): Promise<{ claimed: number; unreachable: boolean }> {
+  const claimed = await claimDue(deps.db);
+  const groups = [...groupByWorkflow(claimed).values()];
+  let unreachable = false;
+  const work = async () => {
+    for (let group = groups.shift(); group; group = groups.shift()) {
+      // Once Temporal does not answer, the rest of the batch would only wait for the same deadline.
+      if (unreachable || !(await ringGroup(deps, group))) {
+        unreachable = true;
+        await release(deps.db, group);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return { claimed: claimed.length, unreachable };
+}
+
+function groupByWorkflow(events: Claimed[]): Map<string, Claimed[]> {
+  const groups = new Map<string, Claimed[]>();
+  for (const event of events) groups.set(event.workflowId, [...(groups.get(event.workflowId) ?? []), event]);
+  return groups;
+}
+
+/** Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call. */
+async function claimDue(db: Database): Promise<Claimed[]> {
+  const rows = await db.execute<{
+    id: string;
+    workflow_id: string;
+    company_id: string;
+    provider_call_id: string | null;
+    job_id: string | null;
+  }>(sql`
+    update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
+    where id in (
+      select id from webhook_events
+      where status in ('pending', 'dispatched') and next_ring_at <= now() and id in (
+        select id from (
+          select id, sequence, row_number() over (partition by company_id order by sequence) as turn
+          from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
+        ) due order by turn, sequence limit ${BATCH})
+      for update skip locked)
+    returning id, workflow_id, company_id, provider_call_id, job_id`);
+  return rows.map((row) => ({
+    id: row.id,
+    workflowId: row.workflow_id,
+    companyId: row.company_id,
+    providerCallId: row.provider_call_id,
+    jobId: row.job_id,
+  }));
+}
+
+async function release(db: Database, group: Claimed[]): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({ nextRingAt: sql`now()` })
+    .where(
+      inArray(
+        webhookEvents.id,
+        group.map((event) => event.id),
+      ),
+    );
+}
+
+/** @returns false when Temporal cannot be reached, so that the round ends */
+async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
+  const { db, client, logger } = deps;
+  const [first] = group;
+  if (!first) return true;
+  const ids = group.map((event) => event.id);
+  try {
+    await client.withDeadline(Date.now() + RING_DEADLINE_MS, () => ring(deps, first));
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) {
+      await settleUnheard(db, group);
+      return true;
+    }
+    if (isUnreachable(error)) return false;
+    // A poison event, or a search attribute that Temporal does not know: loud, later again, and not in the others' way.
+    logger.error(
+      { workflow_id: first.workflowId, company_id: first.companyId, err: error },
+      'a workflow cannot be rung',
+    );
+    await markRung(db, ids, false);
+    return true;
+  }
+  await markRung(db, ids, true);
+  return true;
+}
+
+async function markRung(db: Database, ids: string[], rung: boolean): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({
+      attempts: sql`${webhookEvents.attempts} + 1`,
+      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${RERING_SECONDS} * power(2, least(${webhookEvents.attempts}, 10))))`,
+      ...(rung
+        ? { status: sql`'dispatched'` as never, dispatchedAt: sql`coalesce(${webhookEvents.dispatchedAt}, now())` }
+        : {}),
+    })
+    // One that was applied meanwhile stays applied.
+    .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
+}
+
+/** A callback whose analysis is over is stored and done; one whose run still counts is rung again later. */
+async function settleUnheard(db: Database, group: Claimed[]): Promise<void> {
+  const ids = group.map((event) => event.id);
+  const [first] = group;
+  if (!first?.jobId || !(await isRunFinished(db, first.jobId))) return markRung(db, ids, false);
+  await db
+    .update(webhookEvents)
+    .set({ status: 'applied', appliedAt: sql`now()`, reason: 'came_late' })
+    .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
+}
+
+/** One signal that carries an event's id at most; it starts the workflow of a call or visit where none runs. */
+async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void> {
+  const { companyId, workflowId } = event;
+  const start = {
+    workflowId,
+    taskQueue: config.temporal.taskQueue,
+    signal: ringSignal,
+    signalArgs: [{ eventId: event.id }] as [{ eventId: string }],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+  } as const;
+  const waits = pipelineWaits(config);
+  if (workflowId.startsWith('call:') && event.providerCallId) {
+    const { providerCallId } = event;
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
+      ...start,
+      args: [{ companyId, providerCallId, waits }],
+      typedSearchAttributes: callAttributes(companyId, callIdOf(companyId, providerCallId)),
+      staticSummary: 'A phone call: from its first event to its applied analysis',
+    });
+  } else if (workflowId.startsWith('visit:')) {
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.visitRecording, {
+      ...start,
+      args: [{ companyId, sessionId: workflowId.slice('visit:'.length), waits }],
+      typedSearchAttributes: visitAttributes(companyId),
+      staticSummary: "A sales rep's visit: from its start to the appointment's outcome",
+    });
+  } else {
+    await client.workflow.getHandle(workflowId).signal(ringSignal, { eventId: event.id });
+  }
+}
+
+/** gRPC: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or a connection that is not there. */
+function isUnreachable(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (code === 4 || code === 8 || code === 14) return true;
+    if (at.name === 'AbortError' || /deadline|unavailable|ECONNREFUSED/i.test(at.message)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,348 @@
+/** Decides whose an event is and which workflow it rings; the same rules at receipt, later, and on a re-drive. */
+import { and, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
+import type { Config } from '../config.ts';
+import type { Queryable } from '../db/client.ts';
+import {
+  analysisRuns,
+  calls,
+  callTombstones,
+  companies,
+  shunyaJobs,
+  trackingNumbers,
+  webhookEvents,
+} from '../db/schema/index.ts';
+import type { WebhookEventStatus } from '../domain/webhookEvent.ts';
+import { verifyCallRailSignature } from '../providers/callrail/signature.ts';
+import { readShunyaCallback, type ShunyaCallback } from '../providers/shunya/payload.ts';
+import { analysisWorkflowId, callWorkflowId } from '../workflows/contracts.ts';
+
+/** What of a CallRail event decides where it goes. */
+export interface CallRailAddress {
+  providerCallId: string;
+  /** E.164 */
+  trackingNumber?: string | null;
+  callrailCompanyId?: string | null;
+  body: Uint8Array;
+  signature?: string | null;
+}
+
+export type CallRailRoute =
+  | { decision: 'accepted'; companyId: string }
+  | { decision: 'rejected'; companyId: string }
+  | { decision: 'unrouted' };
+
+type SigningCompany = { id: string; keys: string[] };
+
+/**
+ * Finds the company of a CallRail event and verifies it with that company's keys: a call known in exactly one company
+ * whose key verifies stays there, else the number called decides, else CallRail's company id.
+ */
+export async function routeCallRailEvent(
+  db: Queryable,
+  address: CallRailAddress,
+  config: Pick<Config, 'allowUnsignedCallrail'>,
+): Promise<CallRailRoute> {
+  const candidates = await findCandidates(db, address);
+  const signed = (company: SigningCompany) =>
+    verifyCallRailSignature(address.body, address.signature ?? undefined, company.keys);
+
+  const knowing = candidates.filter((company) => company.knowsCall);
+  const verified = knowing.filter((company) => company.keys.length > 0 && signed(company));
+  const [stays] = verified;
+  if (stays && verified.length === 1) return { decision: 'accepted', companyId: stays.id };
+
+  const named =
+    candidates.find((company) => company.hasNumber) ??
+    candidates.find((company) => company.hasCallrailId) ??
+    // An event that names neither can still belong to the one unsigned company that knows its call.
+    (!address.trackingNumber && !address.callrailCompanyId && knowing.length === 1 ? knowing[0] : undefined);
+  if (!named) return { decision: 'unrouted' };
+  const accepted = named.keys.length > 0 ? signed(named) : config.allowUnsignedCallrail;
+  return { decision: accepted ? 'accepted' : 'rejected', companyId: named.id };
+}
+
+async function findCandidates(db: Queryable, address: CallRailAddress) {
+  const hasNumber = address.trackingNumber
+    ? sql<boolean>`exists (select 1 from ${trackingNumbers} where ${trackingNumbers.companyId} = ${companies.id} and ${trackingNumbers.phoneNumber} = ${address.trackingNumber})`
+    : sql<boolean>`false`;
+  const hasCallrailId = address.callrailCompanyId
+    ? sql<boolean>`coalesce(${companies.callrailCompanyId} = ${address.callrailCompanyId}, false)`
+    : sql<boolean>`false`;
+  const knowsCall = sql<boolean>`(
+    exists (select 1 from ${calls} where ${calls.providerCallId} = ${address.providerCallId} and ${calls.companyId} = ${companies.id})
+    or exists (select 1 from ${webhookEvents} where ${webhookEvents.companyId} = ${companies.id}
+      and ${webhookEvents.providerCallId} = ${address.providerCallId} and ${webhookEvents.status} in ('pending', 'dispatched', 'applied')))`;
+  return db
+    .select({ id: companies.id, keys: companies.callrailSigningKeys, hasNumber, hasCallrailId, knowsCall })
+    .from(companies)
+    .where(inArray(companies.id, candidateIds(address)));
+}
+
+/** Ids of the few companies that can own the event, each found by an index. */
+function candidateIds(address: CallRailAddress): SQL {
+  const number = address.trackingNumber ?? null;
+  const callrailId = address.callrailCompanyId ?? null;
+  return sql`(
+    select company_id from tracking_numbers where phone_number = ${number}
+    union select id from companies where callrail_company_id = ${callrailId}
+    union select company_id from calls where provider_call_id = ${address.providerCallId}
+    union select company_id from webhook_events where provider_call_id = ${address.providerCallId} and company_id is not null
+      and status in ('pending', 'dispatched', 'applied'))`;
+}
+
+/** Whether a person had this call deleted; its late webhooks must not bring it back. */
+export async function isCallDeleted(db: Queryable, companyId: string, providerCallId: string): Promise<boolean> {
+  const rows = await db
+    .select({ one: sql`1` })
+    .from(callTombstones)
+    .where(and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId)));
+  return rows.length > 0;
+}
+
+export type CallbackRoute =
+  | { decision: 'matched'; companyId: string; jobId: string; workflowId: string }
+  | { decision: 'unrouted' }
+  | { decision: 'invalid'; reason: string };
+
+/**
+ * Matches a callback of Shunya to its job: by job id; without one by call id and kind. A job id that contradicts its row,
+ * or another company, makes it invalid; a job that is not known (yet) leaves it unrouted.
+ */
+export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
+  if (callback.invalidReason) return { decision: 'invalid', reason: callback.invalidReason };
+  const byTask = callback.jobId ? await selectJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
+  const byCall = callback.shunyaCallId
+    ? await selectJobs(
+        db,
+        and(
+          eq(shunyaJobs.shunyaCallId, callback.shunyaCallId),
+          callback.jobType ? eq(shunyaJobs.kind, callback.jobType) : undefined,
+        ),
+      )
+    : [];
+
+  if (byTask.length > 0) {
+    const job = byTask.find(
+      (row) =>
+        (!callback.shunyaCallId || row.shunyaCallId === callback.shunyaCallId) &&
+        (!callback.jobType || row.kind === callback.jobType),
+    );
+    return job ? matched(job, callback) : { decision: 'invalid', reason: 'job_contradicts_its_row' };
+  }
+  const newest = byCall[0];
+  if (!newest) return { decision: 'unrouted' };
+  if (callback.jobId) {
+    // The submit may still be under way: only its answer tells whether this job id is ours.
+    const open = byCall.some((row) => row.taskId === null && row.state !== 'failed');
+    return open ? { decision: 'unrouted' } : { decision: 'invalid', reason: 'job_contradicts_its_row' };
+  }
+  return matched(newest, callback);
+}
+
+type JobRow = Awaited<ReturnType<typeof selectJobs>>[number];
+
+async function selectJobs(db: Queryable, where: SQL | undefined) {
+  return db
+    .select({
+      id: shunyaJobs.id,
+      companyId: shunyaJobs.companyId,
+      shunyaCompanyId: companies.shunyaCompanyId,
+      subjectKind: shunyaJobs.subjectKind,
+      subjectId: shunyaJobs.subjectId,
+      generation: shunyaJobs.generation,
+      kind: shunyaJobs.kind,
+      state: shunyaJobs.state,
+      taskId: shunyaJobs.taskId,
+      shunyaCallId: shunyaJobs.shunyaCallId,
+    })
+    .from(shunyaJobs)
+    .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
+    .where(where)
+    .orderBy(sql`${shunyaJobs.attempt} desc, ${shunyaJobs.createdAt} desc`)
+    .limit(50);
+}
+
+function matched(job: JobRow, callback: ShunyaCallback): CallbackRoute {
+  if (callback.companyId && ![job.companyId, job.shunyaCompanyId].includes(callback.companyId))
+    return { decision: 'invalid', reason: 'company_mismatch' };
+  return {
+    decision: 'matched',
+    companyId: job.companyId,
+    jobId: job.id,
+    workflowId: analysisWorkflowId(job.subjectKind, job.subjectId, job.generation),
+  };
+}
+
+/**
+ * Serialises what is known of one job id: a callback that comes while the submit records its job waits for it here,
+ * so that neither misses the other. Ends with the transaction.
+ */
+export async function lockTaskId(tx: Queryable, taskId: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`shunya:${taskId}`}, 0))`);
+}
+
+type WaitingEvent = Pick<
+  typeof webhookEvents.$inferSelect,
+  | 'id'
+  | 'source'
+  | 'route'
+  | 'status'
+  | 'body'
+  | 'signature'
+  | 'providerCallId'
+  | 'trackingNumber'
+  | 'callrailCompanyId'
+>;
+
+const waitingColumns = {
+  id: webhookEvents.id,
+  source: webhookEvents.source,
+  route: webhookEvents.route,
+  status: webhookEvents.status,
+  body: webhookEvents.body,
+  signature: webhookEvents.signature,
+  providerCallId: webhookEvents.providerCallId,
+  trackingNumber: webhookEvents.trackingNumber,
+  callrailCompanyId: webhookEvents.callrailCompanyId,
+};
+
+/** Routes one stored event again and writes what came of it. @returns its status now */
+async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): Promise<WebhookEventStatus> {
+  const set = await decideAgain(tx, event, config);
+  if (event.status === 'rejected' && set.status !== 'rejected') {
+    // Rejected twins do not count as duplicates; once one is accepted, it must be the only one.
+    const [twin] = await tx
+      .select({ id: webhookEvents.id })
+      .from(webhookEvents)
+      .where(
+        and(
+          eq(webhookEvents.route, event.route),
+          eq(webhookEvents.source, event.source),
+          sql`${webhookEvents.bodySha256} = (select body_sha256 from webhook_events where id = ${event.id})`,
+          ne(webhookEvents.status, 'rejected'),
+        ),
+      );
+    if (twin) return 'rejected';
+  }
+  await tx
+    .update(webhookEvents)
+    .set({ ...set, nextRingAt: new Date(0) })
+    .where(eq(webhookEvents.id, event.id));
+  return set.status;
+}
+
+async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
+  if (event.source === 'shunya') {
+    const callback = readShunyaCallback(parseJson(event.body));
+    const route = await routeShunyaCallback(tx, callback);
+    if (route.decision === 'matched') {
+      const { companyId, jobId, workflowId } = route;
+      return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
+    }
+    return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
+  }
+  if (!event.providerCallId) return { status: 'invalid' as const, reason: 'no_call_id' };
+  const route = await routeCallRailEvent(tx, { ...event, providerCallId: event.providerCallId }, config);
+  if (route.decision === 'unrouted') return { status: 'unrouted' as const, reason: 'unknown_number' };
+  const { companyId } = route;
+  if (route.decision === 'rejected') return { status: 'rejected' as const, reason: 'invalid_signature', companyId };
+  const workflowId = callWorkflowId(companyId, event.providerCallId);
+  return { status: 'pending' as const, reason: null, companyId, workflowId };
+}
+
+const parseJson = (body: Buffer): unknown => {
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+};
+
+/**
+ * Routes the unrouted events that a company's numbers, CallRail id or keys now answer for. Called in the transaction
+ * that changes those; the relay calls it for everything now and then, for events that were stored meanwhile.
+ * @returns how many go through now
+ */
+export async function routeWaitingEvents(tx: Queryable, companyId: string | null, config: Config): Promise<number> {
+  const mine = companyId ? sql`and c.id = ${companyId}` : sql``;
+  const known = sql`(
+    ${webhookEvents.source} = 'callrail' and (
+      exists (select 1 from tracking_numbers n join companies c on c.id = n.company_id
+        where n.phone_number = ${webhookEvents.trackingNumber} ${mine})
+      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyId} ${mine})))`;
+  const callbacks = sql`(
+    ${webhookEvents.source} = 'shunya' and (
+      exists (select 1 from shunya_jobs j where j.task_id = ${webhookEvents.taskId})
+      or exists (select 1 from shunya_jobs j where j.shunya_call_id = ${webhookEvents.shunyaCallId} and j.task_id is not null)))`;
+  const waiting = await tx
+    .select(waitingColumns)
+    .from(webhookEvents)
+    .where(and(eq(webhookEvents.status, 'unrouted'), companyId ? known : or(known, callbacks)))
+    .orderBy(webhookEvents.sequence)
+    .limit(1000)
+    .for('update', { skipLocked: true });
+  let routed = 0;
+  for (const event of waiting) if ((await routeAgain(tx, event, config)) === 'pending') routed += 1;
+  return routed;
+}
+
+/** Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id. */
+export async function adoptCallbacks(tx: Queryable, job: { taskId: string; shunyaCallId: number }, config: Config) {
+  const waiting = await tx
+    .select(waitingColumns)
+    .from(webhookEvents)
+    .where(
+      and(
+        eq(webhookEvents.status, 'unrouted'),
+        eq(webhookEvents.source, 'shunya'),
+        or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId)),
+      ),
+    )
+    .for('update', { skipLocked: true });
+  for (const event of waiting) await routeAgain(tx, event, config);
+}
+
+export type RedriveResult = {
+  outcome: 'redriven' | 'not_redriven' | 'already_applied' | 'not_found';
+  status?: WebhookEventStatus;
+};
+
+/**
+ * Sends one stored event through again: a pending or dispatched one is rung at once, an unrouted, invalid or rejected
+ * one is routed and verified anew.
+ */
+export async function redriveEvent(tx: Queryable, eventId: string, config: Config): Promise<RedriveResult> {
+  const [event] = await tx
+    .select(waitingColumns)
+    .from(webhookEvents)
+    .where(eq(webhookEvents.id, eventId))
+    .for('update');
+  if (!event) return { outcome: 'not_found' };
+  if (event.status === 'applied') return { outcome: 'already_applied', status: 'applied' };
+  if (event.status === 'pending' || event.status === 'dispatched') {
+    await tx
+      .update(webhookEvents)
+      .set({ nextRingAt: new Date(0) })
+      .where(eq(webhookEvents.id, eventId));
+    return { outcome: 'redriven', status: event.status };
+  }
+  const status = await routeAgain(tx, event, config);
+  return { outcome: status === 'pending' ? 'redriven' : 'not_redriven', status };
+}
+
+/** The run an analysis workflow works on, for the relay: a callback of a finished run changes nothing any more. */
+export async function isRunFinished(db: Queryable, jobId: string): Promise<boolean> {
+  const [row] = await db
+    .select({ state: analysisRuns.state })
+    .from(shunyaJobs)
+    .innerJoin(
+      analysisRuns,
+      and(
+        eq(analysisRuns.subjectKind, shunyaJobs.subjectKind),
+        eq(analysisRuns.subjectId, shunyaJobs.subjectId),
+        eq(analysisRuns.generation, shunyaJobs.generation),
+      ),
+    )
+    .where(eq(shunyaJobs.id, jobId));
+  return row !== undefined && row.state !== 'running';
+}

@@ -1,0 +1,120 @@
+/** Writes events to the inbox. An event is accepted when its row is committed, and only then. */
+import { createHash, randomUUID } from 'node:crypto';
+import { and, eq, ne, sql } from 'drizzle-orm';
+import type { Queryable } from '../db/client.ts';
+import { webhookEvents } from '../db/schema/index.ts';
+import type { WebhookEventStatus } from '../domain/webhookEvent.ts';
+
+export type NewWebhookEvent = Omit<
+  typeof webhookEvents.$inferInsert,
+  'id' | 'sequence' | 'bodySha256' | 'attempts' | 'receivedAt'
+>;
+
+export interface StoredEvent {
+  id: string;
+  status: WebhookEventStatus;
+  duplicate: boolean;
+}
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+
+/** Rejected events kept for one company (or for none) at a time: enough to mend a key, too few to fill a disk. */
+const REJECTED_KEPT = 1000;
+
+/**
+ * Stores one event, or finds the one with the same route and the same bytes.
+ * @returns the stored event; `duplicate` when it was there before
+ */
+export async function storeEvent(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
+  return insertOnce(db, event, sha256(event.body));
+}
+
+async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: string): Promise<StoredEvent> {
+  const [inserted] = await db
+    .insert(webhookEvents)
+    .values({ ...event, id: randomUUID(), bodySha256 })
+    .onConflictDoNothing()
+    .returning({ id: webhookEvents.id, status: webhookEvents.status });
+  if (inserted) return { ...inserted, duplicate: false };
+
+  const [existing] = await db
+    .select({ id: webhookEvents.id, status: webhookEvents.status })
+    .from(webhookEvents)
+    .where(
+      and(
+        eq(webhookEvents.source, event.source),
+        eq(webhookEvents.route, event.route),
+        eq(webhookEvents.bodySha256, bodySha256),
+        ne(webhookEvents.status, 'rejected'),
+      ),
+    );
+  // The twin was rejected or deleted between the two statements: the place is free now.
+  if (!existing) return insertOnce(db, event, bodySha256);
+  return { ...existing, duplicate: true };
+}
+
+/**
+ * Stores the event of a deleted call without its content: it is answered, counted once, and brings nothing back.
+ */
+export async function storeForgotten(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
+  const forgotten = {
+    ...event,
+    body: Buffer.alloc(0),
+    signature: null,
+    trackingNumber: null,
+    status: 'applied' as const,
+    reason: 'call_deleted',
+    appliedAt: new Date(),
+  };
+  return insertOnce(db, forgotten, sha256(event.body));
+}
+
+/** Keeps an event whose signature does not match, up to a bound; beyond it nothing is stored. */
+export async function storeRejected(db: Queryable, event: NewWebhookEvent): Promise<void> {
+  const [kept] = await db
+    .select({ count: sql<number>`count(*)::int` })
+    .from(webhookEvents)
+    .where(
+      and(
+        eq(webhookEvents.status, 'rejected'),
+        event.companyId ? eq(webhookEvents.companyId, event.companyId) : sql`${webhookEvents.companyId} is null`,
+      ),
+    );
+  if ((kept?.count ?? 0) >= REJECTED_KEPT) return;
+  await db
+    .insert(webhookEvents)
+    .values({ ...event, id: randomUUID(), status: 'rejected', bodySha256: sha256(event.body) });
+}
+
+export interface InternalEvent {
+  companyId: string;
+  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive */
+  route: string;
+  /** The workflow to ring. */
+  workflowId: string;
+  providerCallId?: string;
+  /** Ids and states only. */
+  body?: Record<string, unknown>;
+}
+
+/**
+ * Stores an event of our own in the caller's transaction, so that a change of rows and the ring of its workflow
+ * are committed together.
+ * @returns the event's id
+ */
+export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<string> {
+  const id = randomUUID();
+  const body = Buffer.from(JSON.stringify(event.body ?? {}));
+  await db.insert(webhookEvents).values({
+    id,
+    source: 'internal',
+    route: event.route,
+    companyId: event.companyId,
+    status: 'pending',
+    body,
+    bodySha256: sha256(body),
+    providerCallId: event.providerCallId,
+    workflowId: event.workflowId,
+  });
+  return id;
+}

@@ -1,0 +1,111 @@
+/** The worker process: workflows, activities and a relay. */
+import { randomUUID } from 'node:crypto';
+import { lt, sql } from 'drizzle-orm';
+import { createDatabaseActivities, createProviderActivities } from './activities/index.ts';
+import { loadConfigOrExit } from './config.ts';
+import { openDatabase } from './db/client.ts';
+import { workerHeartbeats } from './db/schema/index.ts';
+import { startRelay } from './inbox/relay.ts';
+import { createCallRailClient } from './providers/callrail/client.ts';
+import { createShunyaClient } from './providers/shunya/client.ts';
+import { HEARTBEAT_SECONDS } from './readiness.ts';
+import { onShutdown } from './shutdown.ts';
+import { createLogger, installTemporalRuntime } from './telemetry.ts';
+import { connectWorker, createClient } from './temporal/connect.ts';
+import { loadWorkflowBundle } from './workflowBundle.ts';
+import { ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
+
+const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya'] });
+const logger = createLogger(config, 'worker');
+installTemporalRuntime(logger);
+const { Worker } = await import('@temporalio/worker');
+const stopping = new AbortController();
+const { db, close } = openDatabase(config.databaseUrl, { max: 20 });
+const { client, connection: clientConnection } = createClient(config);
+
+const deps = {
+  config,
+  db,
+  logger,
+  shunya: createShunyaClient({ baseUrl: config.shunya.baseUrl, apiKey: config.shunya.apiKey }),
+  callrail: createCallRailClient({ baseUrl: config.callrailBaseUrl }),
+  ring(workflowIds: readonly string[]) {
+    for (const id of workflowIds)
+      client
+        .withDeadline(Date.now() + 5000, () => client.workflow.getHandle(id).signal(ringSignal, {}))
+        .catch((error: unknown) =>
+          logger.debug({ workflow_id: id, err: error }, 'a ring was lost; it will look by itself'),
+        );
+  },
+};
+
+onShutdown(logger, async () => {
+  stopping.abort();
+  await running;
+});
+const running = run();
+running.catch((error: unknown) => {
+  logger.fatal({ err: error }, 'the worker ended');
+  process.exit(1);
+});
+
+/** Works until it is told to stop. */
+async function run(): Promise<void> {
+  const { signal } = stopping;
+  const connecting = connectWorker(config, logger, signal).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+  const [workflowBundle, connection] = await Promise.all([loadWorkflowBundle(config), connecting]);
+  if (!connection) return close();
+
+  const { taskQueue, namespace } = config.temporal;
+  const shared = { connection, namespace, shutdownGraceTime: '10s' } as const;
+  const providerActivities = createProviderActivities(deps);
+  const workers = await Promise.all([
+    Worker.create({ ...shared, taskQueue, workflowBundle, activities: createDatabaseActivities(deps) }),
+    Worker.create({
+      ...shared,
+      taskQueue: shunyaSubmitQueue(taskQueue),
+      activities: providerActivities,
+      maxTaskQueueActivitiesPerSecond: config.shunya.maxPerSecond,
+    }),
+    Worker.create({ ...shared, taskQueue: shunyaReadQueue(taskQueue), activities: providerActivities }),
+  ]);
+  const relay = startRelay({ db, client, config, logger });
+  const stopHeartbeat = startHeartbeat(taskQueue);
+  const shutDown = () => {
+    for (const worker of workers) worker.shutdown();
+  };
+  signal.addEventListener('abort', shutDown);
+  try {
+    const ended = Promise.all(workers.map((worker) => worker.run()));
+    if (signal.aborted) shutDown();
+    await ended;
+  } finally {
+    stopHeartbeat();
+    await relay.stop();
+    await connection.close();
+    await clientConnection.close();
+    await close();
+  }
+}
+
+/** Says in the database that this worker is alive. @returns how to end that */
+function startHeartbeat(taskQueue: string): () => void {
+  const workerId = randomUUID();
+  const beat = async () => {
+    try {
+      const beatAt = sql`now()`;
+      await db
+        .insert(workerHeartbeats)
+        .values({ workerId, taskQueue, beatAt })
+        .onConflictDoUpdate({ target: workerHeartbeats.workerId, set: { beatAt } });
+      await db.delete(workerHeartbeats).where(lt(workerHeartbeats.beatAt, sql`now() - interval '1 hour'`));
+    } catch (error) {
+      logger.warn({ err: error }, 'the heartbeat could not be written');
+    }
+  };
+  void beat();
+  const timer = setInterval(beat, HEARTBEAT_SECONDS * 1000);
+  return () => clearInterval(timer);
+}

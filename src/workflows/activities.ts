@@ -1,0 +1,41 @@
+/** The activities as workflows see them, with the retry profiles of the whole service. */
+import * as wf from '@temporalio/workflow';
+import type { DatabaseActivities, ProviderActivities } from '../activities/index.ts';
+import { shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
+
+/**
+ * Database steps. Few quick tries for a dropped connection; then the workflow says that it is blocked and goes on trying.
+ */
+export const database = wf.proxyLocalActivities<DatabaseActivities>({
+  startToCloseTimeout: '20s',
+  retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumAttempts: 4 },
+});
+
+/** Just above the provider's own time-out of 30 s, so that a killed worker's exchange is repeated soon. */
+const EXCHANGE_TIMEOUT = '40s';
+
+/** Fairness by company: the backlog of one does not delay the others. */
+const priorityOf = (companyId: string) => ({ fairnessKey: companyId.slice(0, 64) });
+
+/** One exchange, one try: the workflow decides when the next is due. */
+export const submits = (companyId: string) =>
+  wf.proxyActivities<ProviderActivities>({
+    taskQueue: shunyaSubmitQueue(wf.workflowInfo().taskQueue),
+    startToCloseTimeout: EXCHANGE_TIMEOUT,
+    retry: { maximumAttempts: 1 },
+    priority: priorityOf(companyId),
+  });
+
+/** Asks until the job is finished: the activity's own retry is the poll, so that waiting costs no history. */
+export const reads = (companyId: string, pollSeconds: number) =>
+  wf.proxyActivities<ProviderActivities>({
+    taskQueue: shunyaReadQueue(wf.workflowInfo().taskQueue),
+    startToCloseTimeout: EXCHANGE_TIMEOUT,
+    retry: {
+      initialInterval: pollSeconds * 1000,
+      backoffCoefficient: 1,
+      nonRetryableErrorTypes: ['ProviderFailure', 'StepFailure'],
+    },
+    cancellationType: wf.ActivityCancellationType.TRY_CANCEL,
+    priority: priorityOf(companyId),
+  });

@@ -1,0 +1,122 @@
+/**
+ * Names that clients of the workflows share with them: types, ids, inputs, signals, updates, queries.
+ * Everything here enters Temporal's history, so it holds ids, states and times only.
+ */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Blocker, PipelineStage, SubjectKind } from '../domain/pipeline.ts';
+
+export const WORKFLOW_TYPES = {
+  callLifecycle: 'CallLifecycle',
+  shunyaAnalysis: 'ShunyaAnalysis',
+  visitRecording: 'VisitRecording',
+} as const;
+
+export const callWorkflowId = (companyId: string, providerCallId: string) => `call:${companyId}:${providerCallId}`;
+export const visitWorkflowId = (sessionId: string) => `visit:${sessionId}`;
+export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generation: number) =>
+  `analysis:${kind}:${subjectId}:${generation}`;
+
+/** Activities that call Shunya have queues of their own: submits are rate-limited, polls must not eat that budget. */
+export const shunyaSubmitQueue = (taskQueue: string) => `${taskQueue}-shunya-submit`;
+export const shunyaReadQueue = (taskQueue: string) => `${taskQueue}-shunya-read`;
+
+/** Waits, in seconds; input rather than environment, so that a replay sees what the run saw. */
+export interface PipelineWaits {
+  callMaxSeconds: number;
+  visitMaxSeconds: number;
+  recordingWaitSeconds: number;
+  shunyaPollSeconds: number;
+  shunyaJobTimeoutSeconds: number;
+  retryInitialSeconds: number;
+  retryMaxSeconds: number;
+  /** Failed tries of a step after which a person is asked. */
+  retryAttempts: number;
+}
+
+export interface CallLifecycleInput {
+  companyId: string;
+  providerCallId: string;
+  waits: PipelineWaits;
+}
+
+export interface VisitRecordingInput {
+  companyId: string;
+  sessionId: string;
+  waits: PipelineWaits;
+}
+
+export interface ShunyaAnalysisInput {
+  companyId: string;
+  subjectKind: SubjectKind;
+  subjectId: string;
+  generation: number;
+  /** The workflow that started it, rung when the stage changes. */
+  parentWorkflowId: string;
+  waits: PipelineWaits;
+}
+
+/** A doorbell: the rows say what happened. `eventId` is for the reader of the history. */
+export interface Ring {
+  eventId?: string;
+}
+
+/** What an operator sends; from REST, `reason` is the id of the audit row that has the text. */
+export interface OperatorAction {
+  operator: string;
+  reason: string;
+}
+
+export interface OperatorAnswer {
+  /** Where the action took effect: this workflow, or the one below that is blocked. */
+  workflowId: string;
+  effect: 'retrying' | 'skipped' | 'passed_on';
+}
+
+/** The answer of the query `status`. */
+export interface PipelineStatus {
+  stage: PipelineStage;
+  /** In plain words. */
+  waitingFor: string;
+  /** ISO 8601 in UTC. */
+  since: string;
+  blockedOn: Blocker | null;
+  needsAttention: boolean;
+  attempts: number;
+  lastError: string | null;
+}
+
+export const ringSignal = defineSignal<[Ring]>('ring');
+export const stageSignal = defineSignal<[{ stage: PipelineStage }]>('stage');
+export const retrySignal = defineSignal<[OperatorAction]>('retry');
+export const skipSignal = defineSignal<[OperatorAction]>('skip');
+export const retryUpdate = defineUpdate<OperatorAnswer, [OperatorAction]>('retry');
+export const skipUpdate = defineUpdate<OperatorAnswer, [OperatorAction]>('skip');
+export const statusQuery = defineQuery<PipelineStatus>('status');
+
+export const SEARCH_ATTRIBUTE_KEYS = {
+  companyId: defineSearchAttributeKey('CompanyId', 'KEYWORD'),
+  callId: defineSearchAttributeKey('CallId', 'KEYWORD'),
+  pipelineStage: defineSearchAttributeKey('PipelineStage', 'KEYWORD'),
+  blockedOn: defineSearchAttributeKey('BlockedOn', 'KEYWORD'),
+  needsAttention: defineSearchAttributeKey('NeedsAttention', 'BOOL'),
+} as const;
+
+/** What a workflow is found by from its first moment on. */
+export const callAttributes = (companyId: string, callId: string) => [
+  { key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId },
+  { key: SEARCH_ATTRIBUTE_KEYS.callId, value: callId },
+  { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: 'awaiting_end' satisfies PipelineStage },
+  { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: false },
+];
+
+/** A visit is no call: it has no CallId. */
+export const visitAttributes = (companyId: string) =>
+  callAttributes(companyId, '').filter(({ key }) => key !== SEARCH_ATTRIBUTE_KEYS.callId);
+
+export const analysisAttributes = (companyId: string, kind: SubjectKind, subjectId: string) => [
+  { key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId },
+  ...(kind === 'call' ? [{ key: SEARCH_ATTRIBUTE_KEYS.callId, value: subjectId }] : []),
+  { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: 'transcribing' satisfies PipelineStage },
+  { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: false },
+];

@@ -1,0 +1,264 @@
+/**
+ * What every pipeline workflow shows and takes: its stage and block as search attributes, current details and the query
+ * `status`; the Updates and signals by which an operator hurries or gives up a blocked step.
+ */
+import * as wf from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
+import {
+  type OperatorAction,
+  type OperatorAnswer,
+  type PipelineStatus,
+  type PipelineWaits,
+  retrySignal,
+  retryUpdate,
+  ringSignal,
+  SEARCH_ATTRIBUTE_KEYS,
+  skipSignal,
+  skipUpdate,
+  statusQuery,
+} from './contracts.ts';
+
+interface Block {
+  blockedOn: Blocker;
+  attempts: number;
+  reason: string;
+  needsAttention: boolean;
+}
+
+/** Waits this long at most while our own database is away: it comes back sooner than a provider. */
+const DATABASE_RETRY_MAX_SECONDS = 30;
+
+export interface PipelineOptions {
+  waits: PipelineWaits;
+  stage: PipelineStage;
+  /** Writes the block to the row of the call or visit. */
+  showBlock(block: Block | null): Promise<void>;
+  /** The workflow below that may be blocked instead; operators' actions are passed on to it. */
+  blockedBelow?(): string | undefined;
+}
+
+export type Pipeline = ReturnType<typeof createPipeline>;
+
+/** Sets up handlers and state; to be called first thing in a workflow, before anything is awaited. */
+export function createPipeline(options: PipelineOptions) {
+  const { waits } = options;
+  let stage = options.stage;
+  let waitingFor = 'its first step';
+  let since = new Date();
+  let block: Block | null = null;
+  let shown: Block | null = null;
+  let rung = false;
+  let hurried = false;
+  let skipped = false;
+  let notBefore = 0;
+
+  const requireBlock = (action: OperatorAction) => {
+    if (typeof action?.operator !== 'string' || typeof action.reason !== 'string')
+      throw ApplicationFailure.nonRetryable('expected {"operator": "…", "reason": "…"}', 'InvalidAction');
+    if (!block && !options.blockedBelow?.())
+      throw ApplicationFailure.nonRetryable('nothing is blocked in this pipeline', 'NothingBlocked');
+  };
+  const passOn = async (action: OperatorAction, signal: typeof retrySignal): Promise<OperatorAnswer | undefined> => {
+    const below = block ? undefined : options.blockedBelow?.();
+    if (!below) return undefined;
+    try {
+      await wf.getExternalWorkflowHandle(below).signal(signal, action);
+      return { workflowId: below, effect: 'passed_on' };
+    } catch (error) {
+      if (wf.isCancellation(error)) throw error;
+      // It ended in this very moment: there is nothing to hurry any more.
+      return undefined;
+    }
+  };
+  const hurry = () => {
+    if (block) hurried = true;
+  };
+  const skip = () => {
+    if (block) skipped = true;
+  };
+  const self = wf.workflowInfo().workflowId;
+
+  wf.setHandler(ringSignal, () => {
+    rung = true;
+  });
+  wf.setHandler(retrySignal, async (action) => {
+    if (!(await passOn(action, retrySignal))) hurry();
+  });
+  wf.setHandler(skipSignal, async (action) => {
+    if (!(await passOn(action, skipSignal))) skip();
+  });
+  wf.setHandler(
+    retryUpdate,
+    async (action): Promise<OperatorAnswer> => {
+      const passedOn = await passOn(action, retrySignal);
+      if (passedOn) return passedOn;
+      hurry();
+      return { workflowId: self, effect: 'retrying' };
+    },
+    { validator: requireBlock, description: 'Try the blocked step now instead of waiting for its next turn.' },
+  );
+  wf.setHandler(
+    skipUpdate,
+    async (action): Promise<OperatorAnswer> => {
+      const passedOn = await passOn(action, skipSignal);
+      if (passedOn) return passedOn;
+      skip();
+      return { workflowId: self, effect: 'skipped' };
+    },
+    { validator: requireBlock, description: 'Give the blocked step up for good: the pipeline ends in stage failed.' },
+  );
+  wf.setHandler(
+    statusQuery,
+    (): PipelineStatus => ({
+      stage,
+      waitingFor,
+      since: since.toISOString(),
+      blockedOn: block?.blockedOn ?? null,
+      needsAttention: block?.needsAttention ?? false,
+      attempts: block?.attempts ?? 0,
+      lastError: block?.reason ?? null,
+    }),
+    { description: 'Where this pipeline stands: stage, what it waits for, since when, failed attempts, last error.' },
+  );
+
+  function describe(): void {
+    const lines = [`**Stage** ${stage}`, `**Waiting for** ${waitingFor}, since ${since.toISOString()}`];
+    if (block) {
+      const { blockedOn, attempts, reason } = block;
+      lines.push(
+        `**Blocked on** ${blockedOn}: ${reason}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}. It goes on trying by itself.`,
+        'An operator can send the Update `retry` to try now, or `skip` to give this step up.',
+      );
+    }
+    wf.setCurrentDetails(lines.join('\n\n'));
+  }
+
+  const upsert = (attributes: Parameters<typeof wf.upsertSearchAttributes>[0]) => wf.upsertSearchAttributes(attributes);
+
+  /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
+  async function showBlock(): Promise<void> {
+    if (JSON.stringify(block) === JSON.stringify(shown)) return;
+    const [now, before] = [block, shown];
+    if ((now?.needsAttention ?? false) !== (before?.needsAttention ?? false) || now?.blockedOn !== before?.blockedOn)
+      upsert([
+        { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: now?.needsAttention ?? false },
+        { key: SEARCH_ATTRIBUTE_KEYS.blockedOn, value: now?.blockedOn ?? null },
+      ]);
+    describe();
+    shown = now;
+    try {
+      await options.showBlock(now);
+    } catch (error) {
+      if (wf.isCancellation(error)) throw error;
+      // The row cannot be written while the database is what is away; the next change tries again.
+      shown = before;
+    }
+  }
+
+  return {
+    /** Whether the doorbell rang since `listen`. */
+    get rung() {
+      return rung;
+    },
+    get skipped() {
+      return skipped;
+    },
+    get stage() {
+      return stage;
+    },
+    /** To be called before the rows are read: rings from here on make them be read again. */
+    listen() {
+      rung = false;
+    },
+
+    setStage(next: PipelineStage): void {
+      if (next === stage) return;
+      stage = next;
+      since = new Date();
+      upsert([{ key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: stage }]);
+      describe();
+    },
+
+    /** Says in plain words what comes now. */
+    waitFor(words: string): void {
+      if (words === waitingFor) return;
+      waitingFor = words;
+      since = new Date();
+      describe();
+    },
+
+    /** Sleeps until the doorbell rings, an operator acts, or the time (Infinity: none) is over. @returns what ended it */
+    async sleep(seconds: number): Promise<'rung' | 'operator' | 'time'> {
+      const disturbed = () => rung || hurried || skipped;
+      await (Number.isFinite(seconds) ? wf.condition(disturbed, Math.max(0, seconds) * 1000) : wf.condition(disturbed));
+      if (hurried || skipped) {
+        hurried = false;
+        return 'operator';
+      }
+      return rung ? 'rung' : 'time';
+    },
+
+    /** Whether the blocked step's next turn has come; if not, sleeps for it. False when something else may be new. */
+    async turnHasCome(): Promise<boolean> {
+      if (!block || hurried || Date.now() >= notBefore) {
+        hurried = false;
+        return true;
+      }
+      await wf.condition(() => rung || hurried || skipped, notBefore - Date.now());
+      if (!hurried && Date.now() < notBefore) return false;
+      hurried = false;
+      return true;
+    },
+
+    /** Sleeps until the blocked step's next turn, or until an operator acts; rings do not matter. */
+    async untilTurn(): Promise<void> {
+      await wf.condition(() => hurried || skipped, Math.max(0, notBefore - Date.now()));
+      hurried = false;
+    },
+
+    /** A step failed: shows it, and sets when its next turn comes. `attempts` counts its failures so far. */
+    async blocked(blockedOn: Blocker, attempts: number, failure: { code: string; retryAfterSeconds?: number }) {
+      const max =
+        blockedOn === 'database' ? Math.min(DATABASE_RETRY_MAX_SECONDS, waits.retryMaxSeconds) : waits.retryMaxSeconds;
+      const backOff = Math.min(max, waits.retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));
+      notBefore = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
+      const needsAttention = attempts >= waits.retryAttempts;
+      block = { blockedOn, attempts, reason: failure.code, needsAttention };
+      await showBlock();
+    },
+
+    /** Raises attention without a failure: something takes too long. */
+    async overdue(blockedOn: Blocker, reason: string) {
+      block = { blockedOn, attempts: Math.max(1, block?.attempts ?? 0), reason, needsAttention: true };
+      await showBlock();
+    },
+
+    async unblocked() {
+      block = null;
+      notBefore = 0;
+      hurried = false;
+      await showBlock();
+    },
+    get isBlocked() {
+      return block !== null;
+    },
+    get blockedOn() {
+      return block?.blockedOn;
+    },
+  };
+}
+
+/** What an activity's failure says: the code that failures.ts gave it, or how Temporal ended it. */
+export function failureOf(error: unknown): { code: string; retryAfterSeconds?: number } {
+  if (error instanceof ChildWorkflowFailure) return { code: 'analysis_was_ended' };
+  // Anything else is a bug: the workflow task fails, is shown, and goes on once the code is mended.
+  if (!(error instanceof ActivityFailure)) throw error;
+  const { cause } = error;
+  const [details] = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
+  if (isDetails(details)) return details;
+  return { code: cause instanceof TimeoutFailure ? 'timeout' : 'unknown' };
+}
+
+const isDetails = (value: unknown): value is { code: string; retryAfterSeconds?: number } =>
+  typeof value === 'object' && value !== null && 'code' in value;
