@@ -1,0 +1,99 @@
+/** The API: everything it answers is listed here. */
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { bodyLimit } from 'hono/body-limit';
+import { cors } from 'hono/cors';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import type { ApiDeps } from './deps.ts';
+import { docsRoutes } from './docs.ts';
+import type { ApiEnv } from './env.ts';
+import { ApiError, createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './errors.ts';
+import type { ApiRouter } from './router.ts';
+import { appointmentRoutes } from './routes/appointments.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { callRoutes } from './routes/calls.ts';
+import { companyRoutes } from './routes/companies.ts';
+import { contactRoutes } from './routes/contacts.ts';
+import { leadRoutes } from './routes/leads.ts';
+import { meRoutes } from './routes/me.ts';
+import { metricsRoutes } from './routes/metrics.ts';
+import { pipelineRoutes } from './routes/pipelines.ts';
+import { playbackRoutes } from './routes/playback.ts';
+import { recordingRoutes } from './routes/recordings.ts';
+import { userRoutes } from './routes/users.ts';
+import { webhookEventRoutes } from './routes/webhookEvents.ts';
+import { observe, requestId, systemRoutes } from './system.ts';
+import { callrailWebhooks } from './webhooks/callrail.ts';
+import { shunyaWebhooks } from './webhooks/shunya.ts';
+
+export const API_BASE = '/api/v1';
+
+const BODY_BYTES_MAX = 1024 * 1024;
+
+/** Answers that a page of another origin may read. */
+const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempotency-Replayed'];
+
+/**
+ * Puts the API together.
+ * @returns the app; `fetch` serves it, `request` tests it
+ */
+export function createApp(deps: ApiDeps): ApiRouter {
+  const { config, logger } = deps;
+  const app: ApiRouter = new OpenAPIHono<ApiEnv>();
+  app.onError(createErrorHandler(logger));
+  app.notFound(notFoundHandler);
+
+  app.use(requestId());
+  app.use(observe(deps.metricsRegistry, logger));
+  if (config.corsOrigins.length > 0) {
+    const allowMethods = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
+    app.use(cors({ origin: [...config.corsOrigins], allowMethods, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
+  }
+  app.use(methodNotAllowed<ApiEnv>({ app, onMethodNotAllowed: methodNotAllowedResponse }));
+  app.use(`${API_BASE}/*`, bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
+
+  app.route(API_BASE, meRoutes(deps));
+  app.route(API_BASE, companyRoutes(deps));
+  app.route(API_BASE, userRoutes(deps));
+  app.route(API_BASE, callRoutes(deps));
+  app.route(API_BASE, leadRoutes(deps));
+  app.route(API_BASE, contactRoutes(deps));
+  app.route(API_BASE, appointmentRoutes(deps));
+  app.route(API_BASE, recordingRoutes(deps));
+  app.route(API_BASE, playbackRoutes(deps));
+  app.route(API_BASE, metricsRoutes(deps));
+  app.route(API_BASE, pipelineRoutes(deps));
+  app.route(API_BASE, webhookEventRoutes(deps));
+  app.route(API_BASE, auditRoutes(deps));
+  app.route(`${API_BASE}/callrail`, callrailWebhooks(deps));
+  app.route(`${API_BASE}/shunya`, shunyaWebhooks(deps));
+
+  app.route('/', systemRoutes(deps));
+  app.route('/docs', docsRoutes());
+  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'JWT',
+    description: 'Claims: `sub` (user id), `company_id` or `org_id`, `role`.',
+  });
+  let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
+  app.get('/openapi.json', (c) => c.json((document ??= describeApi(app))));
+  return app;
+}
+
+function refuseBody(): never {
+  throw new ApiError('body_too_large', { detail: 'A body may have 1 MiB.' });
+}
+
+const describeApi = (app: ApiRouter) =>
+  app.getOpenAPI31Document({
+    openapi: '3.1.0',
+    info: {
+      title: 'Callwright',
+      version: '1',
+      description:
+        'From a phone call to an appointment and its outcome. One thing is `{"data": {…}}`, a list `{"data": {"items": […], ' +
+        '"total": N, "next_cursor": "…"}}`, an error `application/problem+json`. Times are ISO 8601 in UTC, phone ' +
+        'numbers E.164, ids opaque.',
+    },
+    servers: [{ url: '/' }],
+  });

@@ -1,0 +1,280 @@
+/** Appointments: lists by day, and people's changes. */
+import { z } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import { DateTime } from 'luxon';
+import type { Queryable, Transaction } from '../../db/client.ts';
+import {
+  type AppointmentFilter,
+  type AppointmentRow,
+  type AppointmentScope,
+  appointmentsOf,
+  findAppointment,
+  findOverlap,
+  insertAppointment,
+  listAppointments,
+  lockAppointment,
+  MAX_APPOINTMENT_MINUTES,
+  takesTime,
+  updateAppointment,
+} from '../../db/queries/appointments.ts';
+import { writeAudit } from '../../db/queries/audit.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
+import { applyOutcome } from '../../db/queries/effects.ts';
+import { lockLead } from '../../db/queries/leads.ts';
+import { appointments } from '../../db/schema/index.ts';
+import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
+import { APPOINTMENT_STATUSES, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/appointment.ts';
+import { checkIfMatch, etagOf } from '../conditional.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, invalidField, notFound } from '../errors.ts';
+import {
+  countUpTo,
+  decodeMomentCursor,
+  encodeMomentCursor,
+  laterThan,
+  listOf,
+  pageQuery,
+  toList,
+} from '../pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { booleanQuery, commaList, dayInput, idText, momentInput, optionalText } from '../schemas.ts';
+import { appointmentSchema, appointmentView } from '../views/appointment.ts';
+import { assertUserOfCompany } from './leads.ts';
+
+const listQuery = z.object({
+  ...pageQuery,
+  date: dayInput.optional().openapi({ description: 'A day in the company’s time zone.' }),
+  date_from: dayInput.optional(),
+  date_to: dayInput.optional().openapi({ description: 'Included.' }),
+  assigned_rep_id: z.string().max(255).optional(),
+  status: commaList(APPOINTMENT_STATUSES).optional(),
+  lead_id: z.string().max(255).optional(),
+  contact_id: z.string().max(255).optional(),
+  unscheduled: booleanQuery.optional().openapi({ description: '`true`: only those whose time is not known.' }),
+});
+
+const minutesInput = z.int().min(1).max(MAX_APPOINTMENT_MINUTES);
+const forceInput = z.boolean().optional().openapi({ description: 'Take it though the rep has another at that time.' });
+
+const appointmentInput = z
+  .object({
+    lead_id: idText,
+    scheduled_start: momentInput,
+    duration_minutes: minutesInput.default(DEFAULT_APPOINTMENT_MINUTES),
+    assigned_rep_id: idText.nullish(),
+    location: optionalText(500),
+    service_type: optionalText(200),
+    force: forceInput,
+  })
+  .openapi('AppointmentInput');
+
+const appointmentPatch = z
+  .object({
+    status: z.enum(APPOINTMENT_STATUSES).optional(),
+    outcome: z.enum(APPOINTMENT_OUTCOMES).optional(),
+    scheduled_start: momentInput.nullish(),
+    duration_minutes: minutesInput.optional(),
+    assigned_rep_id: idText.nullish(),
+    location: optionalText(500),
+    service_type: optionalText(200),
+    force: forceInput,
+  })
+  .openapi('AppointmentPatch');
+
+export function appointmentRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const tag = 'Appointments';
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/appointments',
+      permission: 'appointments.read',
+      tag,
+      summary: 'List appointments by start; those without a time last',
+      query: listQuery,
+      data: listOf(appointmentSchema),
+    },
+    async ({ db, query, access: { companyId, repId } }) => {
+      const { date, date_from: from, date_to: to, status, unscheduled } = query;
+      const timeZone = await companyTimeZone(db, companyId);
+      const startsOn = [{ from: date, to: date, timeZone }, { from, to, timeZone }];
+      const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId } = query;
+      const filter = { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled };
+      return listPage(db, filter, query);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/appointments/today/self',
+      permission: 'appointments.read',
+      tag,
+      summary: 'My appointments of today, by start',
+      query: z.object(pageQuery),
+      data: listOf(appointmentSchema),
+    },
+    async ({ db, query, access: { companyId, repId, actor } }) => {
+      const timeZone = await companyTimeZone(db, companyId);
+      const today = DateTime.now().setZone(timeZone).toFormat('yyyy-MM-dd');
+      const startsOn = [{ from: today, to: today, timeZone }];
+      return listPage(db, { companyId, repId, startsOn, assignedRepId: actor.userId }, query);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/appointments',
+      permission: 'appointments.create',
+      tag,
+      summary: 'Make an appointment',
+      body: appointmentInput,
+      status: 201,
+      data: appointmentSchema,
+      creates: true,
+      errors: ['rep_double_booked'],
+    },
+    async ({ tx, body, access }) => {
+      const { companyId } = access;
+      const lead = await lockLead(tx, access, body.lead_id);
+      if (!lead) throw invalidField('lead_id', 'is not a lead of the company');
+      const { scheduled_start: scheduledStart, duration_minutes: durationMinutes, location } = body;
+      const assignedRepId = body.assigned_rep_id ?? null;
+      await assertUserOfCompany(tx, companyId, assignedRepId);
+      if (!body.force) await assertRepIsFree(tx, { companyId, scheduledStart, durationMinutes, assignedRepId });
+      const id = await insertAppointment(tx, {
+        companyId,
+        leadId: lead.id,
+        contactId: lead.contactId,
+        scheduledStart,
+        durationMinutes,
+        assignedRepId,
+        location,
+        serviceType: body.service_type,
+      });
+      const entry = { action: 'appointment.create', subjectKind: 'appointment', subjectId: id };
+      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      return readAppointment(tx, access, id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/appointments/{id}',
+      permission: 'appointments.read',
+      tag,
+      summary: 'Read an appointment',
+      data: appointmentSchema,
+    },
+    async ({ db, params, access }) => readAppointment(db, access, params.id),
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/appointments/{id}',
+      permission: 'appointments.update',
+      tag,
+      summary: 'Change an appointment',
+      description:
+        'What is not named stays. An outcome has the effects of a visit: won or lost completes the appointment and closes ' +
+        'the lead. A sales rep may set the outcome.',
+      body: appointmentPatch,
+      data: appointmentSchema,
+      errors: ['rep_double_booked'],
+    },
+    async ({ c, tx, params: { id }, body, access }) => {
+      const fields = Object.keys(appointmentPatch.shape).filter((field) => field in body && field !== 'force');
+      if (access.repId !== undefined && fields.some((field) => field !== 'outcome'))
+        throw new ApiError('forbidden', { detail: 'A sales rep may set the outcome of an appointment.' });
+      const before = await lockAppointment(tx, access, id);
+      if (!before) throw notFound();
+      checkIfMatch(c, before);
+      if (fields.length === 0) return readAppointment(tx, access, id);
+
+      await changeAppointment(tx, access.companyId, before, body);
+      if (body.outcome !== undefined)
+        await applyOutcome(tx, { companyId: access.companyId, appointmentId: id, outcome: body.outcome, byPerson: true });
+      await writeAudit(tx, {
+        companyId: access.companyId,
+        actor: access.actor,
+        action: 'appointment.update',
+        subjectKind: 'appointment',
+        subjectId: id,
+        details: { fields, status: body.status, outcome: body.outcome },
+      });
+      return readAppointment(tx, access, id);
+    },
+  );
+
+  return routes.app;
+}
+
+async function listPage(db: Queryable, filter: AppointmentFilter, query: { limit: number; cursor?: string }) {
+  const after = laterThan(appointments.scheduledStart, appointments.id, decodeMomentCursor(query.cursor));
+  return toList(await listAppointments(db, filter, { limit: query.limit + 1, after }), {
+    limit: query.limit,
+    count: await countUpTo(db, sql`select 1 from ${appointments} where ${appointmentsOf(filter)}`),
+    cursorOf: (row: AppointmentRow) => encodeMomentCursor({ at: row.scheduledStart, id: row.id }),
+    view: appointmentView,
+  });
+}
+
+async function readAppointment(db: Queryable, scope: AppointmentScope, id: string) {
+  const appointment = await findAppointment(db, scope, id);
+  if (!appointment) throw notFound();
+  return reply(appointmentView(appointment), { etag: etagOf(appointment) });
+}
+
+type Locked = NonNullable<Awaited<ReturnType<typeof lockAppointment>>>;
+
+/** Writes everything but the outcome. The rep's time is looked at only where the change takes time it did not take. */
+async function changeAppointment(
+  tx: Transaction,
+  companyId: string,
+  before: Locked,
+  body: z.output<typeof appointmentPatch>,
+): Promise<void> {
+  const change = {
+    status: body.status,
+    scheduledStart: body.scheduled_start,
+    durationMinutes: body.duration_minutes,
+    assignedRepId: body.assigned_rep_id,
+    location: body.location,
+    serviceType: body.service_type,
+  };
+  const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+  if (Object.keys(given).length === 0) return;
+  if (body.assigned_rep_id !== before.assignedRepId)
+    await assertUserOfCompany(tx, companyId, body.assigned_rep_id);
+
+  const after: Locked = { ...before, ...given };
+  const moves =
+    after.scheduledStart?.getTime() !== before.scheduledStart?.getTime() ||
+    after.durationMinutes !== before.durationMinutes ||
+    after.assignedRepId !== before.assignedRepId ||
+    !takesTime(before.status);
+  const endsNow = body.outcome === 'won' || body.outcome === 'lost';
+  if (moves && takesTime(after.status) && !endsNow && !body.force)
+    await assertRepIsFree(tx, { ...after, companyId, exceptId: before.id });
+  await updateAppointment(tx, before.id, change);
+}
+
+async function assertRepIsFree(
+  tx: Transaction,
+  slot: {
+    companyId: string;
+    assignedRepId: string | null;
+    scheduledStart: Date | null;
+    durationMinutes: number;
+    exceptId?: string;
+  },
+): Promise<void> {
+  const { companyId, assignedRepId: repId, scheduledStart: start, durationMinutes, exceptId } = slot;
+  if (repId === null || start === null) return;
+  const other = await findOverlap(tx, { companyId, repId, start, durationMinutes, exceptId });
+  if (other !== undefined) throw new ApiError('rep_double_booked', { detail: `It overlaps appointment ${other}.` });
+}

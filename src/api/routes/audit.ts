@@ -1,0 +1,77 @@
+/** The audit log: who did what, when and why. */
+import { z } from '@hono/zod-openapi';
+import { auditMatching, listAudit } from '../../db/queries/audit.ts';
+import type { ApiDeps } from '../deps.ts';
+import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { iso, momentOut } from '../schemas.ts';
+
+const filterText = (example: string) => z.string().max(255).optional().openapi({ example });
+
+const listQuery = z.object({
+  ...pageQuery,
+  action: filterText('analysis.correct'),
+  subject_kind: filterText('call'),
+  subject_id: filterText('0b0f6c1e-6f5a-8d5b-9a55-0f1f6d1f1a11'),
+  actor_id: filterText('user-manager'),
+  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+});
+
+const entrySchema = z
+  .object({
+    id: z.string(),
+    company_id: z.string().nullable(),
+    actor_id: z.string(),
+    actor_role: z.string(),
+    action: z.string(),
+    subject_kind: z.string(),
+    subject_id: z.string(),
+    reason: z.string().nullable(),
+    details: z.record(z.string(), z.unknown()).nullable(),
+    created_at: momentOut,
+  })
+  .openapi('AuditEntry');
+
+/** GET /audit. */
+export function auditRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  routes.add(
+    {
+      method: 'get',
+      path: '/audit',
+      permission: 'audit.read',
+      summary: 'List who did what, when and why, newest first',
+      tag: 'Operators',
+      query: listQuery,
+      data: listOf(entrySchema),
+    },
+    async ({ db, query, access }) => {
+      const filter = {
+        companyId: access.companyId ?? query.company_id,
+        action: query.action,
+        subjectKind: query.subject_kind,
+        subjectId: query.subject_id,
+        actorId: query.actor_id,
+      };
+      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
+      return toList(await listAudit(db, filter, { limit: query.limit + 1, afterSequence }), {
+        limit: query.limit,
+        count: await countUpTo(db, auditMatching(db, filter)),
+        cursorOf: (row) => encodeCursor(row.sequence),
+        view: (row) => ({
+          id: row.id,
+          company_id: row.companyId,
+          actor_id: row.actorId,
+          actor_role: row.actorRole,
+          action: row.action,
+          subject_kind: row.subjectKind,
+          subject_id: row.subjectId,
+          reason: row.reason,
+          details: row.details as Record<string, unknown> | null,
+          created_at: iso(row.createdAt),
+        }),
+      });
+    },
+  );
+  return routes.app;
+}

@@ -1,0 +1,316 @@
+/** Calls: what was said, what it was judged to be, and what people say about that. */
+import { z } from '@hono/zod-openapi';
+import type { Queryable } from '../../db/client.ts';
+import { writeAudit } from '../../db/queries/audit.ts';
+import {
+  type CallScope,
+  callsMatching,
+  findCall,
+  findTranscript,
+  listCalls,
+  lockCall,
+} from '../../db/queries/calls.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
+import { correctAnalysis, startReanalysis } from '../../db/queries/corrections.ts';
+import { deleteCall } from '../../db/queries/deletion.ts';
+import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
+import { CALL_STATUSES } from '../../domain/call.ts';
+import { PIPELINE_STAGES } from '../../domain/pipeline.ts';
+import { storeInternalEvent } from '../../inbox/store.ts';
+import { callWorkflowId } from '../../workflows/contracts.ts';
+import { checkIfMatch, etagOf } from '../conditional.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { stopWorkflows } from '../operator.ts';
+import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
+import { createRecordingLinks } from '../recordingLinks.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { commaList, dayInput, iso, momentOut, optionalText, parseQueryPhone, requiredText, text } from '../schemas.ts';
+import {
+  callAnalysisSchema,
+  callAnalysisView,
+  callSchema,
+  callView,
+  transcriptSchema,
+  transcriptView,
+} from '../views/call.ts';
+
+const listQuery = z.object({
+  ...pageQuery,
+  status: commaList(CALL_STATUSES).optional(),
+  stage: commaList(PIPELINE_STAGES).optional(),
+  booking_status: commaList(BOOKING_STATUSES).optional(),
+  qualification: commaList(QUALIFICATIONS).optional(),
+  csr_id: z.string().max(255).optional(),
+  phone_number: z.string().max(64).optional().openapi({ description: 'The caller’s.', example: '+15551234567' }),
+  date_from: dayInput.optional().openapi({ description: 'First day of the start, in the company’s time zone.' }),
+  date_to: dayInput.optional().openapi({ description: 'Last day, included.' }),
+  q: z.string().max(200).optional().openapi({
+    description: 'Part of the contact’s name, the summary or the caller’s number.',
+  }),
+});
+type ListQuery = z.output<typeof listQuery>;
+
+const LIST_ITEMS_MAX = 100;
+const share = z.number().min(0).max(1);
+/** Part of an objection; absent is null. */
+const nullableText = (max: number) => optionalText(max).transform((value) => value ?? null);
+const stages = z.array(requiredText(200)).max(LIST_ITEMS_MAX);
+
+const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Heard it myself' });
+const reasonBody = z.object({ reason });
+
+const correctionBody = z
+  .object({
+    reason,
+    qualification: z.enum(QUALIFICATIONS).nullable().optional(),
+    booking_status: z.enum(BOOKING_STATUSES).nullable().optional(),
+    call_outcome_category: z.enum(CALL_OUTCOME_CATEGORIES).nullable().optional(),
+    objections: z
+      .array(
+        z.object({
+          category: nullableText(200),
+          text: nullableText(2000),
+          overcome: z
+            .boolean()
+            .nullish()
+            .transform((value) => value ?? null),
+          severity: nullableText(50),
+        }),
+      )
+      .max(LIST_ITEMS_MAX)
+      .optional(),
+    sop_compliance: z
+      .object({
+        score: share.nullable().optional(),
+        stages_followed: stages.optional(),
+        stages_missed: stages.optional(),
+      })
+      .optional()
+      .openapi({ description: 'Parts that are not given stay as they are.' }),
+    sentiment_score: share.nullable().optional(),
+    summary: text(10_000).nullable().optional(),
+    appointment_date: text(200).nullable().optional(),
+    appointment_location: text(500).nullable().optional(),
+    service_requested: text(500).nullable().optional(),
+  })
+  .refine(({ reason: _, ...fields }) => Object.values(fields).some((value) => value !== undefined), {
+    message: 'Name at least one field of the analysis',
+  })
+  .openapi('AnalysisCorrection');
+
+const reanalysisSchema = z.object({ workflow_id: z.string(), generation: z.int() }).openapi('Reanalysis');
+const recordingLinkSchema = z
+  .object({ url: z.string(), expires_at: momentOut })
+  .openapi('RecordingLink', { description: 'Needs no bearer; streams the audio, also in ranges.' });
+
+/** Everything below /calls. */
+export function callRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const links = createRecordingLinks(deps.config.shunya.webhookSecrets);
+  const tag = 'Calls';
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/calls',
+      permission: 'calls.read',
+      summary: 'List calls, newest first',
+      tag,
+      query: listQuery,
+      data: listOf(callSchema),
+    },
+    async ({ db, query, access }) => {
+      const filter = await readFilter(db, access, query);
+      const key = decodeMomentCursor(query.cursor);
+      const after = key && { startedAt: key.at ?? new Date(0), id: key.id };
+      return toList(await listCalls(db, filter, { limit: query.limit + 1, after }), {
+        limit: query.limit,
+        count: await countUpTo(db, callsMatching(db, filter)),
+        cursorOf: ({ call }) => encodeMomentCursor({ at: call.startedAt, id: call.id }),
+        view: callView,
+      });
+    },
+  );
+
+  routes.add(
+    { method: 'get', path: '/calls/{id}', permission: 'calls.read', summary: 'Read a call', tag, data: callSchema },
+    async ({ db, params, access }) => callView(await mustFindCall(db, access, params.id)),
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/calls/{id}/transcript',
+      permission: 'calls.read',
+      summary: 'Read what was said',
+      tag,
+      data: transcriptSchema,
+    },
+    async ({ db, params, access }) => {
+      const { call } = await mustFindCall(db, access, params.id);
+      const transcript = await findTranscript(db, call.id);
+      if (!transcript) throw notFound();
+      return transcriptView(transcript);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/calls/{id}/analysis',
+      permission: 'calls.read',
+      summary: 'Read the analysis',
+      tag,
+      data: callAnalysisSchema,
+    },
+    async ({ db, params, access }) => {
+      const { analysis } = await mustFindCall(db, access, params.id);
+      if (!analysis) throw notFound();
+      return reply(callAnalysisView(analysis), { etag: etagOf(analysis) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/calls/{id}/analysis',
+      permission: 'analyses.correct',
+      summary: 'Correct the analysis',
+      description:
+        'Takes effect at once: the lead becomes what the corrected analysis says, also downward; to booked makes the one ' +
+        'appointment; from booked leaves it. What a person set stays through later analyses.',
+      tag,
+      body: correctionBody,
+      data: callAnalysisSchema,
+    },
+    async ({ c, tx, params, body, access }) => {
+      const { call } = await mustFindCall(tx, access, params.id);
+      const { reason: why, ...correction } = body;
+      const record = await correctAnalysis(tx, call, correction, (current) => {
+        if (c.req.header('if-match')?.replaceAll('"', '') !== String(current.version)) checkIfMatch(c, current);
+      });
+      if (!record) throw notFound();
+      const { fields, before, after } = record;
+      await writeAudit(tx, {
+        ...subject(call, access),
+        action: 'analysis.correct',
+        reason: why,
+        details: { fields, before, after },
+      });
+      const { analysis } = await mustFindCall(tx, access, params.id);
+      if (!analysis) throw notFound();
+      return reply(callAnalysisView(analysis), { etag: etagOf(analysis) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/calls/{id}/reanalyze',
+      permission: 'calls.reanalyze',
+      summary: 'Transcribe and analyze again',
+      tag,
+      body: reasonBody,
+      status: 202,
+      creates: true,
+      data: reanalysisSchema,
+      errors: ['conflict', 'analysis_running', 'no_recording'],
+    },
+    async ({ tx, params, body, access, afterCommit }) => {
+      const { call } = await mustFindCall(tx, access, params.id);
+      const result = await startReanalysis(tx, call);
+      if (result.outcome !== 'started') throw refuseReanalysis(result.outcome);
+      const { generation } = result;
+      const { companyId, providerCallId } = call;
+      const workflowId = callWorkflowId(companyId, providerCallId);
+      const details = { generation };
+      await storeInternalEvent(tx, { companyId, providerCallId, workflowId, route: 'call.reanalyze', body: details });
+      await writeAudit(tx, { ...subject(call, access), action: 'call.reanalyze', reason: body.reason, details });
+      afterCommit(() => deps.inbox.poke());
+      return { workflow_id: workflowId, generation };
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/calls/{id}/recording',
+      permission: 'calls.read',
+      summary: 'Get a short-lived link to the recording',
+      description: 'Each access is logged. 404 where the call has no recording.',
+      tag,
+      data: recordingLinkSchema,
+    },
+    async ({ c, db, params, access }) => {
+      const { call } = await mustFindCall(db, access, params.id);
+      if (call.recordingUrl === null) throw notFound();
+      await writeAudit(db, { ...subject(call, access), action: 'recording.access' });
+      const { token, expiresAt } = links.sign({ companyId: call.companyId, callId: call.id });
+      const here = new URL(c.req.url);
+      // Behind a proxy that ends TLS, only this tells which scheme the caller used.
+      const proto = c.req.header('x-forwarded-proto')?.split(',')[0]?.trim();
+      if (proto === 'https' || proto === 'http') here.protocol = proto;
+      const path = here.pathname.replace(/\/calls\/[^/]+\/recording$/, '');
+      return { url: `${here.origin}${path}/recordings/${token}`, expires_at: iso(expiresAt) };
+    },
+  );
+
+  routes.add(
+    {
+      method: 'delete',
+      path: '/calls/{id}',
+      permission: 'calls.delete',
+      summary: 'Delete a call for privacy',
+      description: 'Audio link, transcript, analyses and raw events; late webhooks do not bring it back.',
+      tag,
+      status: 204,
+    },
+    async ({ tx, params, access, afterCommit }) => {
+      const { call } = await mustFindCall(tx, access, params.id);
+      await lockCall(tx, call);
+      const { workflowIds } = await deleteCall(tx, call);
+      await writeAudit(tx, { ...subject(call, access), action: 'call.delete' });
+      afterCommit(() => stopWorkflows(deps, workflowIds));
+    },
+  );
+
+  return routes.app;
+}
+
+function refuseReanalysis(outcome: 'not_ended' | 'no_recording' | 'running'): ApiError {
+  if (outcome === 'not_ended') return new ApiError('conflict', { detail: 'The call has not ended.' });
+  return new ApiError(outcome === 'no_recording' ? 'no_recording' : 'analysis_running');
+}
+
+type Caller = { companyId: string | undefined; repId: string | undefined; actor: { userId: string; role: string } };
+
+const subject = (call: { id: string; companyId: string }, access: Caller) => ({
+  companyId: call.companyId,
+  actor: access.actor,
+  subjectKind: 'call',
+  subjectId: call.id,
+});
+
+async function mustFindCall(db: Queryable, scope: CallScope, id: string) {
+  const row = await findCall(db, scope, id);
+  if (!row) throw notFound();
+  return row;
+}
+
+async function readFilter(db: Queryable, { companyId, repId }: Caller & { companyId: string }, query: ListQuery) {
+  const { date_from: from, date_to: to } = query;
+  return {
+    companyId,
+    repId,
+    status: query.status,
+    stage: query.stage,
+    bookingStatus: query.booking_status,
+    qualification: query.qualification,
+    csrId: query.csr_id,
+    // What is no phone number is nobody's.
+    phoneNumber: query.phone_number === undefined ? undefined : (parseQueryPhone(query.phone_number) ?? ''),
+    startedOn: from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined,
+    text: query.q,
+  };
+}

@@ -1,0 +1,314 @@
+/** Set-up: companies and the numbers callers dial. */
+import { randomUUID } from 'node:crypto';
+import { z } from '@hono/zod-openapi';
+import { and, eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { violatedUniqueConstraint } from '../../db/errors.ts';
+import { writeAudit } from '../../db/queries/audit.ts';
+import {
+  type CompanyRow,
+  deleteTrackingNumber,
+  findCompany,
+  insertCompany,
+  insertTrackingNumber,
+  listCompanies,
+  listTrackingNumbers,
+  lockCompany,
+  type TrackingNumberRow,
+  updateCompany,
+} from '../../db/queries/companies.ts';
+import { companies, trackingNumbers } from '../../db/schema/index.ts';
+import { routeWaitingEvents } from '../../inbox/routing.ts';
+import { parsePhone } from '../../phone.ts';
+import { checkIfMatch, etagOf } from '../conditional.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import {
+  countUpTo,
+  decodeMomentCursor,
+  encodeMomentCursor,
+  listOf,
+  olderThan,
+  pageQuery,
+  toList,
+} from '../pagination.ts';
+import type { Access } from '../permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput } from '../schemas.ts';
+
+/** Ids enter workflow ids and a header of Shunya's; an identity provider's organisation ids fit. */
+const companyIdInput = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes or underscores')
+  .openapi({ example: 'org_2f8a' });
+
+const signingKeysInput = z.array(requiredText(500)).max(20);
+
+/** Sent as a header. */
+const shunyaCompanyIdInput = optionalText(255).refine(
+  (id) => id == null || /^[\x21-\x7e]+$/.test(id),
+  'must be printable ASCII without spaces',
+);
+
+const settings = {
+  callrail_company_id: optionalText(255),
+  callrail_signing_keys: signingKeysInput.nullish().openapi({ description: 'Write-only. Any of them verifies.' }),
+  callrail_account_id: optionalText(255),
+  callrail_api_key: optionalText(500).openapi({ description: 'Write-only.' }),
+  shunya_company_id: shunyaCompanyIdInput,
+};
+
+const companyInput = z
+  .object({
+    id: companyIdInput.optional().openapi({ description: 'Generated unless given.' }),
+    name: requiredText(200).openapi({ example: 'Acme Roofing' }),
+    time_zone: timeZoneInput.default('America/New_York'),
+    is_demo: z.boolean().optional(),
+    ...settings,
+  })
+  .openapi('CompanyInput');
+
+const companyPatch = z
+  .object({ name: requiredText(200).optional(), time_zone: timeZoneInput.optional(), ...settings })
+  .openapi('CompanyPatch');
+
+const companySchema = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    time_zone: z.string(),
+    callrail_company_id: z.string().nullable(),
+    callrail_signing_key_count: z.int(),
+    callrail_account_id: z.string().nullable(),
+    has_callrail_api_key: z.boolean(),
+    shunya_company_id: z.string().nullable(),
+    is_demo: z.boolean(),
+    created_at: momentOut,
+    updated_at: momentOut,
+  })
+  .openapi('Company');
+
+const trackingNumberInput = z
+  .object({ phone_number: phoneInput, label: optionalText(200) })
+  .openapi('TrackingNumberInput');
+
+const trackingNumberSchema = z
+  .object({
+    phone_number: z.string(),
+    company_id: z.string(),
+    label: z.string().nullable(),
+    created_at: momentOut,
+  })
+  .openapi('TrackingNumber');
+
+export function companyRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/companies',
+      permission: 'companies.write',
+      tag: 'Set-up',
+      summary: 'Make a company',
+      body: companyInput,
+      status: 201,
+      data: companySchema,
+      creates: true,
+      errors: ['already_exists'],
+    },
+    async ({ tx, body, access, afterCommit }) => {
+      const id = body.id ?? randomUUID();
+      const { name, time_zone: timeZone, is_demo: isDemo } = body;
+      await refuseTaken(insertCompany(tx, { id, name, timeZone, isDemo, ...settingsOf(body) }));
+      await writeAudit(tx, { companyId: id, actor: access.actor, ...audited('company.create', 'company', id) });
+      if (await routeWaitingEvents(tx, id, deps.config)) afterCommit(() => deps.inbox.poke());
+      return readCompany(tx, id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/companies',
+      permission: 'companies.read',
+      tag: 'Set-up',
+      summary: 'Companies: all for an admin, one’s own for a manager',
+      query: z.object(pageQuery),
+      data: listOf(companySchema),
+    },
+    async ({ db, query, access }) => {
+      const mine = access.companyId === undefined ? undefined : eq(companies.id, access.companyId);
+      const after = olderThan(companies.createdAt, companies.id, decodeMomentCursor(query.cursor));
+      const rows = await listCompanies(db, and(mine, after), query.limit + 1);
+      const count = await countUpTo(db, sql`select 1 from ${companies} where ${mine ?? sql`true`}`);
+      const cursorOf = (row: CompanyRow) => encodeMomentCursor({ at: row.createdAt, id: row.id });
+      return toList(rows, { limit: query.limit, count, cursorOf, view: companyView });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/companies/{id}',
+      permission: 'companies.read',
+      tag: 'Set-up',
+      summary: 'A company',
+      data: companySchema,
+    },
+    async ({ db, params, access }) => {
+      assertCompanyInReach(access, params.id);
+      return readCompany(db, params.id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/companies/{id}',
+      permission: 'companies.write',
+      tag: 'Set-up',
+      summary: 'Change a company',
+      description: 'What is not named stays. `callrail_signing_keys` replaces all keys. Webhooks that waited go through.',
+      body: companyPatch,
+      data: companySchema,
+      errors: ['already_exists'],
+    },
+    async ({ c, tx, params: { id }, body, access, afterCommit }) => {
+      const before = await lockCompany(tx, id);
+      if (!before) throw notFound();
+      checkIfMatch(c, before);
+      const fields = Object.keys(companyPatch.shape).filter((field) => field in body);
+      if (fields.length === 0) return readCompany(tx, id);
+      const change = { name: body.name, timeZone: body.time_zone, ...settingsOf(body) };
+      await refuseTaken(updateCompany(tx, id, change));
+      const details = { fields };
+      await writeAudit(tx, { companyId: id, actor: access.actor, ...audited('company.update', 'company', id), details });
+      const routes = fields.includes('callrail_company_id') || fields.includes('callrail_signing_keys');
+      if (routes && (await routeWaitingEvents(tx, id, deps.config))) afterCommit(() => deps.inbox.poke());
+      return readCompany(tx, id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/companies/{id}/tracking-numbers',
+      permission: 'companies.write',
+      tag: 'Set-up',
+      summary: 'Give a company a number',
+      description: 'A number belongs to one company. Webhooks that came for it before go through now.',
+      body: trackingNumberInput,
+      status: 201,
+      data: trackingNumberSchema,
+      creates: true,
+      errors: ['phone_number_taken'],
+    },
+    async ({ tx, params: { id }, body, access, afterCommit }) => {
+      if (!(await lockCompany(tx, id))) throw notFound();
+      const { phone_number: phoneNumber, label } = body;
+      const row = await insertTrackingNumber(tx, { companyId: id, phoneNumber, label });
+      if (!row) throw new ApiError('phone_number_taken');
+      const entry = audited('tracking_number.create', 'tracking_number', phoneNumber);
+      await writeAudit(tx, { companyId: id, actor: access.actor, ...entry });
+      if (await routeWaitingEvents(tx, id, deps.config)) afterCommit(() => deps.inbox.poke());
+      return trackingNumberView(row);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/companies/{id}/tracking-numbers',
+      permission: 'companies.read',
+      tag: 'Set-up',
+      summary: 'A company’s numbers',
+      query: z.object(pageQuery),
+      data: listOf(trackingNumberSchema),
+    },
+    async ({ db, params: { id }, query, access }) => {
+      assertCompanyInReach(access, id);
+      if (!(await findCompany(db, id))) throw notFound();
+      const { createdAt, phoneNumber, companyId } = trackingNumbers;
+      const after = olderThan(createdAt, phoneNumber, decodeMomentCursor(query.cursor));
+      const rows = await listTrackingNumbers(db, id, after, query.limit + 1);
+      const count = await countUpTo(db, sql`select 1 from ${trackingNumbers} where ${companyId} = ${id}`);
+      const cursorOf = (row: TrackingNumberRow) => encodeMomentCursor({ at: row.createdAt, id: row.phoneNumber });
+      return toList(rows, { limit: query.limit, count, cursorOf, view: trackingNumberView });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'delete',
+      path: '/companies/{id}/tracking-numbers/{phone_number}',
+      permission: 'companies.write',
+      tag: 'Set-up',
+      summary: 'Take a number from a company',
+      status: 204,
+    },
+    async ({ tx, params: { id, phone_number }, access }) => {
+      const phoneNumber = parsePhone(phone_number);
+      if (phoneNumber === undefined || !(await deleteTrackingNumber(tx, id, phoneNumber))) throw notFound();
+      const entry = audited('tracking_number.delete', 'tracking_number', phoneNumber);
+      await writeAudit(tx, { companyId: id, actor: access.actor, ...entry });
+    },
+  );
+
+  return routes.app;
+}
+
+/** 404 for a company that the caller's role does not reach. */
+export function assertCompanyInReach(access: Access, companyId: string): void {
+  if (access.companyId !== undefined && access.companyId !== companyId) throw notFound();
+}
+
+const audited = (action: string, subjectKind: string, subjectId: string) => ({ action, subjectKind, subjectId });
+
+async function readCompany(db: Transaction | ApiDeps['db'], id: string) {
+  const company = await findCompany(db, id);
+  if (!company) throw notFound();
+  return reply(companyView(company), { etag: etagOf(company) });
+}
+
+function settingsOf(body: z.output<typeof companyPatch>) {
+  return {
+    callrailCompanyId: body.callrail_company_id,
+    callrailSigningKeys: body.callrail_signing_keys === null ? [] : body.callrail_signing_keys,
+    callrailAccountId: body.callrail_account_id,
+    callrailApiKey: body.callrail_api_key,
+    shunyaCompanyId: body.shunya_company_id,
+  };
+}
+
+async function refuseTaken(write: Promise<void>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    const constraint = violatedUniqueConstraint(error);
+    if (constraint === undefined) throw error;
+    const field = constraint === 'companies_callrail_company_id' ? 'callrail_company_id' : 'id';
+    throw new ApiError('already_exists', { detail: `Another company has this ${field}.`, cause: error });
+  }
+}
+
+const companyView = (company: CompanyRow) => ({
+  id: company.id,
+  name: company.name,
+  time_zone: company.timeZone,
+  callrail_company_id: company.callrailCompanyId,
+  callrail_signing_key_count: company.callrailSigningKeyCount,
+  callrail_account_id: company.callrailAccountId,
+  has_callrail_api_key: company.hasCallrailApiKey,
+  shunya_company_id: company.shunyaCompanyId,
+  is_demo: company.isDemo,
+  created_at: iso(company.createdAt),
+  updated_at: iso(company.updatedAt),
+});
+
+const trackingNumberView = (number: TrackingNumberRow) => ({
+  phone_number: number.phoneNumber,
+  company_id: number.companyId,
+  label: number.label,
+  created_at: iso(number.createdAt),
+});

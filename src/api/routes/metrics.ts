@@ -1,0 +1,259 @@
+/** The dashboards' numbers: CSRs by calls, sales reps by appointments, for oneself and for the company. */
+import { z } from '@hono/zod-openapi';
+import { DateTime } from 'luxon';
+import type { Queryable } from '../../db/client.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
+import type { DayRange } from '../../db/queries/days.ts';
+import {
+  type CallMetrics,
+  type GroupedSums,
+  listUserNames,
+  sumAppointments,
+  sumCalls,
+} from '../../db/queries/metrics.ts';
+import {
+  type AppointmentSums,
+  countDays,
+  csrFigures,
+  csrTrendDay,
+  datesBetween,
+  NO_APPOINTMENTS,
+  NO_CALLS,
+  salesFigures,
+  salesTrendDay,
+} from '../../domain/metrics.ts';
+import type { Role } from '../../domain/user.ts';
+import type { ApiDeps } from '../deps.ts';
+import { invalidField } from '../errors.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { dayInput } from '../schemas.ts';
+
+/** Today and the 29 days before. */
+const DEFAULT_DAYS = 30;
+/** Ten years: a trend has a row for each day. */
+const MAX_DAYS = 3660;
+
+const rangeQuery = z.object({
+  date_from: dayInput.optional().openapi({ description: 'First day, in the company’s time zone.' }),
+  date_to: dayInput.optional().openapi({ description: 'Last day, included; today unless given.' }),
+});
+type RangeQuery = z.output<typeof rangeQuery>;
+
+const rate = z.number().min(0).max(1).openapi({ example: 0.5 });
+const count = z.int().openapi({ example: 4 });
+const compliance = z.number().openapi({ description: '0..10', example: 7.5 });
+const range = {
+  date_from: z.string().openapi({ format: 'date' }),
+  date_to: z.string().openapi({ format: 'date' }),
+  time_zone: z.string(),
+};
+
+const csrFiguresShape = {
+  total_calls: count,
+  answered_calls: count,
+  missed_calls: count,
+  analyzed_calls: count,
+  pending_analysis_calls: count,
+  qualified_calls: count,
+  qualified_rate: rate,
+  booked_calls: count,
+  booking_rate: rate,
+  service_not_offered_calls: count,
+  service_not_offered_rate: rate,
+  qualified_but_unbooked_calls: count,
+  avg_objections_per_qualified_call: z.number(),
+  avg_compliance_score: compliance,
+  avg_sentiment_score: rate,
+  avg_call_duration_seconds: z.number(),
+  top_missed_booking_reason: z.string().nullable(),
+};
+
+const csrOverviewShape = {
+  ...range,
+  ...csrFiguresShape,
+  trend: z.array(
+    z.object({
+      date: z.string().openapi({ format: 'date' }),
+      total_calls: count,
+      qualified_calls: count,
+      booked_calls: count,
+      booking_rate: rate,
+      qualified_rate: rate,
+    }),
+  ),
+};
+
+const salesFiguresShape = {
+  total_appointments: count,
+  completed_appointments: count,
+  won_appointments: count,
+  lost_appointments: count,
+  pending_appointments: count,
+  win_rate: rate,
+  avg_objections_per_appointment: z.number(),
+  avg_compliance_score: compliance,
+  avg_sentiment_score: rate,
+};
+
+const salesOverviewShape = {
+  ...range,
+  ...salesFiguresShape,
+  trend: z.array(
+    z.object({
+      date: z.string().openapi({ format: 'date' }),
+      total_appointments: count,
+      won_appointments: count,
+      lost_appointments: count,
+    }),
+  ),
+};
+
+const csrOverviewSchema = z.object(csrOverviewShape).openapi('CsrOverview');
+const salesOverviewSchema = z.object(salesOverviewShape).openapi('SalesOverview');
+const csrOfCompanySchema = z
+  .object({
+    ...csrOverviewShape,
+    by_csr: z.array(z.object({ csr_id: z.string().nullable(), name: z.string().nullable(), ...csrFiguresShape })),
+  })
+  .openapi('CompanyCsrOverview');
+const salesOfCompanySchema = z
+  .object({
+    ...salesOverviewShape,
+    team_win_rate: rate,
+    by_rep: z.array(z.object({ rep_id: z.string().nullable(), name: z.string().nullable(), ...salesFiguresShape })),
+  })
+  .openapi('CompanySalesOverview');
+
+/** The four metrics endpoints. */
+export function metricsRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const shared = { method: 'get', tag: 'Metrics', query: rangeQuery } as const;
+
+  routes.add(
+    {
+      ...shared,
+      path: '/metrics/csr/overview/self',
+      permission: 'metrics.csr.self',
+      summary: 'My calls in numbers',
+      description: 'Inbound calls that name the user as agent, and those that name nobody.',
+      data: csrOverviewSchema,
+    },
+    async ({ db, query, access }) => {
+      const days = await readRange(db, access.companyId, query);
+      const agentId = access.actor.userId;
+      return csrOverview(await sumCalls(db, { companyId: access.companyId, range: days, agentId }), days);
+    },
+  );
+
+  routes.add(
+    {
+      ...shared,
+      path: '/metrics/sales/rep/overview/self',
+      permission: 'metrics.sales.self',
+      summary: 'My appointments in numbers',
+      description: 'Appointments that are assigned to the user and not cancelled.',
+      data: salesOverviewSchema,
+    },
+    async ({ db, query, access }) => {
+      const days = await readRange(db, access.companyId, query);
+      const repId = access.actor.userId;
+      return salesOverview(await sumAppointments(db, { companyId: access.companyId, range: days, repId }), days);
+    },
+  );
+
+  routes.add(
+    {
+      ...shared,
+      path: '/metrics/exec/csr/overview',
+      permission: 'metrics.exec',
+      summary: 'The company’s calls in numbers, in all and by agent',
+      description: 'All inbound calls. `by_csr` adds up to the whole; `csr_id: null` are the calls that name nobody.',
+      data: csrOfCompanySchema,
+    },
+    async ({ db, query, access }) => {
+      const days = await readRange(db, access.companyId, query);
+      const sums = await sumCalls(db, { companyId: access.companyId, range: days });
+      const people = await peopleOf(db, access.companyId, 'csr', sums.byPerson);
+      const by_csr = people.map(({ id, name }) => ({
+        csr_id: id,
+        name,
+        ...csrFigures(sums.byPerson.get(id) ?? NO_CALLS),
+        top_missed_booking_reason: sums.topReasonByPerson.get(id) ?? null,
+      }));
+      return { ...csrOverview(sums, days), by_csr };
+    },
+  );
+
+  routes.add(
+    {
+      ...shared,
+      path: '/metrics/exec/sales/overview',
+      permission: 'metrics.exec',
+      summary: 'The company’s appointments in numbers, in all and by rep',
+      description:
+        'All appointments that are not cancelled. `by_rep` adds up to the whole; `rep_id: null` are unassigned.',
+      data: salesOfCompanySchema,
+    },
+    async ({ db, query, access }) => {
+      const days = await readRange(db, access.companyId, query);
+      const sums = await sumAppointments(db, { companyId: access.companyId, range: days });
+      const overview = salesOverview(sums, days);
+      const people = await peopleOf(db, access.companyId, 'sales_rep', sums.byPerson);
+      const by_rep = people.map(({ id, name }) => ({
+        rep_id: id,
+        name,
+        ...salesFigures(sums.byPerson.get(id) ?? NO_APPOINTMENTS),
+      }));
+      return { ...overview, team_win_rate: overview.win_rate, by_rep };
+    },
+  );
+
+  return routes.app;
+}
+
+async function readRange(db: Queryable, companyId: string, query: RangeQuery): Promise<DayRange> {
+  const timeZone = await companyTimeZone(db, companyId);
+  const to = query.date_to ?? DateTime.now().setZone(timeZone).toFormat('yyyy-MM-dd');
+  const from =
+    query.date_from ??
+    DateTime.fromISO(to)
+      .minus({ days: DEFAULT_DAYS - 1 })
+      .toFormat('yyyy-MM-dd');
+  if (from > to) throw invalidField('date_from', 'must not be after date_to');
+  if (countDays(from, to) > MAX_DAYS)
+    throw invalidField('date_from', `must be at most ${MAX_DAYS} days before date_to`);
+  return { from, to, timeZone };
+}
+
+const rangeView = ({ from, to, timeZone }: DayRange) => ({ date_from: from, date_to: to, time_zone: timeZone });
+
+function csrOverview(metrics: CallMetrics, days: DayRange) {
+  return {
+    ...rangeView(days),
+    ...csrFigures(metrics.total),
+    top_missed_booking_reason: metrics.topMissedBookingReason,
+    trend: datesBetween(days.from, days.to).map((date) => csrTrendDay(date, metrics.byDay.get(date) ?? NO_CALLS)),
+  };
+}
+
+function salesOverview(sums: GroupedSums<AppointmentSums>, days: DayRange) {
+  return {
+    ...rangeView(days),
+    ...salesFigures(sums.total),
+    trend: datesBetween(days.from, days.to).map((date) => salesTrendDay(date, sums.byDay.get(date) ?? NO_APPOINTMENTS)),
+  };
+}
+
+/** Everybody of a role, then others who have counts (with a name if we know one), then nobody if nobody has any. */
+async function peopleOf(db: Queryable, companyId: string, role: Role, counted: ReadonlyMap<string | null, unknown>) {
+  const users = await listUserNames(db, companyId);
+  const ofRole = users.filter((user) => user.role === role);
+  const shown = new Set<string | null>(ofRole.map((user) => user.id));
+  const others = [...counted.keys()].filter((id) => id !== null && !shown.has(id)).sort();
+  const named = others.map((id) => ({ id, name: users.find((user) => user.id === id)?.name ?? null }));
+  return [
+    ...ofRole.map(({ id, name }) => ({ id: id as string | null, name: name as string | null })),
+    ...named,
+    ...(counted.has(null) ? [{ id: null, name: null }] : []),
+  ];
+}

@@ -1,0 +1,198 @@
+/** Pipelines for operators: what is stuck and why, and what to do about it. */
+import { z } from '@hono/zod-openapi';
+import type { Queryable } from '../../db/client.ts';
+import { writeAudit } from '../../db/queries/audit.ts';
+import { findPipeline, listPipelines, type PipelineRow, pipelinesMatching } from '../../db/queries/pipelines.ts';
+import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { parseWorkflowId, pipelineWorkflowId, sendOperatorUpdate, signalRetries } from '../operator.ts';
+import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { booleanQuery, commaList, requiredText } from '../schemas.ts';
+import { pipelineSchema, pipelineView } from '../views/pipeline.ts';
+
+/** One batch; whoever has more stuck sends it again. */
+const BATCH_MAX = 1000;
+
+const listQuery = z.object({
+  ...pageQuery,
+  needs_attention: booleanQuery.optional(),
+  stage: commaList(PIPELINE_STAGES).optional(),
+  kind: z.enum(SUBJECT_KINDS).optional(),
+  blocked_on: commaList(BLOCKERS).optional(),
+  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+});
+
+const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Shunya is back' });
+const reasonBody = z.object({ reason });
+
+const batchBody = z
+  .object({
+    filter: z
+      .object({
+        stage: z.enum(PIPELINE_STAGES).optional(),
+        kind: z.enum(SUBJECT_KINDS).optional(),
+        blocked_on: z.enum(BLOCKERS).optional(),
+        needs_attention: z.boolean().optional(),
+        company_id: z.string().max(255).optional(),
+      })
+      .strict()
+      .openapi({ description: 'Of the blocked pipelines, those that match all of it.' }),
+    reason,
+  })
+  .openapi('BatchRetry');
+
+const sentSchema = z
+  .object({ workflow_id: z.string(), audit_id: z.string() })
+  .openapi('OperatorAction', { description: 'It is on its way; the pipeline shows when it took effect.' });
+
+const batchSchema = z
+  .object({
+    matched: z.int().openapi({ description: 'Blocked pipelines that match.' }),
+    sent: z.int().openapi({ description: `How many were told to retry now, at most ${BATCH_MAX}.` }),
+    audit_id: z.string(),
+  })
+  .openapi('BatchRetrySent');
+
+/** Everything below /pipelines. */
+export function pipelineRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const tag = 'Operators';
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/pipelines',
+      permission: 'pipelines.read',
+      summary: 'List pipelines, one per call or visit',
+      tag,
+      query: listQuery,
+      data: listOf(pipelineSchema),
+    },
+    async ({ db, query, access }) => {
+      const filter = {
+        companyId: access.companyId ?? query.company_id,
+        needsAttention: query.needs_attention,
+        stage: query.stage,
+        kind: query.kind,
+        blockedOn: query.blocked_on,
+      };
+      const key = decodeMomentCursor(query.cursor);
+      const after = key && { startedAt: key.at ?? new Date(0), subjectId: key.id };
+      return toList(await listPipelines(db, filter, { limit: query.limit + 1, after }), {
+        limit: query.limit,
+        count: await countUpTo(db, pipelinesMatching(filter)),
+        cursorOf: (row) => encodeMomentCursor({ at: row.startedAt, id: row.subjectId }),
+        view: (row) => pipelineView(row, deps.config.temporal),
+      });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/pipelines/{workflow_id}',
+      permission: 'pipelines.read',
+      summary: 'Read a pipeline',
+      tag,
+      data: pipelineSchema,
+    },
+    async ({ db, params, access }) =>
+      pipelineView(await mustFindPipeline(db, access.companyId, params.workflow_id), deps.config.temporal),
+  );
+
+  const operate = (name: 'retry' | 'skip', summary: string, description: string) =>
+    routes.add(
+      {
+        method: 'post',
+        path: `/pipelines/{workflow_id}/${name}`,
+        permission: 'pipelines.operate',
+        summary,
+        description,
+        tag,
+        body: reasonBody,
+        status: 202,
+        creates: true,
+        data: sentSchema,
+        errors: ['nothing_to_retry'],
+      },
+      async ({ tx, params, body, access, afterCommit }) => {
+        const row = await mustFindPipeline(tx, access.companyId, params.workflow_id);
+        if (row.blockedOn === null) throw new ApiError('nothing_to_retry');
+        const { actor } = access;
+        const auditId = await writeAudit(tx, {
+          companyId: row.companyId,
+          actor,
+          action: `pipeline.${name}`,
+          subjectKind: row.kind,
+          subjectId: row.subjectId,
+          reason: body.reason,
+          details: { stage: row.stage, blocked_on: row.blockedOn },
+        });
+        afterCommit(() => sendOperatorUpdate(deps, name, row, { operator: actor.userId, reason: auditId }));
+        return { workflow_id: pipelineWorkflowId(row), audit_id: auditId };
+      },
+    );
+  operate(
+    'retry',
+    'Try the blocked step again now',
+    'Goes to whatever is blocked below. 409 where no step has failed; it also goes on by itself.',
+  );
+  operate('skip', 'Give the blocked step up', 'The pipeline ends in stage `failed`. 409 where no step has failed.');
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/pipelines/retry',
+      permission: 'pipelines.operate',
+      summary: 'Try the blocked steps of many pipelines again',
+      tag,
+      body: batchBody,
+      status: 202,
+      data: batchSchema,
+    },
+    async ({ tx, body, access, afterCommit }) => {
+      const { stage, blocked_on, kind, needs_attention, company_id } = body.filter;
+      const filter = {
+        companyId: access.companyId ?? company_id,
+        stage: stage && [stage],
+        blockedOn: blocked_on && [blocked_on],
+        kind,
+        needsAttention: needs_attention,
+        isBlocked: true,
+      };
+      const { total } = await countUpTo(tx, pipelinesMatching(filter));
+      const rows = await listPipelines(tx, filter, { limit: BATCH_MAX, oldestFirst: true });
+      const { actor } = access;
+      const auditId = await writeAudit(tx, {
+        companyId: filter.companyId ?? null,
+        actor,
+        action: 'pipeline.retry_batch',
+        subjectKind: 'pipelines',
+        subjectId: 'batch',
+        reason: body.reason,
+        details: { filter: body.filter, matched: total },
+      });
+      const answer = { matched: total, sent: 0, audit_id: auditId };
+      // Sent once the audit row is committed; the answer is written after that.
+      afterCommit(async () => {
+        answer.sent = await signalRetries(deps, rows, { operator: actor.userId, reason: auditId });
+      });
+      return answer;
+    },
+  );
+
+  return routes.app;
+}
+
+async function mustFindPipeline(
+  db: Queryable,
+  companyId: string | undefined,
+  workflowId: string,
+): Promise<PipelineRow> {
+  const subject = parseWorkflowId(workflowId);
+  const row = subject && (await findPipeline(db, companyId, subject));
+  if (!row) throw notFound();
+  return row;
+}

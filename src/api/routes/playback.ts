@@ -1,0 +1,77 @@
+/** Plays a recording behind a short-lived link of ours. The link is the permission: `<audio>` can send no bearer. */
+import { z } from '@hono/zod-openapi';
+import { findRecordingSource } from '../../db/queries/calls.ts';
+import { CallRailError, createCallRailClient, isApiRecordingLink } from '../../providers/callrail/client.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { createRecordingLinks } from '../recordingLinks.ts';
+import { RecordingUnavailableError, streamRecording } from '../recordingStream.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { problemSchema } from '../schemas.ts';
+
+const RESOLVE_TIMEOUT_MS = 10_000;
+
+/** GET /recordings/{token}. */
+export function playbackRoutes(deps: ApiDeps): ApiRouter {
+  const { app } = createRoutes(deps);
+  const { config } = deps;
+  const links = createRecordingLinks(config.shunya.webhookSecrets);
+  const callrail = createCallRailClient({ baseUrl: config.callrailBaseUrl, timeoutMs: RESOLVE_TIMEOUT_MS });
+
+  /** CallRail's own recording links want the company's key and answer with the link of the audio. */
+  const audioLink = async ({ recordingUrl, apiKey }: { recordingUrl: string; apiKey: string | null }) => {
+    if (apiKey === null || !isApiRecordingLink(recordingUrl, config.callrailBaseUrl)) return recordingUrl;
+    return (await callrail.resolveRecording({ apiKey, url: recordingUrl })).url;
+  };
+
+  describePlayback(app);
+  // A token has a dot, which tells it from other paths below /recordings.
+  app.get('/recordings/:token{[\\w-]+\\.[\\w-]+}', async (c) => {
+    const recording = links.verify(c.req.param('token'));
+    if (!recording) throw new ApiError('link_expired');
+    const source = await findRecordingSource(deps.db, recording);
+    if (!source) throw notFound();
+    try {
+      return await streamRecording({
+        url: await audioLink(source),
+        allowedHosts: config.recordingHosts,
+        method: c.req.method === 'HEAD' ? 'HEAD' : 'GET',
+        range: c.req.header('range'),
+        signal: c.req.raw.signal,
+      });
+    } catch (error) {
+      throw toApiError(error);
+    }
+  });
+  return app;
+}
+
+function toApiError(error: unknown): unknown {
+  const isProviders = error instanceof CallRailError || error instanceof RecordingUnavailableError;
+  return isProviders ? new ApiError('bad_gateway', { detail: `The recording cannot be had: ${error.code}.` }) : error;
+}
+
+function describePlayback(app: ApiRouter): void {
+  const problem = (description: string) => ({
+    description,
+    content: { 'application/problem+json': { schema: problemSchema } },
+  });
+  const audio = { 'audio/*': { schema: z.string().openapi({ format: 'binary' }) } };
+  app.openAPIRegistry.registerPath({
+    method: 'get',
+    path: '/recordings/{token}',
+    operationId: 'get_recordings_by_token',
+    summary: 'Play a recording',
+    description: 'The `url` of `GET /calls/{id}/recording`. Needs no bearer; ranges are answered with 206.',
+    tags: ['Calls'],
+    request: { params: z.object({ token: z.string() }), headers: z.object({ Range: z.string().optional() }) },
+    responses: {
+      200: { description: 'The audio', content: audio },
+      206: { description: 'The part asked for', content: audio },
+      403: problem('`link_expired`: the link is not valid any more'),
+      404: problem('`not_found`: the recording is gone'),
+      416: { description: 'The range lies outside of the recording' },
+      502: problem('`bad_gateway`: where the recording is kept does not answer'),
+    },
+  });
+}

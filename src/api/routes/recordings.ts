@@ -1,0 +1,164 @@
+/** Visits: a sales rep starts and stops the recording of an appointment. */
+import { z } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import type { Queryable } from '../../db/client.ts';
+import { lockAppointment } from '../../db/queries/appointments.ts';
+import {
+  findOpenSession,
+  findSession,
+  insertSession,
+  listSessions,
+  lockSession,
+  type SessionRow,
+  type SessionScope,
+  sessionsOf,
+  stopSession,
+} from '../../db/queries/recordings.ts';
+import { recordingSessions } from '../../db/schema/index.ts';
+import { isFinalStage } from '../../domain/pipeline.ts';
+import { storeInternalEvent } from '../../inbox/store.ts';
+import { isRecordingHostAllowed } from '../../recordingHosts.ts';
+import { visitWorkflowId } from '../../workflows/contracts.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, invalidField, notFound } from '../errors.ts';
+import {
+  countUpTo,
+  decodeMomentCursor,
+  encodeMomentCursor,
+  listOf,
+  olderThan,
+  pageQuery,
+  toList,
+} from '../pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { idText } from '../schemas.ts';
+import { sessionSchema, sessionView } from '../views/recording.ts';
+
+const startInput = z
+  .object({
+    appointment_id: idText,
+    latitude: z.number().min(-90).max(90).nullish(),
+    longitude: z.number().min(-180).max(180).nullish(),
+  })
+  .openapi('RecordingStart');
+
+const stopInput = z
+  .object({ audio_url: z.string().min(1).max(4096).openapi({ example: 'https://s3.amazonaws.com/acme/visit-17.mp3' }) })
+  .openapi('RecordingStop');
+
+export function recordingRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const tag = 'Visits';
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/recordings/sessions/start',
+      permission: 'visits.record',
+      tag,
+      summary: 'Start recording a visit',
+      description: 'One session of an appointment is open at a time: while it is, this answers it with 200.',
+      body: startInput,
+      status: 201,
+      alsoStatus: 200,
+      data: sessionSchema,
+      creates: true,
+      errors: ['not_found'],
+    },
+    async ({ tx, body, access, afterCommit }) => {
+      const { companyId, actor } = access;
+      // The lock makes two starts at once one session.
+      const appointment = await lockAppointment(tx, access, body.appointment_id);
+      if (!appointment) throw notFound();
+      const open = await findOpenSession(tx, appointment.id);
+      if (open !== undefined) return reply(await readSession(tx, access, open), { status: 200 });
+
+      const { latitude, longitude } = body;
+      const session = { companyId, appointmentId: appointment.id, startedBy: actor.userId, latitude, longitude };
+      const id = await insertSession(tx, session);
+      await storeVisitEvent(tx, companyId, 'visit.started', id);
+      afterCommit(() => deps.inbox.poke());
+      return readSession(tx, access, id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/recordings/sessions/{id}/stop',
+      permission: 'visits.record',
+      tag,
+      summary: 'Stop recording a visit and name its audio',
+      description: 'Again with the same link: the same answer. A late stop of a session that was closed is still taken.',
+      body: stopInput,
+      data: sessionSchema,
+      errors: ['session_already_stopped'],
+    },
+    async ({ tx, params: { id }, body: { audio_url: audioUrl }, access, afterCommit }) => {
+      const session = await lockSession(tx, access, id);
+      if (!session) throw notFound();
+      if (session.audioUrl === audioUrl) return readSession(tx, access, id);
+      if (session.audioUrl !== null) throw new ApiError('session_already_stopped');
+      if (!isRecordingHostAllowed(audioUrl, deps.config.recordingHosts))
+        throw invalidField('audio_url', 'must be an http(s) link to a host that may hold recordings');
+
+      await stopSession(tx, { id, audioUrl, reopensPipeline: isFinalStage(session.stage) });
+      await storeVisitEvent(tx, access.companyId, 'visit.stopped', id);
+      afterCommit(() => deps.inbox.poke());
+      return readSession(tx, access, id);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/recordings/sessions',
+      permission: 'visits.read',
+      tag,
+      summary: 'List recording sessions, newest first',
+      query: z.object({ ...pageQuery, appointment_id: z.string().max(255).optional() }),
+      data: listOf(sessionSchema),
+    },
+    async ({ db, query, access: { companyId, repId } }) => {
+      const filter = { companyId, repId, appointmentId: query.appointment_id };
+      const after = olderThan(recordingSessions.startedAt, recordingSessions.id, decodeMomentCursor(query.cursor));
+      return toList(await listSessions(db, filter, { limit: query.limit + 1, after }), {
+        limit: query.limit,
+        count: await countUpTo(db, sql`select 1 from ${recordingSessions} where ${sessionsOf(filter)}`),
+        cursorOf: ({ session }: SessionRow) => encodeMomentCursor({ at: session.startedAt, id: session.id }),
+        view: sessionView,
+      });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/recordings/sessions/{id}',
+      permission: 'visits.read',
+      tag,
+      summary: 'Read a recording session',
+      data: sessionSchema,
+    },
+    async ({ db, params, access }) => readSession(db, access, params.id),
+  );
+
+  return routes.app;
+}
+
+async function readSession(db: Queryable, scope: SessionScope, id: string) {
+  const row = await findSession(db, scope, id);
+  if (!row) throw notFound();
+  return sessionView(row);
+}
+
+/** Rings the visit's workflow; committed together with the change of the row. */
+async function storeVisitEvent(
+  tx: Queryable,
+  companyId: string,
+  route: 'visit.started' | 'visit.stopped',
+  sessionId: string,
+): Promise<void> {
+  const workflowId = visitWorkflowId(sessionId);
+  await storeInternalEvent(tx, { companyId, route, workflowId, body: { session_id: sessionId } });
+}

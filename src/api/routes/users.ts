@@ -1,0 +1,160 @@
+/** Set-up: people of a company. */
+import { z } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import { writeAudit } from '../../db/queries/audit.ts';
+import { findCompany, lockCompany } from '../../db/queries/companies.ts';
+import { findUser, insertUser, listUsers, lockUser, type UserRow, updateUser, usersOf } from '../../db/queries/users.ts';
+import { users } from '../../db/schema/index.ts';
+import { ROLES } from '../../domain/user.ts';
+import { checkIfMatch, etagOf } from '../conditional.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import {
+  countUpTo,
+  decodeMomentCursor,
+  encodeMomentCursor,
+  listOf,
+  olderThan,
+  pageQuery,
+  toList,
+} from '../pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { iso, momentOut, requiredText } from '../schemas.ts';
+import { assertCompanyInReach } from './companies.ts';
+
+/** Lower case: an event's agent is found by it. */
+const emailInput = z
+  .string()
+  .trim()
+  .toLowerCase()
+  .max(254)
+  .regex(/^[^\s@]+@[^\s@]+$/, 'must be an email address')
+  .nullish()
+  .openapi({ type: ['string', 'null'], example: 'sam@acme.example' });
+
+const userInput = z
+  .object({
+    id: z.string().min(1).max(255).openapi({ description: 'The `sub` of the person’s token.', example: 'user_42' }),
+    role: z.enum(ROLES),
+    name: requiredText(200).openapi({ example: 'Sam Ortiz' }),
+    email: emailInput,
+  })
+  .openapi('UserInput');
+
+const userPatch = z
+  .object({ role: z.enum(ROLES).optional(), name: requiredText(200).optional(), email: emailInput })
+  .openapi('UserPatch');
+
+const userSchema = z
+  .object({
+    id: z.string(),
+    company_id: z.string(),
+    role: z.enum(ROLES),
+    name: z.string(),
+    email: z.string().nullable(),
+    created_at: momentOut,
+    updated_at: momentOut,
+  })
+  .openapi('User');
+
+export function userRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/companies/{id}/users',
+      permission: 'users.write',
+      tag: 'Set-up',
+      summary: 'Add a user to a company',
+      body: userInput,
+      status: 201,
+      data: userSchema,
+      creates: true,
+      errors: ['already_exists'],
+    },
+    async ({ tx, params: { id: companyId }, body, access }) => {
+      if (!(await lockCompany(tx, companyId))) throw notFound();
+      const user = await insertUser(tx, { companyId, ...body });
+      if (!user) throw new ApiError('already_exists', { detail: 'The company has a user of this id.' });
+      const entry = { action: 'user.create', subjectKind: 'user', subjectId: user.id };
+      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      return reply(userView(user), { etag: etagOf(user) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/companies/{id}/users',
+      permission: 'users.read',
+      tag: 'Set-up',
+      summary: 'A company’s users',
+      query: z.object({ ...pageQuery, role: z.enum(ROLES).optional() }),
+      data: listOf(userSchema),
+    },
+    async ({ db, params: { id: companyId }, query, access }) => {
+      assertCompanyInReach(access, companyId);
+      // Whose own company it is need not have its row: the token alone says so.
+      if (access.companyId === undefined && !(await findCompany(db, companyId))) throw notFound();
+      const filter = { companyId, role: query.role };
+      const after = olderThan(users.createdAt, users.id, decodeMomentCursor(query.cursor));
+      const rows = await listUsers(db, { ...filter, after }, query.limit + 1);
+      const count = await countUpTo(db, sql`select 1 from ${users} where ${usersOf(filter)}`);
+      const cursorOf = (row: UserRow) => encodeMomentCursor({ at: row.createdAt, id: row.id });
+      return toList(rows, { limit: query.limit, count, cursorOf, view: userView });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/companies/{id}/users/{user_id}',
+      permission: 'users.read',
+      tag: 'Set-up',
+      summary: 'A user',
+      data: userSchema,
+    },
+    async ({ db, params: { id: companyId, user_id: id }, access }) => {
+      assertCompanyInReach(access, companyId);
+      const user = await findUser(db, { companyId, id });
+      if (!user) throw notFound();
+      return reply(userView(user), { etag: etagOf(user) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/companies/{id}/users/{user_id}',
+      permission: 'users.write',
+      tag: 'Set-up',
+      summary: 'Change a user',
+      body: userPatch,
+      data: userSchema,
+    },
+    async ({ c, tx, params: { id: companyId, user_id: id }, body, access }) => {
+      const before = await lockUser(tx, { companyId, id });
+      if (!before) throw notFound();
+      checkIfMatch(c, before);
+      const fields = Object.keys(userPatch.shape).filter((field) => field in body);
+      if (fields.length === 0) return reply(userView(before), { etag: etagOf(before) });
+      const user = (await updateUser(tx, { companyId, id }, body)) ?? before;
+      const entry = { action: 'user.update', subjectKind: 'user', subjectId: id, details: { fields } };
+      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      return reply(userView(user), { etag: etagOf(user) });
+    },
+  );
+
+  return routes.app;
+}
+
+const userView = (user: UserRow) => ({
+  id: user.id,
+  company_id: user.companyId,
+  role: user.role,
+  name: user.name,
+  email: user.email,
+  created_at: iso(user.createdAt),
+  updated_at: iso(user.updatedAt),
+});

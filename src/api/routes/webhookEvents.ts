@@ -1,0 +1,152 @@
+/** The inbox for operators: what came in, where it stands, and sending it through again. */
+import { z } from '@hono/zod-openapi';
+import { writeAudit } from '../../db/queries/audit.ts';
+import {
+  findWebhookEvent,
+  listWebhookEvents,
+  type WebhookEventRow,
+  webhookEventsMatching,
+} from '../../db/queries/webhookEvents.ts';
+import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
+import { redriveEvent } from '../../inbox/routing.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, notFound } from '../errors.ts';
+import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { commaList, iso, isoOrNull, momentOut } from '../schemas.ts';
+
+const listQuery = z.object({
+  ...pageQuery,
+  status: commaList(WEBHOOK_EVENT_STATUSES).optional(),
+  source: commaList(WEBHOOK_SOURCES).optional(),
+  route: z.string().max(100).optional().openapi({ example: 'call.completed' }),
+  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+});
+
+const eventSchema = z
+  .object({
+    id: z.string(),
+    source: z.enum(WEBHOOK_SOURCES),
+    route: z.string(),
+    company_id: z.string().nullable(),
+    status: z.enum(WEBHOOK_EVENT_STATUSES),
+    reason: z.string().nullable(),
+    provider_call_id: z.string().nullable(),
+    tracking_number: z.string().nullable(),
+    callrail_company_id: z.string().nullable(),
+    job_id: z.string().nullable().openapi({ description: 'Shunya’s.' }),
+    workflow_id: z.string().nullable(),
+    attempts: z.int(),
+    received_at: momentOut,
+    dispatched_at: momentOut.nullable(),
+    applied_at: momentOut.nullable(),
+  })
+  .openapi('WebhookEvent');
+
+/** Everything below /webhook-events. */
+export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const tag = 'Operators';
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-events',
+      permission: 'webhookEvents.read',
+      summary: 'List events we answered for, newest first',
+      description: 'Never the raw body. Events without a company are the admin’s.',
+      tag,
+      query: listQuery,
+      data: listOf(eventSchema),
+    },
+    async ({ db, query, access }) => {
+      const filter = {
+        companyId: access.companyId ?? query.company_id,
+        status: query.status,
+        source: query.source,
+        route: query.route?.split(','),
+      };
+      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
+      return toList(await listWebhookEvents(db, filter, { limit: query.limit + 1, afterSequence }), {
+        limit: query.limit,
+        count: await countUpTo(db, webhookEventsMatching(db, filter)),
+        cursorOf: (row) => encodeCursor(row.sequence),
+        view: eventView,
+      });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-events/{id}',
+      permission: 'webhookEvents.read',
+      summary: 'Read an event',
+      tag,
+      data: eventSchema,
+    },
+    async ({ db, params, access }) => {
+      const row = await findWebhookEvent(db, access.companyId, params.id);
+      if (!row) throw notFound();
+      return eventView(row);
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/webhook-events/{id}/redrive',
+      permission: 'webhookEvents.redrive',
+      summary: 'Send an event through again',
+      description:
+        'A pending or dispatched one is rung at once; an unrouted, invalid or rejected one is routed and verified anew. ' +
+        'The answer shows what it is now. 409 when applied.',
+      tag,
+      status: 202,
+      creates: true,
+      data: eventSchema,
+      errors: ['already_applied'],
+    },
+    async ({ tx, params, access, afterCommit }) => {
+      const before = await findWebhookEvent(tx, access.companyId, params.id);
+      if (!before) throw notFound();
+      const { outcome } = await redriveEvent(tx, before.id, deps.config);
+      if (outcome === 'not_found') throw notFound();
+      if (outcome === 'already_applied') throw new ApiError('already_applied');
+      const after = await findWebhookEvent(tx, undefined, before.id);
+      if (!after) throw notFound();
+      await writeAudit(tx, {
+        companyId: after.companyId,
+        actor: access.actor,
+        action: 'webhook_event.redrive',
+        subjectKind: 'webhook_event',
+        subjectId: before.id,
+        details: { before: before.status, after: after.status },
+      });
+      afterCommit(() => deps.inbox.poke());
+      return eventView(after);
+    },
+  );
+
+  return routes.app;
+}
+
+function eventView(row: WebhookEventRow) {
+  return {
+    id: row.id,
+    source: row.source,
+    route: row.route,
+    company_id: row.companyId,
+    status: row.status,
+    reason: row.reason,
+    provider_call_id: row.providerCallId,
+    tracking_number: row.trackingNumber,
+    callrail_company_id: row.callrailCompanyId,
+    job_id: row.taskId,
+    workflow_id: row.workflowId,
+    attempts: row.attempts,
+    received_at: iso(row.receivedAt),
+    dispatched_at: isoOrNull(row.dispatchedAt),
+    applied_at: isoOrNull(row.appliedAt),
+  };
+}

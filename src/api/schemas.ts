@@ -1,0 +1,117 @@
+/** Shapes that many routes share. */
+import { z } from '@hono/zod-openapi';
+import { IANAZone } from 'luxon';
+import { parsePhone } from '../phone.ts';
+
+/** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
+export const text = (max: number) => z.string().trim().max(max);
+export const requiredText = (max: number) => z.string().trim().min(1).max(max);
+
+/** Text that may be absent; `null` and '' take it away. */
+export const optionalText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .nullish()
+    .transform((value) => (value === '' ? null : value))
+    .openapi({ type: ['string', 'null'], maxLength: max });
+
+/** An id of another row in a body. */
+export const idText = z.string().min(1).max(255);
+
+/** Years that Postgres, JavaScript and every calendar agree on. */
+const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
+
+/** A moment with its offset, as a Date. */
+export const momentInput = z.iso
+  .datetime({ offset: true, message: 'must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00' })
+  .refine((value) => isSaneYear(new Date(value).getUTCFullYear()), 'must lie in the years 1900 to 2999')
+  .transform((value) => new Date(value))
+  .openapi({ type: 'string', format: 'date-time', example: '2026-03-14T09:00:00-04:00' });
+
+/** A calendar day, YYYY-MM-DD. */
+export const dayInput = z.iso
+  .date('must be a date, YYYY-MM-DD')
+  .refine((value) => isSaneYear(Number(value.slice(0, 4))), 'must lie in the years 1900 to 2999')
+  .openapi({ type: 'string', format: 'date', example: '2026-03-14' });
+
+/** A phone number in a body, as E.164. */
+export const phoneInput = z
+  .string()
+  .max(64)
+  .transform((value, context) => {
+    const phone = parsePhone(value);
+    if (phone === undefined) context.addIssue({ code: 'custom', message: 'must be a phone number' });
+    return phone ?? z.NEVER;
+  })
+  .openapi({ type: 'string', example: '+15551234567' });
+
+/** A phone number in a query, where a `+` may have come as a space. Undefined where it is none. */
+export const parseQueryPhone = (value: string): string | undefined => parsePhone(value.replace(/^ +(?=\d)/, '+'));
+
+export const timeZoneInput = z
+  .string()
+  .max(64)
+  .refine((zone) => IANAZone.isValidZone(zone), 'must be an IANA time zone, like America/New_York')
+  .openapi({ example: 'America/New_York' });
+
+/** A comma-separated list of values, for filters. */
+export const commaList = <T extends readonly [string, ...string[]]>(values: T) =>
+  z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .pipe(z.array(z.enum(values)))
+    .openapi({ type: 'string', description: `One or more of ${values.join(', ')}, with commas`, example: values[0] });
+
+export const booleanQuery = z
+  .enum(['true', 'false'])
+  .transform((value) => value === 'true')
+  .openapi({ type: 'string', enum: ['true', 'false'] });
+
+/** Times in answers: ISO 8601 in UTC. */
+export const momentOut = z.string().openapi({ format: 'date-time', example: '2026-03-14T13:00:00.000Z' });
+
+export const iso = (moment: Date): string => moment.toISOString();
+export const isoOrNull = (moment: Date | null): string | null => moment?.toISOString() ?? null;
+
+/** The contact inside of calls, leads and appointments. */
+export const contactRefSchema = z
+  .object({ id: z.string(), phone_number: z.string().nullable(), name: z.string().nullable() })
+  .openapi('ContactRef');
+
+export const objectionSchema = z
+  .object({
+    category: z.string().nullable(),
+    text: z.string().nullable(),
+    overcome: z.boolean().nullable(),
+    severity: z.string().nullable(),
+  })
+  .openapi('Objection');
+
+export const sopComplianceSchema = z
+  .object({
+    score: z.number().nullable().openapi({ description: '0..1' }),
+    stages_followed: z.array(z.string()),
+    stages_missed: z.array(z.string()),
+  })
+  .openapi('SopCompliance');
+
+/** The answer of an error. */
+export const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: 'urn:callwright:error:not_found' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');

@@ -1,0 +1,44 @@
+/** Pipelines as operators see them. */
+import { z } from '@hono/zod-openapi';
+import type { Config } from '../../config.ts';
+import type { PipelineRow } from '../../db/queries/pipelines.ts';
+import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import { pipelineWorkflowId } from '../operator.ts';
+import { iso, momentOut } from '../schemas.ts';
+
+export const pipelineSchema = z
+  .object({
+    workflow_id: z.string(),
+    kind: z.enum(SUBJECT_KINDS),
+    subject_id: z.string().openapi({ description: 'The id of the call or visit.' }),
+    company_id: z.string(),
+    stage: z.enum(PIPELINE_STAGES),
+    needs_attention: z.boolean(),
+    blocked_on: z.enum(BLOCKERS).nullable().openapi({ description: 'A step has failed at least once and waits.' }),
+    reason: z.string().nullable(),
+    attempts: z.int(),
+    since: momentOut.openapi({ description: 'Since when it is blocked, else in this stage.' }),
+    started_at: momentOut.openapi({ description: 'When the call or visit began.' }),
+    temporal_url: z.string().nullable(),
+  })
+  .openapi('Pipeline');
+
+/** One pipeline, with a link to its workflow where the Web UI is known. */
+export function pipelineView(row: PipelineRow, temporal: Pick<Config['temporal'], 'uiUrl' | 'namespace'>) {
+  const workflowId = pipelineWorkflowId(row);
+  const path = `/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`;
+  return {
+    workflow_id: workflowId,
+    kind: row.kind,
+    subject_id: row.subjectId,
+    company_id: row.companyId,
+    stage: row.stage,
+    needs_attention: row.needsAttention,
+    blocked_on: row.blockedOn,
+    reason: row.reason,
+    attempts: row.attempts,
+    since: iso(row.since),
+    started_at: iso(row.startedAt),
+    temporal_url: temporal.uiUrl === undefined ? null : `${temporal.uiUrl}${path}`,
+  };
+}

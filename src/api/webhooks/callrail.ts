@@ -1,0 +1,93 @@
+/** CallRail's webhooks. One URL per event, since CallRail's payload does not name its event. */
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
+import { isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
+import {
+  type NewWebhookEvent,
+  type StoredEvent,
+  storeEvent,
+  storeForgotten,
+  storeRejected,
+} from '../../inbox/store.ts';
+import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { callWorkflowId } from '../../workflows/contracts.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { ApiError } from '../errors.ts';
+import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
+
+const EVENTS = CALL_EVENT_KINDS.filter((kind) => kind !== 'abandoned');
+
+const EXAMPLE = {
+  call_id: 'CAL8154748ae6bd4e278a7cddd38a662f4f',
+  caller_number: '+12125550147',
+  tracking_number: '+12125550100',
+  recording_url: null,
+  duration: 0,
+  answered: false,
+  timestamp: '2026-03-02T15:04:05Z',
+};
+
+export function callrailWebhooks(deps: ApiDeps) {
+  const app = createWebhookRouter();
+  for (const kind of EVENTS) {
+    app.openAPIRegistry.registerPath(
+      describeWebhook({
+        path: `/call.${kind}`,
+        summary: `CallRail: call.${kind}`,
+        description:
+          "Takes the short form and CallRail's real payloads. `Signature` is the base64 HMAC-SHA1 of the raw body with " +
+          'one of the signing keys of the company. Byte-identical repeats are answered with the stored event.',
+        example: EXAMPLE,
+        headers: z.object({ Signature: z.string().optional() }),
+      }),
+    );
+    app.post(`/call.${kind}`, async (c) => {
+      const event = await receive(deps, c, kind);
+      if (event.status === 'pending') deps.inbox.poke();
+      return answerStored(c, event);
+    });
+  }
+  return app;
+}
+
+/** Verifies, then commits one row: the event is ours from then on. */
+async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): Promise<StoredEvent> {
+  const { db, config } = deps;
+  const { body, payload } = await readJsonBody(c);
+  const signature = c.req.header('signature')?.slice(0, 200) ?? null;
+  const read = readCallRailEvent(kind, payload);
+  const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
+    source: 'callrail',
+    route: `call.${kind}`,
+    body,
+    signature,
+    ...addressOf(read),
+    ...fields,
+  });
+
+  const { providerCallId } = read;
+  // Without an id it can start nothing, but whose it is, and whether it is genuine, is told apart all the same.
+  const route = await routeCallRailEvent(
+    db,
+    { ...addressOf(read), providerCallId: providerCallId ?? '', body, signature },
+    config,
+  );
+  if (route.decision === 'rejected') {
+    await storeRejected(db, stored({ status: 'rejected', reason: 'invalid_signature', companyId: route.companyId }));
+    throw new ApiError('invalid_signature');
+  }
+  const companyId = route.decision === 'accepted' ? route.companyId : null;
+  if (!providerCallId) return storeEvent(db, stored({ status: 'invalid', reason: 'no_call_id', companyId }));
+  if (!companyId) return storeEvent(db, stored({ status: 'unrouted', reason: 'unknown_number' }));
+  const workflowId = callWorkflowId(companyId, providerCallId);
+  const accepted = stored({ status: 'pending', companyId, workflowId });
+  return (await isCallDeleted(db, companyId, providerCallId)) ? storeForgotten(db, accepted) : storeEvent(db, accepted);
+}
+
+const addressOf = (read: CallRailEvent) => ({
+  providerCallId: read.providerCallId ?? null,
+  trackingNumber: read.fields.trackingNumber ?? null,
+  callrailCompanyId: read.callrailCompanyId ?? null,
+});

@@ -1,0 +1,82 @@
+/** What both senders of webhooks share: the raw body, its JSON, the answer, and how it stands in the OpenAPI document. */
+import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
+import type { StoredEvent } from '../../inbox/store.ts';
+import type { ApiEnv } from '../env.ts';
+import { ApiError } from '../errors.ts';
+import { problemSchema } from '../schemas.ts';
+
+export const createWebhookRouter = () => new OpenAPIHono<ApiEnv>();
+
+/** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
+export async function readJsonBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
+  const body = Buffer.from(await c.req.arrayBuffer());
+  try {
+    // Fatal: bytes that are not UTF-8 are not JSON either.
+    return { body, payload: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) };
+  } catch {
+    throw new ApiError('invalid_json');
+  }
+}
+
+/** How an event that was stored before is answered, by where it stands. */
+const ANSWERED_AS: Record<WebhookEventStatus, 'accepted' | 'unrouted' | 'invalid'> = {
+  pending: 'accepted',
+  dispatched: 'accepted',
+  applied: 'accepted',
+  unrouted: 'unrouted',
+  invalid: 'invalid',
+  rejected: 'invalid',
+};
+
+export const answerStored = (c: Context<ApiEnv>, event: StoredEvent) =>
+  c.json({ status: ANSWERED_AS[event.status], event_id: event.id, duplicate: event.duplicate }, 200);
+
+const answerSchema = z
+  .object({
+    status: z.enum(['accepted', 'unrouted', 'invalid']),
+    event_id: z.string(),
+    duplicate: z.boolean(),
+  })
+  .openapi('WebhookAnswer', { example: { status: 'accepted', event_id: '7c9e…', duplicate: false } });
+
+/** Describes one webhook route; the handler itself works on raw bytes and is registered beside it. */
+export function describeWebhook(route: {
+  path: string;
+  summary: string;
+  description: string;
+  example: Record<string, unknown>;
+  headers: z.ZodObject;
+}): RouteConfig {
+  const problem = (description: string) => ({
+    description,
+    content: { 'application/problem+json': { schema: problemSchema } },
+  });
+  return {
+    method: 'post',
+    path: route.path,
+    summary: route.summary,
+    description: route.description,
+    tags: ['Webhooks in'],
+    security: [],
+    request: {
+      headers: route.headers,
+      body: {
+        required: true,
+        content: { 'application/json': { schema: z.any().openapi({ type: 'object', example: route.example }) } },
+      },
+    },
+    responses: {
+      200: {
+        description: 'Committed. It will take effect by itself, or is kept for a person where it says so.',
+        content: { 'application/json': { schema: answerSchema } },
+      },
+      400: problem('`invalid_json`: the body is not JSON'),
+      401: problem('`invalid_signature`: the signature does not verify'),
+      413: problem('`body_too_large`'),
+      500: problem('`internal`'),
+      503: problem('`unavailable`: nothing could be committed; send it again'),
+    },
+  };
+}

@@ -1,0 +1,71 @@
+/** Shunya's webhook: a job of ours is finished. */
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import { lockTaskId, routeShunyaCallback } from '../../inbox/routing.ts';
+import { type NewWebhookEvent, type StoredEvent, storeEvent } from '../../inbox/store.ts';
+import { readShunyaCallback } from '../../providers/shunya/payload.ts';
+import { verifyShunyaSignature } from '../../providers/shunya/signature.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { ApiError } from '../errors.ts';
+import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
+
+const EXAMPLE = { event: 'job.completed', job_id: 'task-71', job_type: 'analysis', call_id: 4821337190021 };
+
+export function shunyaWebhooks(deps: ApiDeps) {
+  const app = createWebhookRouter();
+  app.openAPIRegistry.registerPath(
+    describeWebhook({
+      path: '/webhook',
+      summary: 'Shunya: a job is finished',
+      description:
+        '`X-Shunya-Signature` is the lower-case hex HMAC-SHA256 of `<X-Shunya-Timestamp>.<raw body>`; the timestamp ' +
+        '(epoch ms) may be five minutes off. A callback of a job that is not known yet is kept and matched later.',
+      example: EXAMPLE,
+      headers: z.object({
+        'X-Shunya-Timestamp': z.string().optional(),
+        'X-Shunya-Signature': z.string().optional(),
+      }),
+    }),
+  );
+  app.post('/webhook', async (c) => {
+    const event = await receive(deps, c);
+    if (event.status === 'pending') deps.inbox.poke();
+    return answerStored(c, event);
+  });
+  return app;
+}
+
+async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> {
+  const rawBody = Buffer.from(await c.req.arrayBuffer());
+  const verdict = verifyShunyaSignature({
+    rawBody,
+    timestamp: c.req.header('x-shunya-timestamp'),
+    signature: c.req.header('x-shunya-signature'),
+    secrets: deps.config.shunya.webhookSecrets,
+    nowMs: Date.now(),
+  });
+  if (verdict !== 'ok') throw new ApiError('invalid_signature', { detail: `The signature is ${WORDS[verdict]}.` });
+
+  const { body, payload } = await readJsonBody(c);
+  const callback = readShunyaCallback(payload);
+  const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
+    source: 'shunya',
+    route: 'job',
+    body,
+    taskId: callback.jobId ?? null,
+    shunyaCallId: callback.shunyaCallId ?? null,
+    jobKind: callback.jobType ?? null,
+    ...fields,
+  });
+  return deps.db.transaction(async (tx) => {
+    if (callback.jobId) await lockTaskId(tx, callback.jobId);
+    const route = await routeShunyaCallback(tx, callback);
+    if (route.decision === 'invalid') return storeEvent(tx, stored({ status: 'invalid', reason: route.reason }));
+    if (route.decision === 'unrouted') return storeEvent(tx, stored({ status: 'unrouted', reason: 'unknown_job' }));
+    const { companyId, jobId, workflowId } = route;
+    return storeEvent(tx, stored({ status: 'pending', companyId, jobId, workflowId }));
+  });
+}
+
+const WORDS = { missing: 'missing', stale: 'too old or too new', mismatch: 'not that of the body' } as const;
