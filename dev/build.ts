@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflows } from '../src/workflowBundle.ts';
 
-// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js and the workflow code as one file.
+// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and the workflow code as one file.
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = path.join(ROOT, 'dist');
 
@@ -13,4 +13,4 @@ const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 writeFileSync(path.join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
-process.stdout.write('Built dist/server.js, dist/worker.js, dist/migrate.js and dist/workflow-bundle.js\n');
+process.stdout.write('Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and dist/workflow-bundle.js\n');

@@ -127,22 +127,20 @@ function unprivilegedAccount(): Account | undefined {
  */
 function commandAs(account: Account | undefined, file: string, args: string[]) {
   if (!account) return { file, args, ids: {} };
-  if (!canKeepCapability()) return { file, args, ids: account };
-  const flags = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups'];
-  flags.push('--inh-caps=-all,+dac_override', '--ambient-caps=-all,+dac_override', '--bounding-set=-all,+dac_override');
-  return { file: 'setpriv', args: [...flags, '--', file, ...args], ids: {} };
+  if (!canKeepCapability(account)) return { file, args, ids: account };
+  return { file: 'setpriv', args: [...setprivFlags(account), '--', file, ...args], ids: {} };
 }
 
-function canKeepCapability(): boolean {
+/** initdb asks access(2), which forgets capabilities of anyone but root unless no_setuid_fixup is set. */
+function setprivFlags({ uid, gid }: Account): string[] {
+  const only = '-all,+dac_override';
+  const capabilities = [`--inh-caps=${only}`, `--ambient-caps=${only}`, `--bounding-set=${only}`];
+  return [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', ...capabilities, '--securebits=+no_setuid_fixup'];
+}
+
+function canKeepCapability(account: Account): boolean {
   try {
-    const flags = [
-      '--reuid=65534',
-      '--clear-groups',
-      '--inh-caps=-all,+dac_override',
-      '--ambient-caps=-all,+dac_override',
-    ];
-    flags.push('--bounding-set=-all,+dac_override');
-    execFileSync('setpriv', [...flags, '--', 'true'], { stdio: 'ignore' });
+    execFileSync('setpriv', [...setprivFlags(account), '--', 'true'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;

@@ -72,6 +72,37 @@ CREATE TABLE "call_transcripts" (
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "callrail_accounts" (
+	"account_id" text PRIMARY KEY NOT NULL,
+	"hour" timestamp (3) with time zone NOT NULL,
+	"hour_requests" integer NOT NULL,
+	"day" timestamp (3) with time zone NOT NULL,
+	"day_requests" integer NOT NULL,
+	"blocked_until" timestamp (3) with time zone,
+	"refusals" integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "callrail_backfills" (
+	"company_id" text NOT NULL,
+	"from_date" date NOT NULL,
+	"to_date" date NOT NULL,
+	"position" timestamp (3) with time zone NOT NULL,
+	"listed" integer DEFAULT 0 NOT NULL,
+	"fed" integer DEFAULT 0 NOT NULL,
+	"started_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"finished_at" timestamp (3) with time zone,
+	CONSTRAINT "callrail_backfills_company_id_from_date_to_date_pk" PRIMARY KEY("company_id","from_date","to_date")
+);
+--> statement-breakpoint
+CREATE TABLE "callrail_reconciliations" (
+	"company_id" text PRIMARY KEY NOT NULL,
+	"reconciled_until" timestamp (3) with time zone,
+	"last_run_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"last_error" text,
+	"failures" integer DEFAULT 0 NOT NULL,
+	"fed" integer DEFAULT 0 NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "calls" (
 	"id" text PRIMARY KEY NOT NULL,
 	"company_id" text NOT NULL,
@@ -170,6 +201,14 @@ CREATE TABLE "idempotency_keys" (
 	"answer" jsonb,
 	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "idempotency_keys_company_id_user_id_route_key_pk" PRIMARY KEY("company_id","user_id","route","key")
+);
+--> statement-breakpoint
+CREATE TABLE "job_tombstones" (
+	"company_id" text NOT NULL,
+	"shunya_call_id" bigint NOT NULL,
+	"task_id" text DEFAULT '' NOT NULL,
+	"deleted_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "job_tombstones_shunya_call_id_task_id_pk" PRIMARY KEY("shunya_call_id","task_id")
 );
 --> statement-breakpoint
 CREATE TABLE "worker_heartbeats" (
@@ -309,6 +348,8 @@ ALTER TABLE "call_analyses" ADD CONSTRAINT "call_analyses_company_id_companies_i
 ALTER TABLE "call_analyses" ADD CONSTRAINT "call_analyses_call_id_calls_id_fk" FOREIGN KEY ("call_id") REFERENCES "public"."calls"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "call_transcripts" ADD CONSTRAINT "call_transcripts_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "call_transcripts" ADD CONSTRAINT "call_transcripts_call_id_calls_id_fk" FOREIGN KEY ("call_id") REFERENCES "public"."calls"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "callrail_backfills" ADD CONSTRAINT "callrail_backfills_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "callrail_reconciliations" ADD CONSTRAINT "callrail_reconciliations_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "calls" ADD CONSTRAINT "calls_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "calls" ADD CONSTRAINT "calls_contact_id_contact_cards_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact_cards"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "calls" ADD CONSTRAINT "calls_lead_id_leads_id_fk" FOREIGN KEY ("lead_id") REFERENCES "public"."leads"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -335,6 +376,7 @@ CREATE UNIQUE INDEX "calls_provider" ON "calls" USING btree ("company_id","provi
 CREATE INDEX "calls_newest" ON "calls" USING btree ("company_id","started_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "calls_contact" ON "calls" USING btree ("contact_id");--> statement-breakpoint
 CREATE INDEX "calls_lead" ON "calls" USING btree ("lead_id");--> statement-breakpoint
+CREATE INDEX "calls_unfinished" ON "calls" USING btree ("stage_since") WHERE ("calls"."stage" not in ('done', 'not_analyzable', 'failed') or "calls"."blocked_on" is not null);--> statement-breakpoint
 CREATE INDEX "calls_attention" ON "calls" USING btree ("company_id","needs_attention","stage");--> statement-breakpoint
 CREATE INDEX "calls_provider_call_id" ON "calls" USING btree ("provider_call_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "companies_callrail_company_id" ON "companies" USING btree ("callrail_company_id");--> statement-breakpoint
@@ -343,11 +385,13 @@ CREATE INDEX "contact_cards_newest" ON "contact_cards" USING btree ("company_id"
 CREATE INDEX "leads_newest" ON "leads" USING btree ("company_id","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "leads_contact" ON "leads" USING btree ("contact_id");--> statement-breakpoint
 CREATE INDEX "audit_log_subject" ON "audit_log" USING btree ("company_id","subject_kind","subject_id","sequence");--> statement-breakpoint
+CREATE INDEX "job_tombstones_task" ON "job_tombstones" USING btree ("task_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "worker_heartbeats_beat" ON "worker_heartbeats" USING btree ("task_queue","beat_at","worker_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_analyses_generation" ON "recording_analyses" USING btree ("session_id","generation");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_transcripts_generation" ON "recording_transcripts" USING btree ("session_id","generation");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_sessions_open" ON "recording_sessions" USING btree ("appointment_id") WHERE "recording_sessions"."status" = 'recording';--> statement-breakpoint
 CREATE INDEX "recording_sessions_appointment" ON "recording_sessions" USING btree ("appointment_id","started_at");--> statement-breakpoint
+CREATE INDEX "recording_sessions_unfinished" ON "recording_sessions" USING btree ("stage_since") WHERE ("recording_sessions"."stage" not in ('done', 'not_analyzable', 'failed') or "recording_sessions"."blocked_on" is not null);--> statement-breakpoint
 CREATE INDEX "recording_sessions_attention" ON "recording_sessions" USING btree ("company_id","needs_attention","stage");--> statement-breakpoint
 CREATE UNIQUE INDEX "shunya_jobs_step" ON "shunya_jobs" USING btree ("subject_kind","subject_id","generation","kind","attempt");--> statement-breakpoint
 CREATE INDEX "shunya_jobs_task" ON "shunya_jobs" USING btree ("task_id");--> statement-breakpoint
@@ -364,4 +408,5 @@ CREATE INDEX "webhook_events_unrouted_number" ON "webhook_events" USING btree ("
 CREATE INDEX "webhook_events_unrouted_company" ON "webhook_events" USING btree ("callrail_company_id") WHERE "webhook_events"."status" = 'unrouted';--> statement-breakpoint
 CREATE INDEX "webhook_events_unrouted_task" ON "webhook_events" USING btree ("task_id") WHERE "webhook_events"."status" = 'unrouted';--> statement-breakpoint
 CREATE INDEX "webhook_events_unrouted_shunya_call" ON "webhook_events" USING btree ("shunya_call_id") WHERE "webhook_events"."status" = 'unrouted';--> statement-breakpoint
+CREATE INDEX "webhook_events_redriven" ON "webhook_events" USING btree ("workflow_id","received_at") WHERE "webhook_events"."route" in ('call.redrive', 'visit.redrive');--> statement-breakpoint
 CREATE INDEX "webhook_events_list" ON "webhook_events" USING btree ("company_id","status","sequence");

@@ -112,6 +112,7 @@ const environmentSchema = z.object({
   PROVIDER_RETRY_MAX_SECONDS: positive(300),
   PROVIDER_RETRY_ATTEMPTS: positiveInteger(8),
   CALLRAIL_BASE_URL: httpUrl().default('https://api.callrail.com'),
+  CALLRAIL_RECONCILE_SECONDS: positive(900),
   RECORDING_HOSTS: nonEmptyList.default(['callrail.com', '*.callrail.com', 's3.amazonaws.com', '*.s3.amazonaws.com']),
   ALLOW_UNSIGNED_CALLRAIL: boolean.optional(),
 });
@@ -208,6 +209,7 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
       attempts: env.PROVIDER_RETRY_ATTEMPTS,
     },
     callrailBaseUrl: env.CALLRAIL_BASE_URL,
+    callrailReconcileSeconds: env.CALLRAIL_RECONCILE_SECONDS,
     recordingHosts: env.RECORDING_HOSTS,
     allowUnsignedCallrail: env.ALLOW_UNSIGNED_CALLRAIL ?? !isProduction,
   });

@@ -1,7 +1,7 @@
 /** The worker process: workflows, activities and a relay. */
 import { randomUUID } from 'node:crypto';
 import { lt, sql } from 'drizzle-orm';
-import { createDatabaseActivities, createProviderActivities } from './activities/index.ts';
+import { createCallRailActivities, createDatabaseActivities, createProviderActivities } from './activities/index.ts';
 import { loadConfigOrExit } from './config.ts';
 import { openDatabase } from './db/client.ts';
 import { workerHeartbeats } from './db/schema/index.ts';
@@ -10,17 +10,25 @@ import { createCallRailClient } from './providers/callrail/client.ts';
 import { createShunyaClient } from './providers/shunya/client.ts';
 import { HEARTBEAT_SECONDS } from './readiness.ts';
 import { onShutdown } from './shutdown.ts';
+import { startSweep } from './sweep.ts';
 import { createLogger, installTemporalRuntime } from './telemetry.ts';
 import { connectWorker, createClient } from './temporal/connect.ts';
+import { keepReconciliationScheduled } from './temporal/schedules.ts';
 import { loadWorkflowBundle } from './workflowBundle.ts';
-import { ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
+import { callrailQueue, ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
+
+/** Local activities may use most of the pool; relay, heartbeat and provider activities need the rest. */
+const CONNECTIONS = 25;
+const LOCAL_ACTIVITIES = 16;
+/** Companies whose calls are compared with CallRail's at once. */
+const RECONCILIATIONS = 4;
 
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya'] });
 const logger = createLogger(config, 'worker');
 installTemporalRuntime(logger);
 const { Worker } = await import('@temporalio/worker');
 const stopping = new AbortController();
-const { db, close } = openDatabase(config.databaseUrl, { max: 20 });
+const { db, close } = openDatabase(config.databaseUrl, { max: CONNECTIONS });
 const { client, connection: clientConnection } = createClient(config);
 
 const deps = {
@@ -62,7 +70,13 @@ async function run(): Promise<void> {
   const shared = { connection, namespace, shutdownGraceTime: '10s' } as const;
   const providerActivities = createProviderActivities(deps);
   const workers = await Promise.all([
-    Worker.create({ ...shared, taskQueue, workflowBundle, activities: createDatabaseActivities(deps) }),
+    Worker.create({
+      ...shared,
+      taskQueue,
+      workflowBundle,
+      activities: createDatabaseActivities(deps),
+      maxConcurrentLocalActivityExecutions: LOCAL_ACTIVITIES,
+    }),
     Worker.create({
       ...shared,
       taskQueue: shunyaSubmitQueue(taskQueue),
@@ -70,9 +84,17 @@ async function run(): Promise<void> {
       maxTaskQueueActivitiesPerSecond: config.shunya.maxPerSecond,
     }),
     Worker.create({ ...shared, taskQueue: shunyaReadQueue(taskQueue), activities: providerActivities }),
+    Worker.create({
+      ...shared,
+      taskQueue: callrailQueue(taskQueue),
+      activities: createCallRailActivities(deps),
+      maxConcurrentActivityTaskExecutions: RECONCILIATIONS,
+    }),
   ]);
   const relay = startRelay({ db, client, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
+  const stopSweep = startSweep({ db, config, logger });
+  void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {
     for (const worker of workers) worker.shutdown();
   };
@@ -83,6 +105,7 @@ async function run(): Promise<void> {
     await ended;
   } finally {
     stopHeartbeat();
+    await stopSweep();
     await relay.stop();
     await connection.close();
     await clientConnection.close();

@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
+import { lockCall } from '../db/queries/calls.ts';
 import { applyCallAnalysisEffects } from '../db/queries/effects.ts';
 import { analysisRuns, appointments, calls, contactCards, leads, users, webhookEvents } from '../db/schema/index.ts';
 import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../domain/call.ts';
 import { foldCall } from '../domain/foldCall.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
 import { callIdOf } from '../ids.ts';
+import { FORGOTTEN } from '../inbox/forgotten.ts';
 import { isCallDeleted } from '../inbox/routing.ts';
 import { storeInternalEvent } from '../inbox/store.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
@@ -90,11 +92,6 @@ export function createCallActivities({ db, config }: ActivityDeps) {
 
 const stay = <S extends SubjectState['stage']>(stage: S, next: NextStep) => ({ stage, reason: null, next });
 
-async function lockCall(tx: Transaction, input: AdvanceCallInput): Promise<void> {
-  const key = callWorkflowId(input.companyId, input.providerCallId);
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
-}
-
 const eventsOf = (input: AdvanceCallInput) =>
   and(
     eq(webhookEvents.companyId, input.companyId),
@@ -107,7 +104,7 @@ const eventsOf = (input: AdvanceCallInput) =>
 async function forgetEvents(tx: Transaction, input: AdvanceCallInput): Promise<void> {
   await tx
     .update(webhookEvents)
-    .set({ status: 'applied', appliedAt: sql`now()`, reason: 'call_deleted', body: Buffer.alloc(0), signature: null })
+    .set({ ...FORGOTTEN, appliedAt: sql`now()` })
     .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')));
 }
 

@@ -2,6 +2,7 @@ import { createAnalysisActivities } from './analysis.ts';
 import { createCallActivities } from './calls.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withSafeFailures } from './failures.ts';
+import { createReconciliationActivities } from './reconciliation.ts';
 import { createShunyaActivities } from './shunya.ts';
 import { createVisitActivities } from './visits.ts';
 
@@ -16,5 +17,10 @@ export const createDatabaseActivities = (deps: ActivityDeps) =>
 export const createProviderActivities = (deps: ActivityDeps) =>
   withSafeFailures(createShunyaActivities(deps), deps.logger);
 
+/** Reading CallRail's list of calls: minutes long, on a queue of its own. */
+export const createCallRailActivities = (deps: Pick<ActivityDeps, 'db' | 'callrail' | 'logger'>) =>
+  withSafeFailures(createReconciliationActivities(deps), deps.logger);
+
 export type DatabaseActivities = ReturnType<typeof createDatabaseActivities>;
 export type ProviderActivities = ReturnType<typeof createProviderActivities>;
+export type ReconciliationActivities = ReturnType<typeof createCallRailActivities>;

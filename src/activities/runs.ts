@@ -47,6 +47,7 @@ export async function setStage(
       stage,
       stageSince: sql`case when ${table.stage} = ${stage} then ${table.stageSince} else now() end`,
       reason,
+      ...withoutBlock(table, stage),
       pipelineUpdatedAt: sql`now()`,
       updatedAt: sql`now()`,
     })
@@ -58,6 +59,20 @@ export async function setStage(
         sql`(${table.stage} <> ${stage} or ${table.blockedOn} is null)`,
       ),
     );
+}
+
+/**
+ * A pipeline that reaches another stage is not blocked any more. The workflow that showed a block takes it away itself; one
+ * that was terminated meanwhile, or the sweep, cannot.
+ */
+function withoutBlock(table: ReturnType<typeof subjectTable>, stage: PipelineStage) {
+  const goesOn = sql`${table.stage} <> ${stage}`;
+  return {
+    blockedOn: sql`case when ${goesOn} then null else ${table.blockedOn} end`,
+    blockedSince: sql`case when ${goesOn} then null else ${table.blockedSince} end`,
+    needsAttention: sql`${table.needsAttention} and not (${goesOn})`,
+    attempts: sql`case when ${goesOn} then 0 else ${table.attempts} end`,
+  };
 }
 
 export interface Block {

@@ -75,8 +75,8 @@ export function createApp(deps: ApiDeps): ApiRouter {
     bearerFormat: 'JWT',
     description: 'Claims: `sub` (user id), `company_id` or `org_id`, `role`.',
   });
-  let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
-  app.get('/openapi.json', (c) => c.json((document ??= describeApi(app))));
+  const document = describeApi(app);
+  app.get('/openapi.json', (c) => c.json(document));
   return app;
 }
 

@@ -1,5 +1,5 @@
 /** Bearer tokens: who is asking. */
-import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { ROLES } from '../domain/user.ts';
@@ -40,7 +40,11 @@ export function createAuthenticator(auth: Config['auth']): Authenticate {
   const verify = async (token: string): Promise<JWTPayload> => {
     if (jwks && !(secret && isSharedSecretToken(token))) {
       const getKey: JWTVerifyGetKey = (header, input) => jwks(header, input).catch(rethrowOutage);
-      const verified = await jwtVerify(token, getKey, { ...options, algorithms: JWKS_ALGORITHMS, requiredClaims: ['exp'] });
+      const verified = await jwtVerify(token, getKey, {
+        ...options,
+        algorithms: JWKS_ALGORITHMS,
+        requiredClaims: ['exp'],
+      });
       return verified.payload;
     }
     if (!secret) throw unauthenticated('The token cannot be verified.');

@@ -12,8 +12,8 @@ export const etagOf = (row: { version?: number; updatedAt: Date }): string =>
  * @throws {ApiError} 412
  */
 export function checkIfMatch(c: Context<ApiEnv>, row: { version?: number; updatedAt: Date }): void {
-  const header = c.req.header('if-match');
-  if (header === undefined || header.trim() === '*') return;
+  const header = c.req.header('if-match')?.trim();
+  if (!header || header === '*') return;
   const unquoted = (tag: string) => tag.trim().replace(/^W\//, '').replaceAll('"', '');
   const current = [unquoted(etagOf(row)), row.updatedAt.toISOString()];
   if (!header.split(',').some((tag) => current.includes(unquoted(tag)))) throw new ApiError('stale');

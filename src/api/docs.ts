@@ -38,7 +38,8 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-const PAGE_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const PAGE_POLICY =
+  "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 /** The page and its assets, below /docs. */
 export function docsRoutes(): Hono<ApiEnv> {

@@ -19,6 +19,8 @@ export interface Answer {
   etag: string | null;
 }
 
+export const IDEMPOTENCY_KEY = /^[!-~][ -~]{0,254}$/;
+
 interface Request {
   c: Context<ApiEnv>;
   actor: Actor;
@@ -36,7 +38,7 @@ export async function answerOnce(
 ): Promise<Answer> {
   const key = request.c.req.header('idempotency-key');
   if (key === undefined) return db.transaction(run);
-  if (!/^[\x20-\x7e]{1,255}$/.test(key)) throw invalidField('Idempotency-Key', 'must be 1 to 255 printable characters');
+  if (!IDEMPOTENCY_KEY.test(key)) throw invalidField('Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
   const row = rowOf(request, key);
   try {
     return await db.transaction(async (tx) => {

@@ -25,17 +25,21 @@ const BATCH_SIGNALS_PER_SECOND = 100;
 /** A batch answers its caller before a proxy gives up on it. */
 const BATCH_SECONDS_MAX = 15;
 
-/** delivered: it takes effect · refused: nothing to do any more · unconfirmed: no answer yet, it may still take effect · restarting: the workflow was gone and starts again */
+/**
+ * delivered: it takes effect · refused: nothing to do any more · unconfirmed: no answer yet, it may still take effect ·
+ * restarting: the workflow was gone and starts again
+ */
 export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
 
 /** The workflow that carries a pipeline from start to end. */
 export const pipelineWorkflowId = (row: Pick<PipelineRow, 'kind' | 'companyId' | 'providerCallId' | 'subjectId'>) =>
   row.kind === 'call' ? callWorkflowId(row.companyId, row.providerCallId ?? '') : visitWorkflowId(row.subjectId);
 
-/** The workflow whose step is blocked: the analysis below while that is under way. */
-function blockedWorkflowId(row: PipelineRow): string {
+/** The workflows whose step may be blocked, the likelier first: the analysis below while that is under way. */
+function blockedWorkflowIds(row: PipelineRow): string[] {
   const isAnalyzing = row.stage === 'transcribing' || row.stage === 'analyzing';
-  return isAnalyzing ? analysisWorkflowId(row.kind, row.subjectId, row.generation) : pipelineWorkflowId(row);
+  const below = isAnalyzing ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
+  return [...below, pipelineWorkflowId(row)];
 }
 
 export type PipelineSubject =
@@ -62,8 +66,23 @@ export async function sendOperatorUpdate(
   row: PipelineRow,
   action: OperatorAction,
 ): Promise<Delivery> {
-  const { client } = deps.temporal;
-  const workflowId = blockedWorkflowId(row);
+  let delivery: UpdateResult = 'not_found';
+  for (const workflowId of blockedWorkflowIds(row)) {
+    delivery = await sendUpdate(deps, name, workflowId, action);
+    if (delivery === 'delivered' || delivery === 'unconfirmed') return delivery;
+  }
+  return delivery === 'not_found' ? restart(deps, row) : delivery;
+}
+
+type UpdateResult = Exclude<Delivery, 'restarting'> | 'not_found';
+
+async function sendUpdate(
+  { temporal, logger }: OperatorDeps,
+  name: 'retry' | 'skip',
+  workflowId: string,
+  action: OperatorAction,
+): Promise<UpdateResult> {
+  const { client } = temporal;
   const update = name === 'retry' ? retryUpdate : skipUpdate;
   try {
     // Without a worker an Update waits for ever; with a deadline we stop waiting and it still runs later.
@@ -73,8 +92,8 @@ export async function sendOperatorUpdate(
     return 'delivered';
   } catch (error) {
     if (error instanceof WorkflowUpdateFailedError) return 'refused';
-    if (error instanceof WorkflowNotFoundError) return restart(deps, row);
-    deps.logger.warn({ ...errorFields(error), workflowId, auditId: action.reason }, `${name} is not confirmed`);
+    if (error instanceof WorkflowNotFoundError) return 'not_found';
+    logger.warn({ ...errorFields(error), workflowId, auditId: action.reason }, `${name} is not confirmed`);
     return 'unconfirmed';
   }
 }
@@ -105,7 +124,8 @@ export async function signalRetries(
   let sent = 0;
   for (const row of rows) {
     if (Date.now() - startedAt > BATCH_SECONDS_MAX * 1000) break;
-    const handle = client.workflow.getHandle(blockedWorkflowId(row));
+    // It passes the signal on to whatever is blocked below.
+    const handle = client.workflow.getHandle(pipelineWorkflowId(row));
     try {
       await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () => handle.signal(retrySignal, action));
     } catch (error) {

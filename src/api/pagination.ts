@@ -1,7 +1,8 @@
 /** Lists: keyset cursors, which stay put while rows arrive, and bounded totals. */
+
+import { z } from '@hono/zod-openapi';
 import { and, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
-import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../db/client.ts';
 import { invalidField } from './errors.ts';
 

@@ -40,7 +40,12 @@ export async function streamRecording(request: StreamRequest): Promise<Response>
   }
   const range = upstream.status === 200 ? parseRange(request.range, upstream.headers.get('content-length')) : undefined;
   if (!range) return new Response(upstream.body, { status: upstream.status, headers });
-
+  if (range.start > range.end) {
+    await upstream.body?.cancel();
+    headers.delete('content-length');
+    headers.set('content-range', `bytes */${range.size}`);
+    return new Response(null, { status: 416, headers });
+  }
   headers.set('content-length', String(range.end - range.start + 1));
   headers.set('content-range', `bytes ${range.start}-${range.end}/${range.size}`);
   const part = upstream.body?.pipeThrough(slice(range.start, range.end)) ?? null;
@@ -102,15 +107,15 @@ function safeHeaders(upstream: Headers): Headers {
   return headers;
 }
 
-/** One range of bytes of a body whose size is known; undefined asks for all of it. */
+/** One range of bytes of a body whose size is known; undefined asks for all of it. Outside of it, start is above end. */
 function parseRange(header: string | undefined, contentLength: string | null) {
-  const match = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '');
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? '') ?? [];
   const size = Number(contentLength ?? Number.NaN);
-  if (!match || !Number.isSafeInteger(size) || (match[1] === '' && match[2] === '')) return undefined;
-  const [, first = '', last = ''] = match;
-  const start = first === '' ? Math.max(0, size - Number(last)) : Number(first);
-  const end = first === '' || last === '' ? size - 1 : Math.min(Number(last), size - 1);
-  return start <= end ? { start, end, size } : undefined;
+  if (!Number.isSafeInteger(size) || first === undefined || last === undefined || first + last === '') return undefined;
+  if (first === '') return { start: Math.max(0, size - Number(last)), end: size - 1, size };
+  // Turned around it is no range at all, which counts as none.
+  if (last !== '' && Number(last) < Number(first)) return undefined;
+  return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1), size };
 }
 
 /** Lets the bytes from `start` to `end` through, both included. */

@@ -2,14 +2,14 @@
  * The only way a route with data gets into the API. Around each handler: token, permission, input, one transaction for a
  * write, Idempotency-Key, answer. A route without a permission cannot be written down.
  */
-import { type OpenAPIHono, OpenAPIHono as Router, type RouteConfig, z } from '@hono/zod-openapi';
+import { type OpenAPIHono, type RouteConfig, OpenAPIHono as Router, z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database, Transaction } from '../db/client.ts';
 import { createAuthenticator } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
 import { ApiError, ERROR_CODES, type ErrorCode, invalidField, invalidRequest, notFound } from './errors.ts';
-import { type Answer, answerOnce } from './idempotency.ts';
+import { type Answer, answerOnce, IDEMPOTENCY_KEY } from './idempotency.ts';
 import { type AccessOf, accessFor, type Permission } from './permissions.ts';
 import { problemSchema } from './schemas.ts';
 
@@ -170,26 +170,19 @@ async function readInput(c: Context<ApiEnv>, spec: AnySpec) {
   for (const value of Object.values(params)) if (value.length > 600 || findUnstorable(value)) throw notFound();
   const query = spec.query ? parse(spec.query, readQuery(c)) : undefined;
   if (!spec.body) return { params, query, body: undefined, rawBody: '' };
-
   const rawBody = await c.req.text();
-  const json = parseJson(rawBody);
-  const unstorable = findUnstorable(json);
-  if (unstorable) throw invalidField(unstorable.path, 'holds a character that cannot be stored');
-  return { params, query, body: parse(spec.body, json), rawBody };
+  return { params, query, body: parse(spec.body, parseJson(rawBody)), rawBody };
 }
 
 /** Query values by name; one that is empty counts as not given. */
-function readQuery(c: Context<ApiEnv>): Record<string, string> {
-  const entries = Object.entries(c.req.query()).filter(([, value]) => value !== '');
-  const query = Object.fromEntries(entries);
-  const unstorable = findUnstorable(query);
-  if (unstorable) throw invalidField(unstorable.path, 'holds a character that cannot be stored');
-  return query;
-}
+const readQuery = (c: Context<ApiEnv>): Record<string, string> =>
+  Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== ''));
 
 function parse(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalidRequest(parsed.error);
+  const unstorable = findUnstorable(parsed.data);
+  if (unstorable) throw invalidField(unstorable.path, 'holds a character that cannot be stored');
   return parsed.data;
 }
 
@@ -227,7 +220,7 @@ function describe(spec: AnySpec): RouteConfig {
   if (spec.creates) codes.push('idempotency_key_reused', 'idempotency_in_progress');
 
   const headers: Record<string, z.ZodType> = {};
-  if (spec.creates) headers['Idempotency-Key'] = z.string().max(255).optional();
+  if (spec.creates) headers['Idempotency-Key'] = z.string().regex(IDEMPOTENCY_KEY).optional();
   if (spec.method === 'patch') headers['If-Match'] = z.string().optional();
   const success = spec.data
     ? { content: { 'application/json': { schema: z.object({ data: spec.data }) } } }
@@ -264,7 +257,10 @@ function describeErrors(codes: ErrorCode[]) {
   return Object.fromEntries(
     [...byStatus].map(([status, ofStatus]) => [
       status,
-      { description: ofStatus.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}`).join('; '), content: problemContent },
+      {
+        description: ofStatus.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}`).join('; '),
+        content: problemContent,
+      },
     ]),
   );
 }

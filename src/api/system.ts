@@ -27,7 +27,11 @@ export function observe(registry: Registry, logger: Logger): MiddlewareHandler<A
     const startedAt = performance.now();
     await next();
     const durationMs = performance.now() - startedAt;
-    const labels = { method: c.req.method, route: c.res.status === 404 ? 'none' : routePath(c, -1), status: c.res.status };
+    const labels = {
+      method: c.req.method,
+      route: c.res.status === 404 ? 'none' : routePath(c, -1),
+      status: c.res.status,
+    };
     duration.observe(labels, durationMs / 1000);
     logger.debug({ requestId: c.get('requestId'), ...labels, durationMs: Math.round(durationMs) }, 'request');
   };

@@ -22,7 +22,9 @@ const UNIQUE_VIOLATION = '23505';
 
 /** Whether the database could not be asked, or could not commit; the same request may work later. */
 export function isDatabaseUnavailable(error: unknown): boolean {
-  return causes(error).some(({ code }) => code !== undefined && (CONNECTION_CODES.has(code) || UNAVAILABLE_STATES.test(code)));
+  return causes(error).some(
+    ({ code }) => code !== undefined && (CONNECTION_CODES.has(code) || UNAVAILABLE_STATES.test(code)),
+  );
 }
 
 /** Whether a row stayed locked by another transaction for too long. */

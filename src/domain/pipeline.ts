@@ -22,7 +22,13 @@ export const JOB_KINDS = ['transcription', 'analysis'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
 /** What a pipeline can be blocked on: the value of the search attribute BlockedOn and of `blocked_on`. */
-export const BLOCKERS = ['database', 'shunya_transcription', 'shunya_analysis', 'callrail_recording', 'overdue'] as const;
+export const BLOCKERS = [
+  'database',
+  'shunya_transcription',
+  'shunya_analysis',
+  'callrail_recording',
+  'overdue',
+] as const;
 export type Blocker = (typeof BLOCKERS)[number];
 
 /** Why an input can never be analyzed, or why a pipeline was given up. */

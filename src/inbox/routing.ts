@@ -7,6 +7,7 @@ import {
   calls,
   callTombstones,
   companies,
+  jobTombstones,
   shunyaJobs,
   trackingNumbers,
   webhookEvents,
@@ -15,6 +16,7 @@ import type { WebhookEventStatus } from '../domain/webhookEvent.ts';
 import { verifyCallRailSignature } from '../providers/callrail/signature.ts';
 import { readShunyaCallback, type ShunyaCallback } from '../providers/shunya/payload.ts';
 import { analysisWorkflowId, callWorkflowId } from '../workflows/contracts.ts';
+import { FORGOTTEN } from './forgotten.ts';
 
 /** What of a CallRail event decides where it goes. */
 export interface CallRailAddress {
@@ -102,6 +104,8 @@ export async function isCallDeleted(db: Queryable, companyId: string, providerCa
 export type CallbackRoute =
   | { decision: 'matched'; companyId: string; jobId: string; workflowId: string }
   | { decision: 'unrouted' }
+  /** Its call or visit was deleted: nothing of it is kept. */
+  | { decision: 'deleted'; companyId: string }
   | { decision: 'invalid'; reason: string };
 
 /**
@@ -130,7 +134,7 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
     return job ? matched(job, callback) : { decision: 'invalid', reason: 'job_contradicts_its_row' };
   }
   const newest = byCall[0];
-  if (!newest) return { decision: 'unrouted' };
+  if (!newest) return (await findJobTombstone(db, callback)) ?? { decision: 'unrouted' };
   if (callback.jobId) {
     // The submit may still be under way: only its answer tells whether this job id is ours.
     const open = byCall.some((row) => row.taskId === null && row.state !== 'failed');
@@ -140,6 +144,21 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
 }
 
 type JobRow = Awaited<ReturnType<typeof selectJobs>>[number];
+
+async function findJobTombstone(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute | undefined> {
+  const { jobId, shunyaCallId } = callback;
+  const [deleted] = await db
+    .select({ companyId: jobTombstones.companyId })
+    .from(jobTombstones)
+    .where(
+      or(
+        jobId ? eq(jobTombstones.taskId, jobId) : sql`false`,
+        shunyaCallId ? eq(jobTombstones.shunyaCallId, shunyaCallId) : sql`false`,
+      ),
+    )
+    .limit(1);
+  return deleted && { decision: 'deleted', companyId: deleted.companyId };
+}
 
 async function selectJobs(db: Queryable, where: SQL | undefined) {
   return db
@@ -239,6 +258,7 @@ async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
       const { companyId, jobId, workflowId } = route;
       return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
     }
+    if (route.decision === 'deleted') return { ...FORGOTTEN, companyId: route.companyId, appliedAt: new Date() };
     return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
   }
   if (!event.providerCallId) return { status: 'invalid' as const, reason: 'no_call_id' };

@@ -4,6 +4,7 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Queryable } from '../db/client.ts';
 import { webhookEvents } from '../db/schema/index.ts';
 import type { WebhookEventStatus } from '../domain/webhookEvent.ts';
+import { FORGOTTEN } from './forgotten.ts';
 
 export type NewWebhookEvent = Omit<
   typeof webhookEvents.$inferInsert,
@@ -57,15 +58,7 @@ async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: str
  * Stores the event of a deleted call without its content: it is answered, counted once, and brings nothing back.
  */
 export async function storeForgotten(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
-  const forgotten = {
-    ...event,
-    body: Buffer.alloc(0),
-    signature: null,
-    trackingNumber: null,
-    status: 'applied' as const,
-    reason: 'call_deleted',
-    appliedAt: new Date(),
-  };
+  const forgotten = { ...event, ...FORGOTTEN, appliedAt: new Date() };
   return insertOnce(db, forgotten, sha256(event.body));
 }
 

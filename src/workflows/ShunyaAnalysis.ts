@@ -27,7 +27,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     showBlock: (block) => database.showBlock({ ...subject, block }),
   });
   /** Failed tries of the present step; failures of whole jobs are counted by their attempt. */
-  let failures = 0;
+  let failures = input.failures ?? 0;
   let repeatAttempt: number | undefined;
   let asked = false;
 
@@ -51,7 +51,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     await enter(step.kind === 'transcription' ? 'transcribing' : 'analyzing');
     if (pipeline.isBlocked && pipeline.blockedOn !== 'database' && !(await pipeline.turnHasCome())) continue;
     await take(step);
-    if (wf.workflowInfo().continueAsNewSuggested) await wf.continueAsNew<typeof ShunyaAnalysis>(input);
+    if (wf.workflowInfo().continueAsNewSuggested) await wf.continueAsNew<typeof ShunyaAnalysis>({ ...input, failures });
   }
 
   async function take(step: JobStep): Promise<void> {

@@ -1,7 +1,7 @@
 /** The activities as workflows see them, with the retry profiles of the whole service. */
 import * as wf from '@temporalio/workflow';
-import type { DatabaseActivities, ProviderActivities } from '../activities/index.ts';
-import { shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
+import type { DatabaseActivities, ProviderActivities, ReconciliationActivities } from '../activities/index.ts';
+import { callrailQueue, shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
 
 /**
  * Database steps. Few quick tries for a dropped connection; then the workflow says that it is blocked and goes on trying.
@@ -38,4 +38,22 @@ export const reads = (companyId: string, pollSeconds: number) =>
     },
     cancellationType: wf.ActivityCancellationType.TRY_CANCEL,
     priority: priorityOf(companyId),
+  });
+
+/** Which companies are to be compared with CallRail's list: tried until the database answers. */
+export const reconciliations = () =>
+  wf.proxyActivities<Pick<ReconciliationActivities, 'listReconciliations'>>({
+    taskQueue: callrailQueue(wf.workflowInfo().taskQueue),
+    startToCloseTimeout: '30s',
+    retry: { initialInterval: '5s', maximumInterval: '1m' },
+  });
+
+/** One company's list, page by page. A few tries within minutes; what is left then has its turn with the next run. */
+export const reconcile = () =>
+  wf.proxyActivities<Pick<ReconciliationActivities, 'reconcileCompany'>>({
+    taskQueue: callrailQueue(wf.workflowInfo().taskQueue),
+    startToCloseTimeout: '1h',
+    scheduleToCloseTimeout: '2h',
+    heartbeatTimeout: '2m',
+    retry: { initialInterval: '15s', backoffCoefficient: 4, maximumAttempts: 4 },
   });

@@ -10,6 +10,7 @@ export const WORKFLOW_TYPES = {
   callLifecycle: 'CallLifecycle',
   shunyaAnalysis: 'ShunyaAnalysis',
   visitRecording: 'VisitRecording',
+  callRailReconciliation: 'CallRailReconciliation',
 } as const;
 
 export const callWorkflowId = (companyId: string, providerCallId: string) => `call:${companyId}:${providerCallId}`;
@@ -20,6 +21,11 @@ export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generat
 /** Activities that call Shunya have queues of their own: submits are rate-limited, polls must not eat that budget. */
 export const shunyaSubmitQueue = (taskQueue: string) => `${taskQueue}-shunya-submit`;
 export const shunyaReadQueue = (taskQueue: string) => `${taskQueue}-shunya-read`;
+/** Reading CallRail's list of calls takes minutes; it must not take the place of anything quick. */
+export const callrailQueue = (taskQueue: string) => `${taskQueue}-callrail`;
+
+/** The Schedule that starts CallRailReconciliation, and the beginning of the ids of the workflows it starts. */
+export const RECONCILIATION_SCHEDULE_ID = 'callrail-reconciliation';
 
 /** Waits, in seconds; input rather than environment, so that a replay sees what the run saw. */
 export interface PipelineWaits {
@@ -54,6 +60,23 @@ export interface ShunyaAnalysisInput {
   /** The workflow that started it, rung when the stage changes. */
   parentWorkflowId: string;
   waits: PipelineWaits;
+  /** Failed tries so far of the step that an earlier, longer history of this run was at. */
+  failures?: number;
+}
+
+export interface CallRailReconciliationInput {
+  /** Compares again this far back from where it was before: a call's end and recording come after its start. */
+  lookbackSeconds: number;
+  /** Companies by id: only those after this one. */
+  after?: string;
+}
+
+export interface CallRailReconciliationResult {
+  companies: number;
+  /** Calls that the webhooks had missed. */
+  fed: number;
+  /** Companies that could not be compared; their rows say why. */
+  failed: number;
 }
 
 /** A doorbell: the rows say what happened. `eventId` is for the reader of the history. */

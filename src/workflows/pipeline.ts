@@ -252,9 +252,10 @@ export function createPipeline(options: PipelineOptions) {
 /** What an activity's failure says: the code that failures.ts gave it, or how Temporal ended it. */
 export function failureOf(error: unknown): { code: string; retryAfterSeconds?: number } {
   if (error instanceof ChildWorkflowFailure) return { code: 'analysis_was_ended' };
+  // A regular activity's failure is wrapped, a local one's is not.
+  const cause = error instanceof ActivityFailure ? error.cause : error;
   // Anything else is a bug: the workflow task fails, is shown, and goes on once the code is mended.
-  if (!(error instanceof ActivityFailure)) throw error;
-  const { cause } = error;
+  if (!(cause instanceof ApplicationFailure) && !(cause instanceof TimeoutFailure)) throw error;
   const [details] = cause instanceof ApplicationFailure ? (cause.details ?? []) : [];
   if (isDetails(details)) return details;
   return { code: cause instanceof TimeoutFailure ? 'timeout' : 'unknown' };

@@ -75,6 +75,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
     app,
     config,
     db,
+    temporal: deps.temporal,
     state,
     async as(role: Role, companyId: string | undefined, userId: string = role) {
       const claims = { role, ...(companyId === undefined ? {} : { company_id: companyId }) };

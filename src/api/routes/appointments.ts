@@ -66,7 +66,14 @@ const appointmentInput = z
     service_type: optionalText(200),
     force: forceInput,
   })
-  .openapi('AppointmentInput');
+  .openapi('AppointmentInput', {
+    example: {
+      lead_id: '0f5f0a3c-6c59-4d6d-8f0a-7d9d0b0c4e21',
+      scheduled_start: '2026-03-14T09:00:00-04:00',
+      assigned_rep_id: 'user_42',
+      location: '1 Main St, Springfield',
+    },
+  });
 
 const appointmentPatch = z
   .object({
@@ -79,7 +86,7 @@ const appointmentPatch = z
     service_type: optionalText(200),
     force: forceInput,
   })
-  .openapi('AppointmentPatch');
+  .openapi('AppointmentPatch', { example: { outcome: 'won' } });
 
 export function appointmentRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -98,7 +105,10 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, query, access: { companyId, repId } }) => {
       const { date, date_from: from, date_to: to, status, unscheduled } = query;
       const timeZone = await companyTimeZone(db, companyId);
-      const startsOn = [{ from: date, to: date, timeZone }, { from, to, timeZone }];
+      const startsOn = [
+        { from: date, to: date, timeZone },
+        { from, to, timeZone },
+      ];
       const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId } = query;
       const filter = { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled };
       return listPage(db, filter, query);
@@ -197,7 +207,12 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
 
       await changeAppointment(tx, access.companyId, before, body);
       if (body.outcome !== undefined)
-        await applyOutcome(tx, { companyId: access.companyId, appointmentId: id, outcome: body.outcome, byPerson: true });
+        await applyOutcome(tx, {
+          companyId: access.companyId,
+          appointmentId: id,
+          outcome: body.outcome,
+          byPerson: true,
+        });
       await writeAudit(tx, {
         companyId: access.companyId,
         actor: access.actor,
@@ -248,8 +263,7 @@ async function changeAppointment(
   };
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   if (Object.keys(given).length === 0) return;
-  if (body.assigned_rep_id !== before.assignedRepId)
-    await assertUserOfCompany(tx, companyId, body.assigned_rep_id);
+  if (body.assigned_rep_id !== before.assignedRepId) await assertUserOfCompany(tx, companyId, body.assigned_rep_id);
 
   const after: Locked = { ...before, ...given };
   const moves =

@@ -93,6 +93,7 @@ const correctionBody = z
     appointment_date: text(200).nullable().optional(),
     appointment_location: text(500).nullable().optional(),
     service_requested: text(500).nullable().optional(),
+    assigned_rep_id: text(255).nullable().optional(),
   })
   .refine(({ reason: _, ...fields }) => Object.values(fields).some((value) => value !== undefined), {
     message: 'Name at least one field of the analysis',

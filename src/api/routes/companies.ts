@@ -70,7 +70,7 @@ const companyInput = z
 
 const companyPatch = z
   .object({ name: requiredText(200).optional(), time_zone: timeZoneInput.optional(), ...settings })
-  .openapi('CompanyPatch');
+  .openapi('CompanyPatch', { example: { callrail_signing_keys: ['new-key', 'old-key'] } });
 
 const companySchema = z
   .object({
@@ -86,7 +86,21 @@ const companySchema = z
     created_at: momentOut,
     updated_at: momentOut,
   })
-  .openapi('Company');
+  .openapi('Company', {
+    example: {
+      id: 'org_2f8a',
+      name: 'Acme Roofing',
+      time_zone: 'America/New_York',
+      callrail_company_id: 'COM8154748ae6bd4e278a7cddd38a662f4f',
+      callrail_signing_key_count: 1,
+      callrail_account_id: null,
+      has_callrail_api_key: false,
+      shunya_company_id: null,
+      is_demo: false,
+      created_at: '2026-03-01T12:00:00.000Z',
+      updated_at: '2026-03-01T12:00:00.000Z',
+    },
+  });
 
 const trackingNumberInput = z
   .object({ phone_number: phoneInput, label: optionalText(200) })
@@ -169,7 +183,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       permission: 'companies.write',
       tag: 'Set-up',
       summary: 'Change a company',
-      description: 'What is not named stays. `callrail_signing_keys` replaces all keys. Webhooks that waited go through.',
+      description:
+        'What is not named stays. `callrail_signing_keys` replaces all keys. Webhooks that waited go through.',
       body: companyPatch,
       data: companySchema,
       errors: ['already_exists'],
@@ -183,7 +198,12 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       const change = { name: body.name, timeZone: body.time_zone, ...settingsOf(body) };
       await refuseTaken(updateCompany(tx, id, change));
       const details = { fields };
-      await writeAudit(tx, { companyId: id, actor: access.actor, ...audited('company.update', 'company', id), details });
+      await writeAudit(tx, {
+        companyId: id,
+        actor: access.actor,
+        ...audited('company.update', 'company', id),
+        details,
+      });
       const routes = fields.includes('callrail_company_id') || fields.includes('callrail_signing_keys');
       if (routes && (await routeWaitingEvents(tx, id, deps.config))) afterCommit(() => deps.inbox.poke());
       return readCompany(tx, id);

@@ -5,7 +5,13 @@ import type { Queryable } from '../../db/client.ts';
 import { listAppointments } from '../../db/queries/appointments.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { listCalls } from '../../db/queries/calls.ts';
-import { type ContactRow, type ContactScope, contactsOf, findContact, listContacts } from '../../db/queries/contacts.ts';
+import {
+  type ContactRow,
+  type ContactScope,
+  contactsOf,
+  findContact,
+  listContacts,
+} from '../../db/queries/contacts.ts';
 import { deleteContact } from '../../db/queries/deletion.ts';
 import { listLeads } from '../../db/queries/leads.ts';
 import { contactCards } from '../../db/schema/index.ts';
@@ -59,7 +65,11 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, query, access: { companyId, repId } }) => {
       // What is no phone number is nobody's.
       const phone = query.phone_number;
-      const filter = { companyId, repId, phoneNumber: phone === undefined ? undefined : (parseQueryPhone(phone) ?? '') };
+      const filter = {
+        companyId,
+        repId,
+        phoneNumber: phone === undefined ? undefined : (parseQueryPhone(phone) ?? ''),
+      };
       const after = olderThan(contactCards.createdAt, contactCards.id, decodeMomentCursor(query.cursor));
       return toList(await listContacts(db, filter, { limit: query.limit + 1, after }), {
         limit: query.limit,
@@ -105,7 +115,8 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       permission: 'contacts.delete',
       tag: 'Contacts',
       summary: 'Delete a contact and all of it, for privacy',
-      description: 'Leads, calls, transcripts, analyses, appointments, visits, raw events; late webhooks bring nothing back.',
+      description:
+        'Leads, calls, transcripts, analyses, appointments, visits, raw events; late webhooks bring nothing back.',
       status: 204,
     },
     async ({ tx, params, access, afterCommit }) => {

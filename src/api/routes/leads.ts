@@ -51,7 +51,7 @@ const leadPatch = z
     assigned_rep_id: idText.nullish(),
     source: optionalText(200),
   })
-  .openapi('LeadPatch');
+  .openapi('LeadPatch', { example: { status: 'hot', notes: 'Call back on Monday.' } });
 
 /** What the role table leaves to a csr. */
 const CSR_FIELDS = ['status', 'notes'];

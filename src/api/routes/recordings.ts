@@ -89,7 +89,8 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       permission: 'visits.record',
       tag,
       summary: 'Stop recording a visit and name its audio',
-      description: 'Again with the same link: the same answer. A late stop of a session that was closed is still taken.',
+      description:
+        'Again with the same link: the same answer. A late stop of a session that was closed is still taken.',
       body: stopInput,
       data: sessionSchema,
       errors: ['session_already_stopped'],

@@ -3,7 +3,15 @@ import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { findCompany, lockCompany } from '../../db/queries/companies.ts';
-import { findUser, insertUser, listUsers, lockUser, type UserRow, updateUser, usersOf } from '../../db/queries/users.ts';
+import {
+  findUser,
+  insertUser,
+  listUsers,
+  lockUser,
+  type UserRow,
+  updateUser,
+  usersOf,
+} from '../../db/queries/users.ts';
 import { users } from '../../db/schema/index.ts';
 import { ROLES } from '../../domain/user.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';

@@ -11,7 +11,15 @@ export const contactSchema = z
     created_at: momentOut,
     updated_at: momentOut,
   })
-  .openapi('Contact');
+  .openapi('Contact', {
+    example: {
+      id: '5d0c1f0e-7f0b-4c37-9c43-2f1f2d1b7a10',
+      phone_number: '+15551234567',
+      name: 'Pat Reyes',
+      created_at: '2026-03-10T15:04:05.000Z',
+      updated_at: '2026-03-10T15:04:05.000Z',
+    },
+  });
 
 export const contactView = (contact: ContactRow) => ({
   ...contactRefView(contact),

@@ -19,7 +19,22 @@ export const leadSchema = z
     created_at: momentOut,
     updated_at: momentOut,
   })
-  .openapi('Lead');
+  .openapi('Lead', { example: leadExample() });
+
+function leadExample() {
+  return {
+    id: '0f5f0a3c-6c59-4d6d-8f0a-7d9d0b0c4e21',
+    contact: { id: '5d0c1f0e-7f0b-4c37-9c43-2f1f2d1b7a10', phone_number: '+15551234567', name: 'Pat Reyes' },
+    status: 'qualified_booked' as const,
+    qualification: 'hot' as const,
+    source: 'Google Ads',
+    call_ids: ['8a1b7c52-93f7-4f0a-a6f1-0d1f6f4c2b33'],
+    assigned_rep_id: 'user_42',
+    notes: 'Leak above the kitchen.',
+    created_at: '2026-03-10T15:04:05.000Z',
+    updated_at: '2026-03-10T15:09:41.000Z',
+  };
+}
 
 export const leadView = (lead: LeadRow) => ({
   id: lead.id,

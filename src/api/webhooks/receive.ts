@@ -1,13 +1,60 @@
 /** What both senders of webhooks share: the raw body, its JSON, the answer, and how it stands in the OpenAPI document. */
 import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import type { StoredEvent } from '../../inbox/store.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../errors.ts';
 import { problemSchema } from '../schemas.ts';
 
-export const createWebhookRouter = () => new OpenAPIHono<ApiEnv>();
+/** A sender gives up at about this time; and nothing may hang on a database that does not answer at all. */
+const ANSWER_WITHIN_MS = 10_000;
+/** Handlers that hang although they were answered: beyond this the database is away, and more would fill the memory. */
+const HANGING_MAX = 500;
+const RETRY_AFTER_SECONDS = '5';
+
+/** A router whose routes answer in time: 2xx once the event is committed, else 503 with Retry-After. */
+export function createWebhookRouter(limits: Partial<AnswerLimits> = {}): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>();
+  app.use(answerInTime({ withinMs: ANSWER_WITHIN_MS, hangingMax: HANGING_MAX, ...limits }));
+  return app;
+}
+
+export interface AnswerLimits {
+  withinMs: number;
+  hangingMax: number;
+}
+
+/**
+ * Answers 503 when a handler takes too long. The handler itself cannot be taken back: it may still commit, and then the
+ * event is there although it was refused, which a repeat finds as a duplicate.
+ */
+export function answerInTime({ withinMs, hangingMax }: AnswerLimits): MiddlewareHandler<ApiEnv> {
+  let hanging = 0;
+  const unavailable = () =>
+    new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS }, detail: 'Please try again.' });
+  return async (_c, next) => {
+    if (hanging >= hangingMax) throw unavailable();
+    const handled = next();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        hanging += 1;
+        void handled
+          .catch(() => {})
+          .finally(() => {
+            hanging -= 1;
+          });
+        reject(unavailable());
+      }, withinMs);
+    });
+    try {
+      await Promise.race([handled, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+}
 
 /** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
 export async function readJsonBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { lockTaskId, routeShunyaCallback } from '../../inbox/routing.ts';
-import { type NewWebhookEvent, type StoredEvent, storeEvent } from '../../inbox/store.ts';
+import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } from '../../inbox/store.ts';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { verifyShunyaSignature } from '../../providers/shunya/signature.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -63,6 +63,8 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> 
     const route = await routeShunyaCallback(tx, callback);
     if (route.decision === 'invalid') return storeEvent(tx, stored({ status: 'invalid', reason: route.reason }));
     if (route.decision === 'unrouted') return storeEvent(tx, stored({ status: 'unrouted', reason: 'unknown_job' }));
+    if (route.decision === 'deleted')
+      return storeForgotten(tx, stored({ status: 'applied', companyId: route.companyId }));
     const { companyId, jobId, workflowId } = route;
     return storeEvent(tx, stored({ status: 'pending', companyId, jobId, workflowId }));
   });

@@ -51,11 +51,7 @@ export interface AppointmentFilter extends AppointmentScope {
 }
 
 /** A page of appointments, by start; those without a time last. */
-export async function listAppointments(
-  db: Queryable,
-  filter: AppointmentFilter,
-  page: { limit: number; after?: SQL },
-) {
+export async function listAppointments(db: Queryable, filter: AppointmentFilter, page: { limit: number; after?: SQL }) {
   return db
     .select(appointmentColumns)
     .from(appointments)

@@ -24,6 +24,7 @@ const analysisColumns = {
   appointmentDate: callAnalyses.appointmentDate,
   appointmentLocation: callAnalyses.appointmentLocation,
   serviceRequested: callAnalyses.serviceRequested,
+  assignedRepId: callAnalyses.assignedRepId,
   humanFields: callAnalyses.humanFields,
   version: callAnalyses.version,
   edited: callAnalyses.edited,

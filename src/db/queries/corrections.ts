@@ -25,6 +25,7 @@ export interface Correction {
   appointment_date?: string | null;
   appointment_location?: string | null;
   service_requested?: string | null;
+  assigned_rep_id?: string | null;
 }
 
 /** What a correction changed. Values are told of states only: texts must not outlive the deletion of their call. */
@@ -122,6 +123,7 @@ function correctedColumns(current: CurrentAnalysis, correction: Correction) {
     appointmentDate: correction.appointment_date,
     appointmentLocation: correction.appointment_location,
     serviceRequested: correction.service_requested,
+    assignedRepId: correction.assigned_rep_id,
   };
 }
 

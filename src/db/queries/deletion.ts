@@ -16,6 +16,7 @@ import {
   callTranscripts,
   contactCards,
   idempotencyKeys,
+  jobTombstones,
   leads,
   recordingAnalyses,
   recordingSessions,
@@ -125,6 +126,10 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
     .delete(analysisRuns)
     .where(and(eq(analysisRuns.subjectKind, kind), inArray(analysisRuns.subjectId, subjectIds)));
   if (jobs.length === 0) return;
+  await tx
+    .insert(jobTombstones)
+    .values(jobs.map(({ shunyaCallId, taskId }) => ({ companyId, shunyaCallId, taskId: taskId ?? '' })))
+    .onConflictDoNothing();
   const taskIds = jobs.flatMap(({ taskId }) => taskId ?? []);
   await tx.delete(webhookEvents).where(
     and(
@@ -132,8 +137,14 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
       // Callbacks that were never matched have no company, but they name the job.
       or(eq(webhookEvents.companyId, companyId), sql`${webhookEvents.companyId} is null`),
       or(
-        inArray(webhookEvents.jobId, jobs.map(({ id }) => id)),
-        inArray(webhookEvents.shunyaCallId, jobs.map(({ shunyaCallId }) => shunyaCallId)),
+        inArray(
+          webhookEvents.jobId,
+          jobs.map(({ id }) => id),
+        ),
+        inArray(
+          webhookEvents.shunyaCallId,
+          jobs.map(({ shunyaCallId }) => shunyaCallId),
+        ),
         taskIds.length > 0 ? inArray(webhookEvents.taskId, taskIds) : undefined,
       ),
     ),

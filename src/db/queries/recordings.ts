@@ -109,7 +109,12 @@ export async function stopSession(
   db: Queryable,
   session: { id: string; audioUrl: string; reopensPipeline: boolean },
 ): Promise<void> {
-  const reopened = { stage: 'awaiting_end' as const, stageSince: sql`now()`, reason: null, pipelineUpdatedAt: sql`now()` };
+  const reopened = {
+    stage: 'awaiting_end' as const,
+    stageSince: sql`now()`,
+    reason: null,
+    pipelineUpdatedAt: sql`now()`,
+  };
   await db
     .update(recordingSessions)
     .set({

@@ -21,11 +21,7 @@ type UserKey = { companyId: string; id: string };
 const isUser = ({ companyId, id }: UserKey) => and(eq(users.companyId, companyId), eq(users.id, id));
 
 /** A page of a company's users, newest first. */
-export async function listUsers(
-  db: Queryable,
-  filter: { companyId: string; role?: Role; after?: SQL },
-  limit: number,
-) {
+export async function listUsers(db: Queryable, filter: { companyId: string; role?: Role; after?: SQL }, limit: number) {
   return db
     .select(userColumns)
     .from(users)

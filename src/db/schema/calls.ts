@@ -1,6 +1,6 @@
 import { boolean, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
-import { moment, pipelineColumns, timestamps } from './columns.ts';
+import { moment, pipelineColumns, timestamps, unfinished } from './columns.ts';
 import { companies } from './companies.ts';
 import { contactCards } from './contactCards.ts';
 import { leads } from './leads.ts';
@@ -43,7 +43,9 @@ export const calls = pgTable(
     index('calls_newest').on(table.companyId, table.startedAt.desc(), table.id.desc()),
     index('calls_contact').on(table.contactId),
     index('calls_lead').on(table.leadId),
-    // The sweep and GET /pipelines read what is not final or needs a person.
+    // The sweep looks at every pipeline that is not finished.
+    index('calls_unfinished').on(table.stageSince).where(unfinished(table)),
+    // GET /pipelines reads what needs a person.
     index('calls_attention').on(table.companyId, table.needsAttention, table.stage),
     // An event with no known number finds the company that already has its call.
     index('calls_provider_call_id').on(table.providerCallId),

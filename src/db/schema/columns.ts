@@ -1,5 +1,6 @@
 /** Columns that several tables share. */
-import { boolean, integer, text, timestamp } from 'drizzle-orm/pg-core';
+import { type SQL, sql } from 'drizzle-orm';
+import { type AnyPgColumn, boolean, integer, text, timestamp } from 'drizzle-orm/pg-core';
 import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
 
 /** A moment in UTC, with milliseconds. */
@@ -27,3 +28,7 @@ export const pipelineColumns = {
   /** The newest analysis asked for; each has its own ShunyaAnalysis run and its own id at Shunya. */
   generation: integer('generation').notNull().default(1),
 };
+
+/** Pipelines that go on or are blocked, as literals: only a query that says the very same uses the index on it. */
+export const unfinished = (table: { stage: AnyPgColumn; blockedOn: AnyPgColumn }): SQL =>
+  sql`(${table.stage} not in ('done', 'not_analyzable', 'failed') or ${table.blockedOn} is not null)`;

@@ -1,5 +1,5 @@
 /** Audit, idempotency keys, tombstones and heartbeats. */
-import { bigserial, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { bigint, bigserial, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
 /** Who did what, when and why. The text of a reason is only here; Temporal sees the row's id. */
@@ -49,6 +49,22 @@ export const callTombstones = pgTable(
     deletedAt: moment('deleted_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.companyId, table.providerCallId] })],
+);
+
+/** A job at Shunya whose call or visit was deleted: its late callback is answered and forgotten. No personal data. */
+export const jobTombstones = pgTable(
+  'job_tombstones',
+  {
+    companyId: text('company_id').notNull(),
+    shunyaCallId: bigint('shunya_call_id', { mode: 'number' }).notNull(),
+    /** Empty where Shunya had given none yet. */
+    taskId: text('task_id').notNull().default(''),
+    deletedAt: moment('deleted_at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.shunyaCallId, table.taskId] }),
+    index('job_tombstones_task').on(table.taskId),
+  ],
 );
 
 /** A worker says here that it is alive; Temporal lists a killed one for five minutes more. */

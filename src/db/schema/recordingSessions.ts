@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { doublePrecision, index, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { RecordingSessionStatus } from '../../domain/appointment.ts';
 import { appointments } from './appointments.ts';
-import { moment, pipelineColumns, timestamps } from './columns.ts';
+import { moment, pipelineColumns, timestamps, unfinished } from './columns.ts';
 import { companies } from './companies.ts';
 
 /** A sales rep's recording of a visit; workflow visit:{session_id}. */
@@ -32,6 +32,7 @@ export const recordingSessions = pgTable(
     // One open session per appointment.
     uniqueIndex('recording_sessions_open').on(table.appointmentId).where(sql`${table.status} = 'recording'`),
     index('recording_sessions_appointment').on(table.appointmentId, table.startedAt),
+    index('recording_sessions_unfinished').on(table.stageSince).where(unfinished(table)),
     index('recording_sessions_attention').on(table.companyId, table.needsAttention, table.stage),
   ],
 );

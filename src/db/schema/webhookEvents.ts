@@ -16,7 +16,7 @@ export const webhookEvents = pgTable(
     /** Order of receipt. */
     sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     source: text('source').$type<WebhookSource>().notNull(),
-    /** call.incoming … call.modified, call.abandoned, call.reanalyze, visit.started, visit.stopped, job. */
+    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, job. */
     route: text('route').notNull(),
     companyId: text('company_id'),
     status: text('status').$type<WebhookEventStatus>().notNull(),
@@ -64,6 +64,10 @@ export const webhookEvents = pgTable(
     index('webhook_events_unrouted_company').on(table.callrailCompanyId).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_task').on(table.taskId).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_shunya_call').on(table.shunyaCallId).where(sql`${table.status} = 'unrouted'`),
+    // The sweep sees when it last started a pipeline again.
+    index('webhook_events_redriven')
+      .on(table.workflowId, table.receivedAt)
+      .where(sql`${table.route} in ('call.redrive', 'visit.redrive')`),
     // Operators list by status, newest first.
     index('webhook_events_list').on(table.companyId, table.status, table.sequence),
   ],

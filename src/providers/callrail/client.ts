@@ -64,6 +64,8 @@ export interface ListCallsInput {
   companyId?: string;
   startDate: Date;
   endDate: Date;
+  /** Called before each request; the list ends with what it throws. */
+  beforeRequest?(): Promise<void>;
 }
 
 /** A call as the API writes it; read it with `readCallRailEvent('modified', row)`. */
@@ -93,6 +95,7 @@ export function createCallRailClient({
       let url: URL | undefined = firstUrl;
       while (url) {
         seen.add(url.href);
+        await input.beforeRequest?.();
         const page = readCallsPage(await getJson(url, input.apiKey, timeoutMs));
         yield page.calls;
         url = page.nextPage === undefined ? undefined : nextPageUrl(page.nextPage, firstUrl);

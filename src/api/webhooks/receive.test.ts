@@ -1,0 +1,55 @@
+import { Hono } from 'hono';
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import type { ApiEnv } from '../env.ts';
+import { createErrorHandler } from '../errors.ts';
+import { type AnswerLimits, answerInTime } from './receive.ts';
+
+function startApp(limits: AnswerLimits) {
+  const waiting: (() => void)[] = [];
+  const app = new Hono<ApiEnv>();
+  app.onError(createErrorHandler(pino({ level: 'silent' })));
+  app.use(answerInTime(limits));
+  app.post('/quick', (c) => c.json({ status: 'accepted' }));
+  app.post('/frozen', async (c) => {
+    await new Promise<void>((resolve) => waiting.push(resolve));
+    return c.json({ status: 'accepted' });
+  });
+  app.post('/broken', () => {
+    throw new Error('of a bug');
+  });
+  const post = (path: string) => app.request(path, { method: 'POST' });
+  return { post, waiting };
+}
+
+describe('answerInTime', () => {
+  it('leaves quick answers and errors as they are', async () => {
+    const { post } = startApp({ withinMs: 1000, hangingMax: 1 });
+    for (let turn = 0; turn < 3; turn += 1) {
+      expect((await post('/quick')).status).toBe(200);
+      expect((await post('/broken')).status).toBe(500);
+    }
+  });
+
+  it('answers 503 with Retry-After, not 2xx, when the handler hangs, also once it goes on', async () => {
+    const { post, waiting } = startApp({ withinMs: 20, hangingMax: 10 });
+    const answer = await post('/frozen');
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('5');
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(await answer.json()).toMatchObject({ code: 'unavailable' });
+    waiting.forEach((resolve) => void resolve());
+    await new Promise(setImmediate);
+    expect(answer.status).toBe(503);
+    expect((await post('/quick')).status).toBe(200);
+  });
+
+  it('refuses at once while too many hang, and takes them again afterwards', async () => {
+    const { post, waiting } = startApp({ withinMs: 20, hangingMax: 2 });
+    await Promise.all([post('/frozen'), post('/frozen')]);
+    expect((await post('/quick')).status).toBe(503);
+    waiting.forEach((resolve) => void resolve());
+    await new Promise(setImmediate);
+    expect((await post('/quick')).status).toBe(200);
+  });
+});

@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigError, loadConfig } from './config.ts';
+
+const production = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgres://user:password@db.example.com/callwright',
+  TEMPORAL_ADDRESS: 'temporal.example.com:7233',
+  SHUNYA_BASE_URL: 'https://shunya.example.com/',
+  SHUNYA_API_KEY: 'key',
+  SHUNYA_WEBHOOK_SECRETS: 'new, old',
+  AUTH_JWT_SECRET: 'secret',
+};
+
+let dataDir: string;
+beforeEach(() => {
+  dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-config-'));
+});
+afterEach(() => rmSync(dataDir, { recursive: true, force: true }));
+
+describe('local mode', () => {
+  it('needs nothing and points at the embedded parts', () => {
+    const config = loadConfig({ env: { DATA_DIR: dataDir, POSTGRES_PORT: '5555', TEMPORAL_API_KEY: 'of the cloud' } });
+    expect(config.embedded).toEqual({ postgres: true, temporal: true, shunya: true });
+    expect(new URL(config.databaseUrl).port).toBe('5555');
+    expect(config.temporal.connectionOptions).toEqual({ address: '127.0.0.1:7233' });
+    expect(config.shunya.baseUrl).toBe('http://127.0.0.1:3900');
+    expect(config.allowUnsignedCallrail).toBe(true);
+  });
+
+  it('makes its secrets once, readable by the user alone', () => {
+    const first = loadConfig({ env: { DATA_DIR: dataDir } });
+    expect(loadConfig({ env: { DATA_DIR: dataDir } })).toEqual(first);
+    expect(statSync(path.join(dataDir, 'secrets.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it('counts an empty value as unset', () => {
+    const config = loadConfig({ env: { DATA_DIR: dataDir, DATABASE_URL: '', PORT: ' ', AUTH_ISSUER: '' } });
+    expect(config.port).toBe(3000);
+    expect(config.embedded.postgres).toBe(true);
+    expect(config.auth.issuer).toBeUndefined();
+  });
+
+  it('takes fractions of seconds', () => {
+    expect(loadConfig({ env: { DATA_DIR: dataDir, RECORDING_WAIT_SECONDS: '0.5' } }).recordingWaitSeconds).toBe(0.5);
+  });
+});
+
+describe('production', () => {
+  it('takes what is configured and invents nothing', () => {
+    const config = loadConfig({ env: production });
+    expect(config.embedded).toEqual({ postgres: false, temporal: false, shunya: false });
+    expect(config.shunya.baseUrl).toBe('https://shunya.example.com');
+    expect(config.shunya.webhookSecrets).toEqual(['new', 'old']);
+    expect(config.temporal).toMatchObject({
+      address: 'temporal.example.com:7233',
+      namespace: 'default',
+      uiUrl: undefined,
+    });
+    expect(config.allowUnsignedCallrail).toBe(false);
+  });
+
+  it.each(Object.keys(production).filter((name) => name !== 'NODE_ENV'))('names %s when it is missing', (name) => {
+    const load = () => loadConfig({ env: { ...production, [name]: '' } });
+    expect(load).toThrow(ConfigError);
+    expect(load).toThrow(new RegExp(`^[^\\n]*${name}[^\\n]*$`));
+  });
+
+  it('requires only what the process needs', () => {
+    const { NODE_ENV, DATABASE_URL, TEMPORAL_ADDRESS } = production;
+    const config = loadConfig({ needs: ['database', 'temporal'], env: { NODE_ENV, DATABASE_URL, TEMPORAL_ADDRESS } });
+    expect(config.databaseUrl).toBe(DATABASE_URL);
+  });
+});
+
+it.each([
+  ['PORT', '70000'],
+  ['DATABASE_URL', 'mysql://db'],
+  ['TEMPORAL_ADDRESS', 'no port'],
+  ['SHUNYA_BASE_URL', 'shunya'],
+  ['SHUNYA_MAX_PER_COMPANY', '1.5'],
+  ['RECORDING_WAIT_SECONDS', 'soon'],
+  ['LOG_LEVEL', 'loud'],
+  ['ALLOW_UNSIGNED_CALLRAIL', 'perhaps'],
+])('names a malformed %s without telling its value', (name, value) => {
+  const load = () => loadConfig({ env: { DATA_DIR: dataDir, [name]: value } });
+  expect(load).toThrow(new RegExp(`^${name} must be[^\\n]*$`));
+  expect(load).not.toThrow(value);
+});

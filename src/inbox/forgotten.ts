@@ -1,0 +1,8 @@
+/** What stays of an event of something deleted: that it came. */
+export const FORGOTTEN = {
+  body: Buffer.alloc(0),
+  signature: null,
+  trackingNumber: null,
+  status: 'applied' as const,
+  reason: 'call_deleted',
+};

@@ -1,0 +1,33 @@
+/**
+ * CallRailReconciliation: compares every company's calls with CallRail's list and feeds what the webhooks missed.
+ *
+ * Started by the Schedule `callrail-reconciliation`, one run at a time. Companies are read side by side, as far as the
+ * worker lets them; a company that fails is told in its row and has its turn again with the next run, and never stops
+ * the others. Ends when all had their turn.
+ */
+import * as wf from '@temporalio/workflow';
+import { reconcile, reconciliations } from './activities.ts';
+import type { CallRailReconciliationInput, CallRailReconciliationResult } from './contracts.ts';
+
+export async function CallRailReconciliation(
+  input: CallRailReconciliationInput,
+): Promise<CallRailReconciliationResult> {
+  const { companies, next } = await reconciliations().listReconciliations(input);
+  wf.setCurrentDetails(`Comparing ${companies.length} companies with CallRail's list of their calls.`);
+  const outcomes = await Promise.all(
+    companies.map(async (company) => {
+      try {
+        return await reconcile().reconcileCompany(company);
+      } catch (error) {
+        if (wf.isCancellation(error)) throw error;
+        return { fed: 0, failed: 'not_reconciled' };
+      }
+    }),
+  );
+  if (next !== null) await wf.continueAsNew<typeof CallRailReconciliation>({ ...input, after: next });
+  return {
+    companies: companies.length,
+    fed: outcomes.reduce((sum, { fed }) => sum + fed, 0),
+    failed: outcomes.filter(({ failed }) => failed !== null).length,
+  };
+}

@@ -1,0 +1,63 @@
+/** A process of the product under test: started, killed and started again as an operator would. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { endProcess, isAlive, type ProcessRecord, startTimeOf } from '../../dev/processes.ts';
+
+const RUNNER = fileURLToPath(new URL('../../dev/run.mjs', import.meta.url));
+
+export interface TestProcess {
+  start(): void;
+  /** Asks it to end and waits until it has. */
+  stop(): Promise<void>;
+  /** kill -9, and waits until it is gone. */
+  kill9(): Promise<void>;
+  /** Everything it has written since the first start. */
+  logs(): string;
+  readonly pid: number | undefined;
+}
+
+/** A child that runs `src/server.ts` or `src/worker.ts`, and dies with this process. */
+export function createTestProcess(file: string, options: { env: Record<string, string>; cwd: string }): TestProcess {
+  let child: ChildProcess | undefined;
+  let record: ProcessRecord | undefined;
+  const chunks: Buffer[] = [];
+  return {
+    start() {
+      if (record && isAlive(record)) throw new Error(`${file} runs already`);
+      child = fork(RUNNER, [file], { ...options, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+      for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
+      const pid = child.pid as number;
+      record = { pid, startTime: startTimeOf(pid) ?? '' };
+    },
+    async stop() {
+      if (record) await endProcess(record, 'SIGTERM', 30);
+    },
+    async kill9() {
+      if (record) await endProcess(record, 'SIGKILL', 5);
+    },
+    logs: () => Buffer.concat(chunks).toString('utf8'),
+    get pid() {
+      return child?.pid;
+    },
+  };
+}
+
+/** Ids of live processes whose environment holds the text; Linux only, elsewhere none. */
+export function processesWith(environmentText: string): number[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter(
+      (pid) => pid !== process.pid && startTimeOf(pid) !== undefined && environmentOf(pid).includes(environmentText),
+    );
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return '';
+  }
+}
