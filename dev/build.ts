@@ -13,4 +13,6 @@ const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 writeFileSync(path.join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
-process.stdout.write('Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and dist/workflow-bundle.js\n');
+process.stdout.write(
+  'Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and dist/workflow-bundle.js\n',
+);

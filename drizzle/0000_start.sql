@@ -403,6 +403,7 @@ CREATE UNIQUE INDEX "webhook_events_body" ON "webhook_events" USING btree ("sour
 CREATE INDEX "webhook_events_due" ON "webhook_events" USING btree ("next_ring_at") WHERE "webhook_events"."status" in ('pending', 'dispatched');--> statement-breakpoint
 CREATE INDEX "webhook_events_call" ON "webhook_events" USING btree ("company_id","provider_call_id","sequence");--> statement-breakpoint
 CREATE INDEX "webhook_events_job" ON "webhook_events" USING btree ("job_id");--> statement-breakpoint
+CREATE INDEX "webhook_events_provider_call" ON "webhook_events" USING btree ("provider_call_id");--> statement-breakpoint
 CREATE INDEX "webhook_events_workflow" ON "webhook_events" USING btree ("workflow_id") WHERE "webhook_events"."status" in ('pending', 'dispatched');--> statement-breakpoint
 CREATE INDEX "webhook_events_unrouted_number" ON "webhook_events" USING btree ("tracking_number") WHERE "webhook_events"."status" = 'unrouted';--> statement-breakpoint
 CREATE INDEX "webhook_events_unrouted_company" ON "webhook_events" USING btree ("callrail_company_id") WHERE "webhook_events"."status" = 'unrouted';--> statement-breakpoint

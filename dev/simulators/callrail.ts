@@ -32,6 +32,8 @@ export interface SimulatedCall {
   agentEmail: string;
   source: string;
   sourceName: string;
+  /** Still going on: only its row in the list of calls says so. */
+  inProgress?: boolean;
 }
 
 /** A call with sensible values and an id of its own; give what matters. */
@@ -386,6 +388,7 @@ function callRow(call: SimulatedCall, fields: ReadonlySet<string>): CallRailPayl
     duration: call.durationSeconds,
     recording: call.recording || null,
     agent_email: call.agentEmail || null,
+    ...(call.inProgress && { call_type: 'in_progress', answered: null, duration: null, recording: null }),
   };
   return Object.fromEntries(Object.entries(row).filter(([name]) => fields.has(name)));
 }

@@ -7,6 +7,7 @@ import type { ApiDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
 import type { ApiEnv } from './env.ts';
 import { ApiError, createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './errors.ts';
+import { describeApi } from './openapi.ts';
 import type { ApiRouter } from './router.ts';
 import { appointmentRoutes } from './routes/appointments.ts';
 import { auditRoutes } from './routes/audit.ts';
@@ -69,31 +70,12 @@ export function createApp(deps: ApiDeps): ApiRouter {
 
   app.route('/', systemRoutes(deps));
   app.route('/docs', docsRoutes());
-  app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
-    type: 'http',
-    scheme: 'bearer',
-    bearerFormat: 'JWT',
-    description: 'Claims: `sub` (user id), `company_id` or `org_id`, `role`.',
-  });
   const document = describeApi(app);
   app.get('/openapi.json', (c) => c.json(document));
   return app;
 }
 
 function refuseBody(): never {
-  throw new ApiError('body_too_large', { detail: 'A body may have 1 MiB.' });
+  // The rest of the body is never read, so nothing else can follow on this connection.
+  throw new ApiError('body_too_large', { detail: 'A body may have 1 MiB.', headers: { Connection: 'close' } });
 }
-
-const describeApi = (app: ApiRouter) =>
-  app.getOpenAPI31Document({
-    openapi: '3.1.0',
-    info: {
-      title: 'Callwright',
-      version: '1',
-      description:
-        'From a phone call to an appointment and its outcome. One thing is `{"data": {…}}`, a list `{"data": {"items": […], ' +
-        '"total": N, "next_cursor": "…"}}`, an error `application/problem+json`. Times are ISO 8601 in UTC, phone ' +
-        'numbers E.164, ids opaque.',
-    },
-    servers: [{ url: '/' }],
-  });

@@ -57,6 +57,8 @@ export const webhookEvents = pgTable(
     // A fold reads all events of its call.
     index('webhook_events_call').on(table.companyId, table.providerCallId, table.sequence),
     index('webhook_events_job').on(table.jobId),
+    // Who knows this call already? Asked for every CallRail event, before its company is known.
+    index('webhook_events_provider_call').on(table.providerCallId),
     // A visit takes the events that ring it.
     index('webhook_events_workflow').on(table.workflowId).where(sql`${table.status} in ('pending', 'dispatched')`),
     // Unrouted ones are looked up by number, company or job.
