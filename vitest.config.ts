@@ -18,6 +18,8 @@ export default defineConfig({
           pool: 'forks',
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          // Tests wait more than they work.
+          maxConcurrency: 12,
         },
       },
     ],

@@ -137,6 +137,12 @@ export async function takeSupervisorLock(dataDir: string): Promise<() => void> {
   }
 }
 
+/** Whether `npm start`, `start:infra` or a demo runs on this DATA_DIR. */
+export function isSupervised(dataDir: string): boolean {
+  const holder = readRecord(dataDir, 'supervisor');
+  return holder !== undefined && isAlive(holder);
+}
+
 async function usableDataDir(dataDir: string): Promise<void> {
   try {
     mkdirSync(runDir(dataDir), { recursive: true });

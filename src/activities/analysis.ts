@@ -131,8 +131,9 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
         return { do: 'read', ...about };
       case 'failed': {
         if (job.retryable !== 'no') return { do: 'repeat', code: job.errorCode ?? 'job_failed', ...about };
-        await endRun(tx, input, 'not_analyzable', 'refused_by_shunya');
-        await setStage(tx, input, 'not_analyzable', `refused_by_shunya:${job.errorCode ?? 'unknown'}`);
+        const reason = `refused_by_shunya:${job.errorCode ?? 'unknown'}`;
+        await endRun(tx, input, 'not_analyzable', reason);
+        await setStage(tx, input, 'not_analyzable', reason);
         return finish('not_analyzable');
       }
       case 'completed': {

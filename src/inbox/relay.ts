@@ -268,11 +268,11 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
   }
 }
 
-/** gRPC: DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or a connection that is not there. */
+/** gRPC: CANCELLED (a server that stops), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or no connection. */
 function isUnreachable(error: unknown): boolean {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     const { code } = at as { code?: unknown };
-    if (code === 4 || code === 8 || code === 14) return true;
+    if (code === 1 || code === 4 || code === 8 || code === 14) return true;
     if (at.name === 'AbortError' || /deadline|unavailable|ECONNREFUSED/i.test(at.message)) return true;
   }
   return false;

@@ -114,7 +114,6 @@ export type CallbackRoute =
  */
 export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
   if (callback.invalidReason) return { decision: 'invalid', reason: callback.invalidReason };
-  const byTask = callback.jobId ? await selectJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
   const byCall = callback.shunyaCallId
     ? await selectJobs(
         db,
@@ -124,6 +123,8 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
         ),
       )
     : [];
+  // Read last: a job id that is recorded between the two reads must not look like one that contradicts its row.
+  const byTask = callback.jobId ? await selectJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
 
   if (byTask.length > 0) {
     const job = byTask.find(
