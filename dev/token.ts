@@ -17,10 +17,17 @@ export interface TokenRequest {
 
 /** A bearer token signed with AUTH_JWT_SECRET, as the API verifies it. */
 export async function mintToken(config: Config, request: TokenRequest): Promise<string> {
-  const { jwtSecret, issuer, audience } = config.auth;
+  const { jwtSecret, issuer, audience, claims, roleMap } = config.auth;
   if (!jwtSecret)
     throw new ConfigError('AUTH_JWT_SECRET is not set: tokens for AUTH_JWKS_URL come from whoever holds its keys');
-  const jwt = new SignJWT({ role: request.role, ...(request.companyId && { company_id: request.companyId }) })
+  // Said as the identity provider would: claim names and role names as they are configured.
+  const role = roleMap ? Object.keys(roleMap).find((name) => roleMap[name] === request.role) : request.role;
+  if (role === undefined) throw new ConfigError(`AUTH_ROLE_MAP has no name for ${request.role}`);
+  const jwt = new SignJWT({
+    [claims.role ?? 'role']: role,
+    ...(request.companyId && { [claims.company ?? 'company_id']: request.companyId }),
+    ...(claims.user && { [claims.user]: request.userId }),
+  })
     .setProtectedHeader({ alg: 'HS256' })
     .setSubject(request.userId)
     .setIssuedAt()

@@ -7,6 +7,7 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const STEPS = [
   { name: 'Format and lint', args: ['node_modules/@biomejs/biome/bin/biome', 'ci', '--error-on-warnings'] },
   { name: 'Types', args: ['node_modules/typescript/bin/tsc', '--noEmit'] },
+  { name: 'Types of the examples', args: ['node_modules/typescript/bin/tsc', '-p', 'docs/examples'] },
   { name: 'Tests', args: ['dev/run.mjs', 'test/run.ts'] },
 ] as const;
 

@@ -132,6 +132,18 @@ CREATE TABLE "calls" (
 	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "changes" (
+	"xid" "xid8" DEFAULT pg_current_xact_id() NOT NULL,
+	"id" bigserial NOT NULL,
+	"company_id" text NOT NULL,
+	"kind" text NOT NULL,
+	"subject_id" text NOT NULL,
+	"operation" text NOT NULL,
+	"former_rep_id" text,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "changes_xid_id_pk" PRIMARY KEY("xid","id")
+);
+--> statement-breakpoint
 CREATE TABLE "companies" (
 	"id" text PRIMARY KEY NOT NULL,
 	"name" text NOT NULL,
@@ -215,6 +227,39 @@ CREATE TABLE "worker_heartbeats" (
 	"worker_id" text PRIMARY KEY NOT NULL,
 	"task_queue" text NOT NULL,
 	"beat_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "webhook_deliveries" (
+	"id" text PRIMARY KEY NOT NULL,
+	"sequence" bigserial NOT NULL,
+	"company_id" text NOT NULL,
+	"endpoint_id" text NOT NULL,
+	"event_type" text NOT NULL,
+	"subject_id" text NOT NULL,
+	"status" text DEFAULT 'pending' NOT NULL,
+	"attempts" integer DEFAULT 0 NOT NULL,
+	"last_status" integer,
+	"last_error" text,
+	"last_attempt_at" timestamp (3) with time zone,
+	"next_attempt_at" timestamp (3) with time zone DEFAULT now(),
+	"delivered_at" timestamp (3) with time zone,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "webhook_endpoints" (
+	"id" text PRIMARY KEY NOT NULL,
+	"company_id" text NOT NULL,
+	"url" text NOT NULL,
+	"description" text,
+	"events" text[] NOT NULL,
+	"secret" text NOT NULL,
+	"previous_secret" text,
+	"previous_secret_until" timestamp (3) with time zone,
+	"enabled" boolean DEFAULT true NOT NULL,
+	"disabled_reason" text,
+	"version" integer DEFAULT 1 NOT NULL,
+	"created_at" timestamp (3) with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp (3) with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "recording_analyses" (
@@ -356,6 +401,9 @@ ALTER TABLE "calls" ADD CONSTRAINT "calls_lead_id_leads_id_fk" FOREIGN KEY ("lea
 ALTER TABLE "contact_cards" ADD CONSTRAINT "contact_cards_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "leads" ADD CONSTRAINT "leads_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "leads" ADD CONSTRAINT "leads_contact_id_contact_cards_id_fk" FOREIGN KEY ("contact_id") REFERENCES "public"."contact_cards"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "webhook_deliveries" ADD CONSTRAINT "webhook_deliveries_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "webhook_deliveries" ADD CONSTRAINT "webhook_deliveries_endpoint_id_webhook_endpoints_id_fk" FOREIGN KEY ("endpoint_id") REFERENCES "public"."webhook_endpoints"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "webhook_endpoints" ADD CONSTRAINT "webhook_endpoints_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "recording_analyses" ADD CONSTRAINT "recording_analyses_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "recording_analyses" ADD CONSTRAINT "recording_analyses_session_id_recording_sessions_id_fk" FOREIGN KEY ("session_id") REFERENCES "public"."recording_sessions"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "recording_transcripts" ADD CONSTRAINT "recording_transcripts_company_id_companies_id_fk" FOREIGN KEY ("company_id") REFERENCES "public"."companies"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -379,6 +427,7 @@ CREATE INDEX "calls_lead" ON "calls" USING btree ("lead_id");--> statement-break
 CREATE INDEX "calls_unfinished" ON "calls" USING btree ("stage_since") WHERE ("calls"."stage" not in ('done', 'not_analyzable', 'failed') or "calls"."blocked_on" is not null);--> statement-breakpoint
 CREATE INDEX "calls_attention" ON "calls" USING btree ("company_id","needs_attention","stage");--> statement-breakpoint
 CREATE INDEX "calls_provider_call_id" ON "calls" USING btree ("provider_call_id");--> statement-breakpoint
+CREATE INDEX "changes_company" ON "changes" USING btree ("company_id","xid","id");--> statement-breakpoint
 CREATE UNIQUE INDEX "companies_callrail_company_id" ON "companies" USING btree ("callrail_company_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "contact_cards_phone" ON "contact_cards" USING btree ("company_id","phone_number");--> statement-breakpoint
 CREATE INDEX "contact_cards_newest" ON "contact_cards" USING btree ("company_id","created_at" DESC NULLS LAST,"id" DESC NULLS LAST);--> statement-breakpoint
@@ -387,6 +436,11 @@ CREATE INDEX "leads_contact" ON "leads" USING btree ("contact_id");--> statement
 CREATE INDEX "audit_log_subject" ON "audit_log" USING btree ("company_id","subject_kind","subject_id","sequence");--> statement-breakpoint
 CREATE INDEX "job_tombstones_task" ON "job_tombstones" USING btree ("task_id");--> statement-breakpoint
 CREATE UNIQUE INDEX "worker_heartbeats_beat" ON "worker_heartbeats" USING btree ("task_queue","beat_at","worker_id");--> statement-breakpoint
+CREATE INDEX "webhook_deliveries_log" ON "webhook_deliveries" USING btree ("company_id","sequence");--> statement-breakpoint
+CREATE INDEX "webhook_deliveries_endpoint" ON "webhook_deliveries" USING btree ("endpoint_id","sequence");--> statement-breakpoint
+CREATE INDEX "webhook_deliveries_age" ON "webhook_deliveries" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "webhook_deliveries_due" ON "webhook_deliveries" USING btree ("next_attempt_at") WHERE "webhook_deliveries"."status" = 'pending';--> statement-breakpoint
+CREATE INDEX "webhook_endpoints_company" ON "webhook_endpoints" USING btree ("company_id","created_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_analyses_generation" ON "recording_analyses" USING btree ("session_id","generation");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_transcripts_generation" ON "recording_transcripts" USING btree ("session_id","generation");--> statement-breakpoint
 CREATE UNIQUE INDEX "recording_sessions_open" ON "recording_sessions" USING btree ("appointment_id") WHERE "recording_sessions"."status" = 'recording';--> statement-breakpoint

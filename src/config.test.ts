@@ -43,6 +43,12 @@ describe('local mode', () => {
     expect(config.auth.issuer).toBeUndefined();
   });
 
+  it('reads which role the identity provider means, and refuses what is none', () => {
+    const roleMap = (value: string) => loadConfig({ env: { DATA_DIR: dataDir, AUTH_ROLE_MAP: value } }).auth.roleMap;
+    expect(roleMap('org:admin=manager, org:member = csr')).toEqual({ 'org:admin': 'manager', 'org:member': 'csr' });
+    for (const wrong of ['admin', '=csr', 'a=owner', 'a=b=']) expect(() => roleMap(wrong)).toThrow(/^AUTH_ROLE_MAP /);
+  });
+
   it('takes fractions of seconds', () => {
     expect(loadConfig({ env: { DATA_DIR: dataDir, RECORDING_WAIT_SECONDS: '0.5' } }).recordingWaitSeconds).toBe(0.5);
   });

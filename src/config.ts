@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
+import { ROLES, type Role } from './domain/user.ts';
 import { type LocalSecrets, loadLocalSecrets } from './localSecrets.ts';
 
 /** A missing or malformed setting. Its message is one line that names the variable; composition roots print it and exit 1. */
@@ -62,6 +63,30 @@ const list = z.string().transform((value) =>
 
 const nonEmptyList = list.refine((items) => items.length > 0, 'must name at least one value');
 
+/** `org:admin=manager,org:member=csr`, by what the identity provider says. */
+const roleMap = list.transform((pairs, context) => {
+  const roles = new Map<string, Role>();
+  for (const pair of pairs) {
+    const at = pair.lastIndexOf('=');
+    const role = ROLES.find((each) => each === pair.slice(at + 1).trim());
+    if (at < 1 || !role) {
+      context.addIssue({ code: 'custom', message: `must be pairs NAME=ROLE, ROLE one of ${ROLES.join(', ')}` });
+      return z.NEVER;
+    }
+    roles.set(pair.slice(0, at).trim(), role);
+  }
+  return Object.fromEntries(roles);
+});
+
+const secondsList = (fallback: readonly number[]) =>
+  nonEmptyList
+    .transform((items) => items.map(Number))
+    .refine((values) => values.every((value) => value > 0), 'must be numbers above 0, with commas')
+    .default([...fallback]);
+
+/** As Standard Webhooks proposes: about three days in all. */
+const WEBHOOK_RETRY_SECONDS = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
+
 const boolean = z
   .string()
   .toLowerCase()
@@ -104,6 +129,10 @@ const environmentSchema = z.object({
   AUTH_JWKS_URL: httpUrl().optional(),
   AUTH_ISSUER: z.string().optional(),
   AUTH_AUDIENCE: z.string().optional(),
+  AUTH_CLAIM_USER: z.string().optional(),
+  AUTH_CLAIM_COMPANY: z.string().optional(),
+  AUTH_CLAIM_ROLE: z.string().optional(),
+  AUTH_ROLE_MAP: roleMap.optional(),
   CORS_ORIGINS: list.default([]),
   RECORDING_WAIT_SECONDS: positive(86_400),
   CALL_MAX_SECONDS: positive(14_400),
@@ -115,6 +144,7 @@ const environmentSchema = z.object({
   CALLRAIL_RECONCILE_SECONDS: positive(900),
   RECORDING_HOSTS: nonEmptyList.default(['callrail.com', '*.callrail.com', 's3.amazonaws.com', '*.s3.amazonaws.com']),
   ALLOW_UNSIGNED_CALLRAIL: boolean.optional(),
+  WEBHOOK_RETRY_SECONDS: secondsList(WEBHOOK_RETRY_SECONDS),
 });
 
 type Environment = z.output<typeof environmentSchema>;
@@ -198,6 +228,8 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
       jwksUrl: env.AUTH_JWKS_URL,
       issuer: env.AUTH_ISSUER,
       audience: env.AUTH_AUDIENCE,
+      claims: { user: env.AUTH_CLAIM_USER, company: env.AUTH_CLAIM_COMPANY, role: env.AUTH_CLAIM_ROLE },
+      roleMap: env.AUTH_ROLE_MAP,
     },
     corsOrigins: env.CORS_ORIGINS,
     recordingWaitSeconds: env.RECORDING_WAIT_SECONDS,
@@ -212,6 +244,8 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     callrailReconcileSeconds: env.CALLRAIL_RECONCILE_SECONDS,
     recordingHosts: env.RECORDING_HOSTS,
     allowUnsignedCallrail: env.ALLOW_UNSIGNED_CALLRAIL ?? !isProduction,
+    /** Waits between attempts at an outgoing webhook; after the last one it is given up. */
+    webhookRetrySeconds: env.WEBHOOK_RETRY_SECONDS,
   });
 }
 

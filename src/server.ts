@@ -19,6 +19,8 @@ const metricsRegistry = new Registry();
 collectDefaultMetrics({ register: metricsRegistry });
 registerInboxMetrics(metricsRegistry, db);
 
+const stopping = new AbortController();
+
 const relay = startRelay({ db, client, config, logger });
 const app = createApp({
   config,
@@ -29,6 +31,7 @@ const app = createApp({
   inbox: relay,
   readiness: createReadiness({ db, connection, config }),
   metricsRegistry,
+  stopping: stopping.signal,
 });
 
 const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host }, (address) =>
@@ -41,6 +44,7 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 onShutdown(logger, async () => {
+  stopping.abort();
   // Idle keep-alive connections would hold the server open; requests under way are answered.
   if ('closeIdleConnections' in server) server.closeIdleConnections();
   await new Promise<void>((resolve) => server.close(() => resolve()));

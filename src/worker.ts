@@ -1,13 +1,20 @@
 /** The worker process: workflows, activities and a relay. */
 import { randomUUID } from 'node:crypto';
 import { lt, sql } from 'drizzle-orm';
-import { createCallRailActivities, createDatabaseActivities, createProviderActivities } from './activities/index.ts';
+import {
+  createCallRailActivities,
+  createDatabaseActivities,
+  createProviderActivities,
+  createWebhookActivities,
+} from './activities/index.ts';
 import { loadConfigOrExit } from './config.ts';
 import { openDatabase } from './db/client.ts';
 import { workerHeartbeats } from './db/schema/index.ts';
+import { startHousekeeping } from './housekeeping.ts';
 import { startRelay } from './inbox/relay.ts';
 import { createCallRailClient } from './providers/callrail/client.ts';
 import { createShunyaClient } from './providers/shunya/client.ts';
+import { createWebhookClient } from './providers/webhooks/client.ts';
 import { HEARTBEAT_SECONDS } from './readiness.ts';
 import { onShutdown } from './shutdown.ts';
 import { startSweep } from './sweep.ts';
@@ -15,7 +22,7 @@ import { createLogger, installTemporalRuntime } from './telemetry.ts';
 import { connectWorker, createClient } from './temporal/connect.ts';
 import { keepReconciliationScheduled } from './temporal/schedules.ts';
 import { loadWorkflowBundle } from './workflowBundle.ts';
-import { callrailQueue, ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
+import { callrailQueue, deliveryQueue, ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
 
 /** Local activities may use most of the pool; relay, heartbeat and provider activities need the rest. */
 const CONNECTIONS = 25;
@@ -37,6 +44,7 @@ const deps = {
   logger,
   shunya: createShunyaClient({ baseUrl: config.shunya.baseUrl, apiKey: config.shunya.apiKey }),
   callrail: createCallRailClient({ baseUrl: config.callrailBaseUrl }),
+  webhooks: createWebhookClient({ allowPrivate: !config.isProduction }),
   ring(workflowIds: readonly string[]) {
     for (const id of workflowIds)
       client
@@ -84,6 +92,7 @@ async function run(): Promise<void> {
       maxTaskQueueActivitiesPerSecond: config.shunya.maxPerSecond,
     }),
     Worker.create({ ...shared, taskQueue: shunyaReadQueue(taskQueue), activities: providerActivities }),
+    Worker.create({ ...shared, taskQueue: deliveryQueue(taskQueue), activities: createWebhookActivities(deps) }),
     Worker.create({
       ...shared,
       taskQueue: callrailQueue(taskQueue),
@@ -93,6 +102,7 @@ async function run(): Promise<void> {
   ]);
   const relay = startRelay({ db, client, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
+  const stopHousekeeping = startHousekeeping({ db, logger });
   const stopSweep = startSweep({ db, config, logger });
   void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {
@@ -105,6 +115,7 @@ async function run(): Promise<void> {
     await ended;
   } finally {
     stopHeartbeat();
+    await stopHousekeeping();
     await stopSweep();
     await relay.stop();
     await connection.close();

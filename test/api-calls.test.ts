@@ -343,7 +343,7 @@ describe('GET /calls/{id}/recording', () => {
     const call = await rows.call({ recordingUrl });
     const csr = await api.as('csr', rows.companyId, 'cora');
     const { data } = (await csr.get(`/calls/${call.id}/recording`)).body;
-    return { call, csr, link: data, response: await api.app.request(data.url, { headers, method }) };
+    return { call, csr, link: data, response: await api.request(data.url, { headers, method }) };
   };
 
   test('answers a short-lived link that plays without a bearer, and logs who asked', async () => {
@@ -363,11 +363,11 @@ describe('GET /calls/{id}/recording', () => {
     expect([response.status, response.headers.get('content-range')]).toEqual([206, 'bytes 10-19/1000']);
     expect(Buffer.from(await response.arrayBuffer())).toEqual(AUDIO.subarray(10, 20));
     if (path === '/ranged.wav') return;
-    const tail = await api.app.request(link.url, { headers: { range: 'bytes=-5' } });
+    const tail = await api.request(link.url, { headers: { range: 'bytes=-5' } });
     expect(Buffer.from(await tail.arrayBuffer())).toEqual(AUDIO.subarray(995));
-    const rest = await api.app.request(link.url, { headers: { range: 'bytes=990-' } });
+    const rest = await api.request(link.url, { headers: { range: 'bytes=990-' } });
     expect(Buffer.from(await rest.arrayBuffer())).toEqual(AUDIO.subarray(990));
-    const beyond = await api.app.request(link.url, { headers: { range: 'bytes=5000-' } });
+    const beyond = await api.request(link.url, { headers: { range: 'bytes=5000-' } });
     expect([beyond.status, beyond.headers.get('content-range')]).toEqual([416, 'bytes */1000']);
   });
 
@@ -396,7 +396,7 @@ describe('GET /calls/{id}/recording', () => {
     const call = await rows.call({ recordingUrl: `${origin}/plain.mp3` });
     const secrets = api.config.shunya.webhookSecrets;
     const recording = { companyId: rows.companyId, callId: call.id };
-    const status = async (token: string) => (await api.app.request(`/api/v1/recordings/${token}`)).status;
+    const status = async (token: string) => (await api.request(`/api/v1/recordings/${token}`)).status;
     expect(await status(createRecordingLinks(secrets).sign(recording).token)).toBe(200);
     expect(await status(createRecordingLinks(['another secret']).sign(recording).token)).toBe(403);
     expect(await status(createRecordingLinks(secrets, () => Date.now() - 301_000).sign(recording).token)).toBe(403);

@@ -511,7 +511,7 @@ describe('deletion for privacy', () => {
     const admin = await api.as('admin', undefined);
     await admin.post(`/companies/${rows.companyId}/tracking-numbers`, { phone_number: number });
     const body = JSON.stringify({ call_id: call.providerCallId, tracking_number: number, caller_number: phone() });
-    const answer = await api.app.request('/api/v1/callrail/call.modified', { method: 'POST', body });
+    const answer = await api.request('/api/v1/callrail/call.modified', { method: 'POST', body });
     expect(answer.status).toBe(200);
     const events = await api.db
       .select({ status: webhookEvents.status, body: webhookEvents.body })

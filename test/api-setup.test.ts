@@ -137,7 +137,7 @@ describe('tracking numbers', () => {
     const { id } = await newCompany();
     const phone = newNumber();
     const body = JSON.stringify({ call_id: `CAL-${phone}`, tracking_number: phone, caller_number: '+15550001111' });
-    const answer = await api.app.request('/api/v1/callrail/call.incoming', { method: 'POST', body });
+    const answer = await api.request('/api/v1/callrail/call.incoming', { method: 'POST', body });
     const { status, event_id } = (await answer.json()) as { status: string; event_id: string };
     expect(status).toBe('unrouted');
     const before = api.state.pokes;

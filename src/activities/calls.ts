@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { lockCall } from '../db/queries/calls.ts';
+import { announce } from '../db/queries/deliveries.ts';
 import { applyCallAnalysisEffects } from '../db/queries/effects.ts';
 import { analysisRuns, appointments, calls, contactCards, leads, users, webhookEvents } from '../db/schema/index.ts';
 import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../domain/call.ts';
@@ -56,6 +57,7 @@ export function createCallActivities({ db, config }: ActivityDeps) {
         if (applied.length === 0) return;
         await applyCallAnalysisEffects(tx, { companyId: input.companyId, callId: input.callId });
         await setStage(tx, key, 'done');
+        await announce(tx, { companyId: input.companyId, type: 'call.analyzed', subjectId: input.callId });
       });
     },
   };

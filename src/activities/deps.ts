@@ -3,6 +3,7 @@ import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import type { CallRailClient } from '../providers/callrail/client.ts';
 import type { ShunyaClient } from '../providers/shunya/client.ts';
+import type { WebhookClient } from '../providers/webhooks/client.ts';
 
 export interface ActivityDeps {
   config: Config;
@@ -10,6 +11,7 @@ export interface ActivityDeps {
   logger: Logger;
   shunya: ShunyaClient;
   callrail: CallRailClient;
+  webhooks: WebhookClient;
   /** Rings a workflow; best effort, since every waiter also looks by itself. */
   ring(workflowIds: readonly string[]): void;
 }

@@ -1,5 +1,6 @@
 import { createAnalysisActivities } from './analysis.ts';
 import { createCallActivities } from './calls.ts';
+import { createDeliveryActivities } from './deliveries.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withSafeFailures } from './failures.ts';
 import { createReconciliationActivities } from './reconciliation.ts';
@@ -21,6 +22,11 @@ export const createProviderActivities = (deps: ActivityDeps) =>
 export const createCallRailActivities = (deps: Pick<ActivityDeps, 'db' | 'callrail' | 'logger'>) =>
   withSafeFailures(createReconciliationActivities(deps), deps.logger);
 
+/** Webhooks to companies' endpoints: regular activities on a queue of their own. */
+export const createWebhookActivities = (deps: Pick<ActivityDeps, 'db' | 'webhooks' | 'logger'>) =>
+  withSafeFailures(createDeliveryActivities(deps), deps.logger);
+
 export type DatabaseActivities = ReturnType<typeof createDatabaseActivities>;
 export type ProviderActivities = ReturnType<typeof createProviderActivities>;
+export type DeliveryActivities = ReturnType<typeof createWebhookActivities>;
 export type ReconciliationActivities = ReturnType<typeof createCallRailActivities>;

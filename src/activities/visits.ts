@@ -1,6 +1,7 @@
 /** The database steps of a visit: follow its session, close one that was never stopped, apply its analysis. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
+import { announce } from '../db/queries/deliveries.ts';
 import { applyVisitAnalysisEffects } from '../db/queries/effects.ts';
 import { analysisRuns, recordingSessions, webhookEvents } from '../db/schema/index.ts';
 import { type PipelineWaits, visitWorkflowId } from '../workflows/contracts.ts';
@@ -55,6 +56,7 @@ export function createVisitActivities({ db, config }: ActivityDeps) {
         if (applied.length === 0) return;
         await applyVisitAnalysisEffects(tx, input);
         await setStage(tx, key, 'done');
+        await announce(tx, { companyId: input.companyId, type: 'visit.analyzed', subjectId: input.sessionId });
       });
     },
   };

@@ -14,6 +14,8 @@ import { auditRoutes } from './routes/audit.ts';
 import { callRoutes } from './routes/calls.ts';
 import { companyRoutes } from './routes/companies.ts';
 import { contactRoutes } from './routes/contacts.ts';
+import { eventRoutes } from './routes/events.ts';
+import { exportRoutes } from './routes/exports.ts';
 import { leadRoutes } from './routes/leads.ts';
 import { meRoutes } from './routes/me.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -21,6 +23,7 @@ import { pipelineRoutes } from './routes/pipelines.ts';
 import { playbackRoutes } from './routes/playback.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { userRoutes } from './routes/users.ts';
+import { webhookEndpointRoutes } from './routes/webhookEndpoints.ts';
 import { webhookEventRoutes } from './routes/webhookEvents.ts';
 import { observe, requestId, systemRoutes } from './system.ts';
 import { callrailWebhooks } from './webhooks/callrail.ts';
@@ -31,7 +34,7 @@ export const API_BASE = '/api/v1';
 const BODY_BYTES_MAX = 1024 * 1024;
 
 /** Answers that a page of another origin may read. */
-const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempotency-Replayed'];
+const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempotency-Replayed', 'Content-Disposition'];
 
 /**
  * Puts the API together.
@@ -61,10 +64,13 @@ export function createApp(deps: ApiDeps): ApiRouter {
   app.route(API_BASE, appointmentRoutes(deps));
   app.route(API_BASE, recordingRoutes(deps));
   app.route(API_BASE, playbackRoutes(deps));
+  app.route(API_BASE, exportRoutes(deps));
   app.route(API_BASE, metricsRoutes(deps));
   app.route(API_BASE, pipelineRoutes(deps));
   app.route(API_BASE, webhookEventRoutes(deps));
   app.route(API_BASE, auditRoutes(deps));
+  app.route(API_BASE, eventRoutes(deps));
+  app.route(API_BASE, webhookEndpointRoutes(deps));
   app.route(`${API_BASE}/callrail`, callrailWebhooks(deps));
   app.route(`${API_BASE}/shunya`, shunyaWebhooks(deps));
 

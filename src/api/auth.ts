@@ -2,7 +2,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Config } from '../config.ts';
-import { ROLES } from '../domain/user.ts';
+import { ROLES, type Role } from '../domain/user.ts';
 import { ApiError } from './errors.ts';
 import type { Actor } from './permissions.ts';
 
@@ -18,12 +18,7 @@ const identifier = z
   // Postgres takes neither NUL nor half a character.
   .refine((text) => !/[\0\p{Surrogate}]/u.test(text));
 
-const claimsSchema = z.object({
-  sub: identifier,
-  company_id: identifier.nullish(),
-  org_id: identifier.nullish(),
-  role: z.enum(ROLES),
-});
+const claimsSchema = z.object({ user: identifier, company: identifier.nullish(), role: z.enum(ROLES) });
 
 export type Authenticate = (authorization: string | undefined) => Promise<Actor>;
 
@@ -55,7 +50,7 @@ export function createAuthenticator(auth: Config['auth']): Authenticate {
     const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated('Send the header Authorization: Bearer <token>.', false);
     try {
-      return actorOf(await verify(token));
+      return actorOf(await verify(token), auth);
     } catch (error) {
       if (error instanceof ApiError) throw error;
       const expired = error instanceof errors.JWTExpired;
@@ -64,16 +59,44 @@ export function createAuthenticator(auth: Config['auth']): Authenticate {
   };
 }
 
-function actorOf(payload: JWTPayload): Actor {
-  const claims = claimsSchema.safeParse(payload);
+function actorOf(payload: JWTPayload, { claims: names, roleMap }: Config['auth']): Actor {
+  const claims = claimsSchema.safeParse({
+    user: readClaim(payload, names.user ?? 'sub'),
+    company: names.company === undefined ? (payload.company_id ?? payload.org_id) : readClaim(payload, names.company),
+    role: roleOf(readClaim(payload, names.role ?? 'role'), roleMap),
+  });
+  const nameOf = { user: names.user ?? 'sub', company: names.company ?? 'company_id', role: names.role ?? 'role' };
   if (!claims.success) {
-    const names = [...new Set(claims.error.issues.map((issue) => String(issue.path[0])))];
-    throw unauthenticated(`The token lacks a usable claim: ${names.join(', ')}.`);
+    const wrong = claims.error.issues.map((issue) => nameOf[issue.path[0] as keyof typeof nameOf]);
+    throw unauthenticated(`The token lacks a usable claim: ${[...new Set(wrong)].join(', ')}.`);
   }
-  const { sub, role } = claims.data;
-  const companyId = claims.data.company_id ?? claims.data.org_id ?? null;
-  if (companyId === null && role !== 'admin') throw unauthenticated('The token lacks a usable claim: company_id.');
-  return { userId: sub, companyId, role };
+  const { user, company = null, role } = claims.data;
+  if (company === null && role !== 'admin') throw unauthenticated(`The token lacks a usable claim: ${nameOf.company}.`);
+  const expiresAt = payload.exp === undefined ? undefined : new Date(payload.exp * 1000);
+  return { userId: user, companyId: company, role, expiresAt };
+}
+
+/** A claim by its whole name (`https://example.com/role`), else by the way to it (`metadata.role`). */
+function readClaim(payload: JWTPayload, name: string): unknown {
+  const own = (value: unknown, key: string): unknown =>
+    typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+      ? (value as Record<string, unknown>)[key]
+      : undefined;
+  return own(payload, name) ?? name.split('.').reduce(own, payload);
+}
+
+/**
+ * Our role for what the provider says. With a map nothing else counts: a provider's `admin` is one of an organisation,
+ * ours reaches over all companies. Of a list, the one that is a role; two different ones say nothing.
+ */
+function roleOf(claim: unknown, roleMap: Config['auth']['roleMap']): Role | undefined {
+  const named = (Array.isArray(claim) ? claim : [claim]).filter((name): name is string => typeof name === 'string');
+  const roles = named.map((name) => {
+    if (roleMap === undefined) return ROLES.find((role) => role === name);
+    return Object.hasOwn(roleMap, name) ? roleMap[name] : undefined;
+  });
+  const distinct = [...new Set(roles.filter((role) => role !== undefined))];
+  return distinct.length === 1 ? distinct[0] : undefined;
 }
 
 function isSharedSecretToken(token: string): boolean {

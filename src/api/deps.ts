@@ -21,4 +21,6 @@ export interface ApiDeps {
   inbox: { poke(): void };
   readiness: () => Promise<Readiness>;
   metricsRegistry: Registry;
+  /** Aborted when the process is to end: streams would hold it open. */
+  stopping?: AbortSignal;
 }

@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   body_too_large: { status: 413, title: 'The body is too large' },
   range_not_satisfiable: { status: 416, title: 'The range lies outside of the recording' },
   invalid_request: { status: 422, title: 'The request is not valid' },
+  too_many_streams: { status: 429, title: 'Too many event streams are open' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   bad_gateway: { status: 502, title: 'A service we depend on failed' },
   unavailable: { status: 503, title: 'The service cannot answer right now' },

@@ -21,7 +21,7 @@ export const pageQuery = {
 export function listOf<T extends z.ZodType>(item: T) {
   return z.object({
     items: z.array(item),
-    total: z.int().openapi({ description: 'Exact to 10,000, above that a lower bound.' }),
+    total: z.int().openapi({ description: 'Exact to 10,000, above that a lower bound.', example: 1 }),
     total_is_estimate: z.literal(true).optional(),
     next_cursor: z.string().nullable(),
   });

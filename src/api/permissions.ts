@@ -38,6 +38,10 @@ export const PERMISSIONS = {
   'pipelines.operate': { manager: 'company', admin: 'all' },
   'webhookEvents.read': { manager: 'company', executive: 'company', admin: 'all' },
   'webhookEvents.redrive': { manager: 'company', admin: 'all' },
+  /** sales_rep: what hangs on own appointments; each kind of event as its own read. */
+  'events.read': READERS,
+  'webhookEndpoints.read': { manager: 'company', executive: 'company', admin: 'all' },
+  'webhookEndpoints.write': { manager: 'company', admin: 'all' },
   'audit.read': { manager: 'company', executive: 'company', admin: 'all' },
 
   'companies.read': { manager: 'company', admin: 'all' },
@@ -52,6 +56,8 @@ export interface Actor {
   /** Null for an admin without a company. */
   companyId: string | null;
   role: Role;
+  /** When the token ends; undefined: never. A stream ends with it. */
+  expiresAt?: Date;
 }
 
 /** What the caller may see and touch here. Every query takes its conditions from this. */

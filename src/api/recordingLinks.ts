@@ -1,46 +1,32 @@
 /** Short-lived links to recordings: they need no bearer, so that `<audio>` can play them, and name only a call. */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { createSignedTokens } from './signedTokens.ts';
 
 /** Long enough to listen, too short to pass around. */
 const LINK_SECONDS = 300;
-const KEY_BYTES = 32;
+
+interface Recording {
+  companyId: string;
+  callId: string;
+}
 
 export interface RecordingLinks {
   /** A token for one recording. */
-  sign(recording: { companyId: string; callId: string }): { token: string; expiresAt: Date };
+  sign(recording: Recording): { token: string; expiresAt: Date };
   /** What a token stands for; undefined where it is forged, garbled or expired. */
-  verify(token: string): { companyId: string; callId: string } | undefined;
+  verify(token: string): Recording | undefined;
 }
 
-/**
- * @param secrets secrets of this installation that all API processes share; the first signs, any verifies, as they
- * rotate. A key is derived from each, so that a link tells nothing about it and cannot be used in its place.
- */
+/** @param secrets secrets of this installation that all API processes share; the first signs, any verifies */
 export function createRecordingLinks(secrets: readonly string[], now: () => number = Date.now): RecordingLinks {
-  const keys = secrets.map((secret) =>
-    Buffer.from(hkdfSync('sha256', secret, '', 'callwright recording link', KEY_BYTES)),
-  );
-  const [signingKey] = keys;
-  if (!signingKey) throw new Error('recording links need a secret');
-  const mac = (key: Buffer, payload: string) => createHmac('sha256', key).update(payload).digest();
-
+  const tokens = createSignedTokens<[companyId: string, callId: string]>(secrets, 'callwright recording link', now);
   return {
     sign({ companyId, callId }) {
       const expiresAt = new Date(Math.floor(now() / 1000 + LINK_SECONDS) * 1000);
-      const payload = Buffer.from(JSON.stringify([companyId, callId, expiresAt.getTime()])).toString('base64url');
-      return { token: `${payload}.${mac(signingKey, payload).toString('base64url')}`, expiresAt };
+      return { token: tokens.sign([companyId, callId], expiresAt), expiresAt };
     },
-
     verify(token) {
-      const [payload = '', signature = '', ...rest] = token.split('.');
-      const given = Buffer.from(signature, 'base64url');
-      const matches = keys.some((key) => {
-        const expected = mac(key, payload);
-        return given.length === expected.length && timingSafeEqual(given, expected);
-      });
-      if (!matches || rest.length > 0) return undefined;
-      const [companyId, callId, expiresAtMs] = JSON.parse(Buffer.from(payload, 'base64url').toString());
-      return now() < expiresAtMs ? { companyId, callId } : undefined;
+      const content = tokens.verify(token);
+      return content && { companyId: content[0], callId: content[1] };
     },
   };
 }

@@ -2,16 +2,17 @@
  * The only way a route with data gets into the API. Around each handler: token, permission, input, one transaction for a
  * write, Idempotency-Key, answer. A route without a permission cannot be written down.
  */
-import { type OpenAPIHono, type RouteConfig, OpenAPIHono as Router, z } from '@hono/zod-openapi';
+import { type OpenAPIHono, OpenAPIHono as Router, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database, Transaction } from '../db/client.ts';
 import { createAuthenticator } from './auth.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
-import { ApiError, ERROR_CODES, type ErrorCode, invalidField, invalidRequest, notFound } from './errors.ts';
-import { type Answer, answerOnce, IDEMPOTENCY_KEY } from './idempotency.ts';
-import { type AccessOf, accessFor, type Permission } from './permissions.ts';
-import { problemSchema } from './schemas.ts';
+import { ApiError, type ErrorCode, invalidField, invalidRequest, notFound } from './errors.ts';
+import { createEventTickets } from './eventTickets.ts';
+import { type Answer, answerOnce } from './idempotency.ts';
+import { describeRoute } from './openapi.ts';
+import { type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
 
 export type ApiRouter = OpenAPIHono<ApiEnv>;
 type Method = 'get' | 'post' | 'patch' | 'delete';
@@ -44,10 +45,14 @@ export interface RouteSpec<
   alsoStatus?: SuccessStatus;
   /** The schema of `data` in the answer; none for 204. */
   data?: Data;
+  /** Of a GET that answers a Response with something else than JSON. */
+  text?: { type: string; example: string };
   /** Codes this route answers beside the usual ones; for the OpenAPI document. */
   errors?: ErrorCode[];
   /** A POST that creates honours Idempotency-Key. */
   creates?: boolean;
+  /** Takes `?ticket=` in place of the bearer, for clients that cannot send headers. */
+  acceptsTicket?: boolean;
 }
 
 interface ReadInput {
@@ -106,7 +111,7 @@ export interface Routes {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: `add` checks the types; inside they are erased.
-type AnySpec = RouteSpec<Method, string, Permission, any, any, any>;
+export type AnySpec = RouteSpec<Method, string, Permission, any, any, any>;
 // biome-ignore lint/suspicious/noExplicitAny: see above.
 type AnyHandler = (input: any) => Promise<unknown>;
 
@@ -114,11 +119,22 @@ type AnyHandler = (input: any) => Promise<unknown>;
 export function createRoutes(deps: ApiDeps): Routes {
   const app: ApiRouter = new Router<ApiEnv>();
   const authenticate = createAuthenticator(deps.config.auth);
+  const tickets = createEventTickets(deps.config.shunya.webhookSecrets);
+
+  const identify = async (c: Context<ApiEnv>, spec: AnySpec): Promise<Actor> => {
+    const ticket = spec.acceptsTicket ? c.req.query('ticket') : undefined;
+    const authorization = c.req.header('authorization');
+    if (ticket === undefined || authorization !== undefined) return authenticate(authorization);
+    const actor = tickets.redeem(ticket);
+    if (actor) return actor;
+    const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+    throw new ApiError('unauthenticated', { detail: 'The ticket is not valid any more.', headers });
+  };
 
   const register = (spec: AnySpec, handler: AnyHandler): void => {
-    app.openAPIRegistry.registerPath(describe(spec));
+    app.openAPIRegistry.registerPath(describeRoute(spec));
     app.on(spec.method.toUpperCase(), spec.path.replaceAll(/{(.+?)}/g, ':$1'), async (c) => {
-      const actor = await authenticate(c.req.header('authorization'));
+      const actor = await identify(c, spec);
       const access = accessFor(spec.permission, actor);
       if (!access) throw new ApiError('forbidden');
       c.set('access', access);
@@ -205,66 +221,3 @@ export function findUnstorable(value: unknown): { path: string } | undefined {
   }
   return undefined;
 }
-
-const problemContent = { 'application/problem+json': { schema: problemSchema } };
-
-function describe(spec: AnySpec): RouteConfig {
-  const names = [...spec.path.matchAll(/{(.+?)}/g)].map((match) => match[1] ?? '');
-  const isWrite = spec.method !== 'get';
-  const codes: ErrorCode[] = ['unauthenticated', 'forbidden', 'internal', 'unavailable', ...(spec.errors ?? [])];
-  if (names.length > 0) codes.push('not_found');
-  if (spec.query || spec.body || spec.creates) codes.push('invalid_request');
-  if (isWrite) codes.push('body_too_large');
-  if (spec.body) codes.push('invalid_json');
-  if (spec.method === 'patch') codes.push('stale');
-  if (spec.creates) codes.push('idempotency_key_reused', 'idempotency_in_progress');
-
-  const headers: Record<string, z.ZodType> = {};
-  if (spec.creates) headers['Idempotency-Key'] = z.string().regex(IDEMPOTENCY_KEY).optional();
-  if (spec.method === 'patch') headers['If-Match'] = z.string().optional();
-  const success = spec.data
-    ? { content: { 'application/json': { schema: z.object({ data: spec.data }) } } }
-    : ({} as object);
-  const statuses = [spec.status ?? 200, ...(spec.alsoStatus ? [spec.alsoStatus] : [])];
-
-  return {
-    method: spec.method,
-    path: spec.path,
-    operationId: operationId(spec),
-    summary: spec.summary,
-    description: spec.description,
-    tags: [spec.tag],
-    security: [{ bearer: [] }],
-    request: {
-      ...(names.length > 0 && { params: z.object(Object.fromEntries(names.map((name) => [name, z.string()]))) }),
-      ...(spec.query && { query: spec.query }),
-      ...(spec.body && { body: { required: true, content: { 'application/json': { schema: spec.body } } } }),
-      ...(Object.keys(headers).length > 0 && { headers: z.object(headers) }),
-    },
-    responses: {
-      ...Object.fromEntries(statuses.map((status) => [status, { description: 'Success', ...success }])),
-      ...describeErrors(codes),
-    },
-  };
-}
-
-function describeErrors(codes: ErrorCode[]) {
-  const byStatus = new Map<number, ErrorCode[]>();
-  for (const code of new Set(codes)) {
-    const { status } = ERROR_CODES[code];
-    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
-  }
-  return Object.fromEntries(
-    [...byStatus].map(([status, ofStatus]) => [
-      status,
-      {
-        description: ofStatus.map((code) => `\`${code}\`: ${ERROR_CODES[code].title}`).join('; '),
-        content: problemContent,
-      },
-    ]),
-  );
-}
-
-/** get /leads/{id} → get_leads_by_id */
-const operationId = (spec: AnySpec): string =>
-  `${spec.method}${spec.path.replaceAll(/\/{(.+?)}/g, '_by_$1').replaceAll(/[/.-]/g, '_')}`;

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { IANAZone } from 'luxon';
 import { parsePhone } from '../phone.ts';
+import { EXAMPLE } from './examples.ts';
 
 /** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
 export const text = (max: number) => z.string().trim().max(max);
@@ -83,7 +84,7 @@ export const isoOrNull = (moment: Date | null): string | null => moment?.toISOSt
 /** The contact inside of calls, leads and appointments. */
 export const contactRefSchema = z
   .object({ id: z.string(), phone_number: z.string().nullable(), name: z.string().nullable() })
-  .openapi('ContactRef');
+  .openapi('ContactRef', { example: { id: EXAMPLE.contactId, phone_number: EXAMPLE.phoneNumber, name: 'Pat Reyes' } });
 
 export const objectionSchema = z
   .object({
@@ -92,7 +93,9 @@ export const objectionSchema = z
     overcome: z.boolean().nullable(),
     severity: z.string().nullable(),
   })
-  .openapi('Objection');
+  .openapi('Objection', {
+    example: { category: 'price', text: 'That is more than I thought.', overcome: true, severity: 'medium' },
+  });
 
 export const sopComplianceSchema = z
   .object({
@@ -100,7 +103,9 @@ export const sopComplianceSchema = z
     stages_followed: z.array(z.string()),
     stages_missed: z.array(z.string()),
   })
-  .openapi('SopCompliance');
+  .openapi('SopCompliance', {
+    example: { score: 0.75, stages_followed: ['greeting', 'discovery', 'booking'], stages_missed: ['recap'] },
+  });
 
 /** The answer of an error. */
 export const problemSchema = z

@@ -1,11 +1,13 @@
 /** What every request passes, and the routes outside of the API's base: health, readiness, metrics. */
 import { randomUUID } from 'node:crypto';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { OpenAPIHono, z } from '@hono/zod-openapi';
+import type { MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import { Histogram, type Registry } from 'prom-client';
 import type { Logger } from '../telemetry.ts';
 import type { ApiDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
+import { REQUEST_ID } from './openapi.ts';
 
 /** Gives each request an id: the caller's own where it is fit for a log, else a new one. */
 export function requestId(): MiddlewareHandler<ApiEnv> {
@@ -51,8 +53,9 @@ function durationHistogram(registry: Registry): Histogram {
 }
 
 /** healthz, readyz and metrics. */
-export function systemRoutes(deps: Pick<ApiDeps, 'readiness' | 'metricsRegistry'>): Hono<ApiEnv> {
-  const app = new Hono<ApiEnv>();
+export function systemRoutes(deps: Pick<ApiDeps, 'readiness' | 'metricsRegistry'>): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>();
+  describeSystem(app);
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
   app.get('/readyz', async (c) => {
     const { ready, parts } = await deps.readiness();
@@ -63,4 +66,46 @@ export function systemRoutes(deps: Pick<ApiDeps, 'readiness' | 'metricsRegistry'
     return c.body(await metricsRegistry.metrics(), 200, { 'Content-Type': metricsRegistry.contentType });
   });
   return app;
+}
+
+const readinessSchema = z
+  .object({
+    ready: z.boolean(),
+    parts: z.record(z.string(), z.object({ ok: z.boolean(), reason: z.string().optional() })),
+  })
+  .openapi('Readiness', {
+    example: { ready: false, parts: { database: { ok: true }, worker: { ok: false, reason: 'no worker polls' } } },
+  });
+
+function describeSystem(app: OpenAPIHono<ApiEnv>): void {
+  const route = { method: 'get' as const, tags: ['System'], security: [] };
+  const json = (description: string, schema: z.ZodType) => ({
+    description,
+    headers: REQUEST_ID,
+    content: { 'application/json': { schema } },
+  });
+  app.openAPIRegistry.registerPath({
+    ...route,
+    path: '/healthz',
+    operationId: 'get_healthz',
+    summary: 'Whether the process is alive',
+    description: 'Traffic is routed by this: webhooks are taken while Temporal is away.',
+    responses: { 200: json('Alive', z.object({ status: z.literal('ok').openapi({ example: 'ok' }) })) },
+  });
+  app.openAPIRegistry.registerPath({
+    ...route,
+    path: '/readyz',
+    operationId: 'get_readyz',
+    summary: 'Whether everything works, part by part',
+    responses: { 200: json('Ready', readinessSchema), 503: json('Not ready, and why', readinessSchema) },
+  });
+  app.openAPIRegistry.registerPath({
+    ...route,
+    path: '/metrics',
+    operationId: 'get_metrics',
+    summary: 'Metrics for Prometheus',
+    responses: {
+      200: { description: 'Metrics', headers: REQUEST_ID, content: { 'text/plain': { schema: z.string() } } },
+    },
+  });
 }

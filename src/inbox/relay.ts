@@ -12,6 +12,7 @@ import { callIdOf } from '../ids.ts';
 import type { Logger } from '../telemetry.ts';
 import {
   callAttributes,
+  deliveryAttributes,
   type PipelineWaits,
   ringSignal,
   visitAttributes,
@@ -262,6 +263,14 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
       args: [{ companyId, sessionId: workflowId.slice('visit:'.length), waits }],
       typedSearchAttributes: visitAttributes(companyId),
       staticSummary: "A sales rep's visit: from its start to the appointment's outcome",
+    });
+  } else if (workflowId.startsWith('delivery:')) {
+    const deliveryId = workflowId.slice('delivery:'.length);
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.webhookDelivery, {
+      ...start,
+      args: [{ companyId, deliveryId, retrySeconds: config.webhookRetrySeconds }],
+      typedSearchAttributes: deliveryAttributes(companyId),
+      staticSummary: 'A webhook to a company: from its event to its arrival',
     });
   } else {
     await client.workflow.getHandle(workflowId).signal(ringSignal, { eventId: event.id });

@@ -79,35 +79,4 @@ export async function storeRejected(db: Queryable, event: NewWebhookEvent): Prom
     .values({ ...event, id: randomUUID(), status: 'rejected', bodySha256: sha256(event.body) });
 }
 
-export interface InternalEvent {
-  companyId: string;
-  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive */
-  route: string;
-  /** The workflow to ring. */
-  workflowId: string;
-  providerCallId?: string;
-  /** Ids and states only. */
-  body?: Record<string, unknown>;
-}
-
-/**
- * Stores an event of our own in the caller's transaction, so that a change of rows and the ring of its workflow
- * are committed together.
- * @returns the event's id
- */
-export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<string> {
-  const id = randomUUID();
-  const body = Buffer.from(JSON.stringify(event.body ?? {}));
-  await db.insert(webhookEvents).values({
-    id,
-    source: 'internal',
-    route: event.route,
-    companyId: event.companyId,
-    status: 'pending',
-    body,
-    bodySha256: sha256(body),
-    providerCallId: event.providerCallId,
-    workflowId: event.workflowId,
-  });
-  return id;
-}
+export { type InternalEvent, storeInternalEvent } from '../db/queries/internalEvents.ts';

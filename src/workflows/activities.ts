@@ -1,7 +1,12 @@
 /** The activities as workflows see them, with the retry profiles of the whole service. */
 import * as wf from '@temporalio/workflow';
-import type { DatabaseActivities, ProviderActivities, ReconciliationActivities } from '../activities/index.ts';
-import { callrailQueue, shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
+import type {
+  DatabaseActivities,
+  DeliveryActivities,
+  ProviderActivities,
+  ReconciliationActivities,
+} from '../activities/index.ts';
+import { callrailQueue, deliveryQueue, shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
 
 /**
  * Database steps. Few quick tries for a dropped connection; then the workflow says that it is blocked and goes on trying.
@@ -56,4 +61,13 @@ export const reconcile = () =>
     scheduleToCloseTimeout: '2h',
     heartbeatTimeout: '2m',
     retry: { initialInterval: '15s', backoffCoefficient: 4, maximumAttempts: 4 },
+  });
+
+/** One POST to a company's endpoint. What fails here is our own side: a receiver that refuses is an answer, no failure. */
+export const deliveries = (companyId: string) =>
+  wf.proxyActivities<DeliveryActivities>({
+    taskQueue: deliveryQueue(wf.workflowInfo().taskQueue),
+    startToCloseTimeout: '25s',
+    retry: { initialInterval: '2s', backoffCoefficient: 2, maximumInterval: '1 minute' },
+    priority: priorityOf(companyId),
   });

@@ -10,6 +10,7 @@ export const WORKFLOW_TYPES = {
   callLifecycle: 'CallLifecycle',
   shunyaAnalysis: 'ShunyaAnalysis',
   visitRecording: 'VisitRecording',
+  webhookDelivery: 'WebhookDelivery',
   callRailReconciliation: 'CallRailReconciliation',
 } as const;
 
@@ -18,9 +19,13 @@ export const visitWorkflowId = (sessionId: string) => `visit:${sessionId}`;
 export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generation: number) =>
   `analysis:${kind}:${subjectId}:${generation}`;
 
+export const deliveryWorkflowId = (deliveryId: string) => `delivery:${deliveryId}`;
+
 /** Activities that call Shunya have queues of their own: submits are rate-limited, polls must not eat that budget. */
 export const shunyaSubmitQueue = (taskQueue: string) => `${taskQueue}-shunya-submit`;
 export const shunyaReadQueue = (taskQueue: string) => `${taskQueue}-shunya-read`;
+/** So have webhooks that we send: receivers may be slow. */
+export const deliveryQueue = (taskQueue: string) => `${taskQueue}-deliveries`;
 /** Reading CallRail's list of calls takes minutes; it must not take the place of anything quick. */
 export const callrailQueue = (taskQueue: string) => `${taskQueue}-callrail`;
 
@@ -79,6 +84,13 @@ export interface CallRailReconciliationResult {
   failed: number;
 }
 
+export interface WebhookDeliveryInput {
+  companyId: string;
+  deliveryId: string;
+  /** Waits between attempts; after the last one it is given up. */
+  retrySeconds: readonly number[];
+}
+
 /** A doorbell: the rows say what happened. `eventId` is for the reader of the history. */
 export interface Ring {
   eventId?: string;
@@ -132,6 +144,8 @@ export const callAttributes = (companyId: string, callId: string) => [
   { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: 'awaiting_end' satisfies PipelineStage },
   { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: false },
 ];
+
+export const deliveryAttributes = (companyId: string) => [{ key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId }];
 
 /** A visit is no call: it has no CallId. */
 export const visitAttributes = (companyId: string) =>

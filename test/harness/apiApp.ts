@@ -12,6 +12,7 @@ import { openDatabase } from '../../src/db/client.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { createClient } from '../../src/temporal/connect.ts';
 import { createTestDatabase } from './infra.ts';
+import { checkedRequest } from './openapi.ts';
 
 const AUTH_SECRET = 'a secret of the tests, long enough for HS256';
 
@@ -21,6 +22,7 @@ export interface Answer {
   /** Parsed JSON, or undefined. */
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects.
   body: any;
+  text: string;
 }
 
 /**
@@ -59,20 +61,28 @@ export async function startApiApp(env: Record<string, string> = {}) {
     metricsRegistry: new Registry(),
   };
   const app = createApp(deps);
+  // biome-ignore lint/suspicious/noExplicitAny: a JSON document that is walked.
+  const document: any = await (await app.request('/openapi.json')).json();
+  const request = checkedRequest((url, init) => app.request(url, init), document);
 
   const send = async (token: string, method: string, url: string, body?: unknown, headers = {}): Promise<Answer> => {
-    const response = await app.request(`/api/v1${url}`, {
+    const response = await request(`/api/v1${url}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
-    const text = await response.text();
+    // A stream has no end to wait for.
+    if (response.headers.get('content-type')?.startsWith('text/event-stream')) await response.body?.cancel();
+    const text = response.bodyUsed ? '' : await response.text();
     const isJson = response.headers.get('content-type')?.includes('json');
-    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : undefined };
+    return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : undefined, text };
   };
 
   return {
     app,
+    /** As the app's own; here too an answer outside the OpenAPI document is an error. */
+    request,
+    document,
     config,
     db,
     temporal: deps.temporal,
@@ -85,6 +95,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
         .setExpirationTime('1h')
         .sign(new TextEncoder().encode(AUTH_SECRET));
       return {
+        headers: () => ({ authorization: `Bearer ${token}` }),
         get: (url: string) => send(token, 'GET', url),
         post: (url: string, body?: unknown, headers?: Record<string, string>) =>
           send(token, 'POST', url, body, headers),

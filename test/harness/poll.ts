@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const FIRST_MS = 50;
 /** Many tests wait at once: asking more often would take the time from what they wait for. */
-const EVERY_MS = 400;
+const EVERY_MS = 800;
 
 /**
  * Tries until it does not throw, and answers what it answered.

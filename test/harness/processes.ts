@@ -12,6 +12,7 @@ export interface TestProcess {
   stop(): Promise<void>;
   /** kill -9, and waits until it is gone. */
   kill9(): Promise<void>;
+  isAlive(): boolean;
   /** Everything it has written since the first start. */
   logs(): string;
   readonly pid: number | undefined;
@@ -36,6 +37,7 @@ export function createTestProcess(file: string, options: { env: Record<string, s
     async kill9() {
       if (record) await endProcess(record, 'SIGKILL', 5);
     },
+    isAlive: () => record !== undefined && isAlive(record),
     logs: () => Buffer.concat(chunks).toString('utf8'),
     get pid() {
       return child?.pid;

@@ -78,7 +78,7 @@ export async function startService(env: Record<string, string> = {}) {
       PROVIDER_RETRY_INITIAL_SECONDS: '0.2',
       PROVIDER_RETRY_MAX_SECONDS: '1',
       PROVIDER_RETRY_ATTEMPTS: '3',
-      LOG_LEVEL: 'debug',
+      LOG_LEVEL: 'info',
       ...env,
     },
   };
@@ -97,7 +97,9 @@ export async function startService(env: Record<string, string> = {}) {
       () => false,
     );
   const untilReady = async () => {
-    if (!(await waitUntil(isReady, READY_WITHIN_SECONDS)))
+    // One that ended by itself will not become ready.
+    const settled = async () => !api.isAlive() || !worker.isAlive() || (await isReady());
+    if (!(await waitUntil(settled, READY_WITHIN_SECONDS)) || !(await isReady()))
       throw new Error(`the service is not ready:\n${logs().slice(-3000)}`);
   };
   const stop = async () => {

@@ -27,6 +27,7 @@ import { APPOINTMENT_STATUSES, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidField, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -36,13 +37,14 @@ import {
   pageQuery,
   toList,
 } from '../pagination.ts';
+import type { Access } from '../permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../router.ts';
 import { booleanQuery, commaList, dayInput, idText, momentInput, optionalText } from '../schemas.ts';
 import { appointmentSchema, appointmentView } from '../views/appointment.ts';
 import { assertUserOfCompany } from './leads.ts';
 
-const listQuery = z.object({
-  ...pageQuery,
+/** Filters of the list and of the export. */
+export const appointmentFilters = {
   date: dayInput.optional().openapi({ description: 'A day in the company’s time zone.' }),
   date_from: dayInput.optional(),
   date_to: dayInput.optional().openapi({ description: 'Included.' }),
@@ -51,7 +53,9 @@ const listQuery = z.object({
   lead_id: z.string().max(255).optional(),
   contact_id: z.string().max(255).optional(),
   unscheduled: booleanQuery.optional().openapi({ description: '`true`: only those whose time is not known.' }),
-});
+};
+const listQuery = z.object({ ...pageQuery, ...appointmentFilters });
+type AppointmentFilters = Omit<z.output<typeof listQuery>, keyof typeof pageQuery>;
 
 const minutesInput = z.int().min(1).max(MAX_APPOINTMENT_MINUTES);
 const forceInput = z.boolean().optional().openapi({ description: 'Take it though the rep has another at that time.' });
@@ -68,9 +72,9 @@ const appointmentInput = z
   })
   .openapi('AppointmentInput', {
     example: {
-      lead_id: '0f5f0a3c-6c59-4d6d-8f0a-7d9d0b0c4e21',
+      lead_id: EXAMPLE.leadId,
       scheduled_start: '2026-03-14T09:00:00-04:00',
-      assigned_rep_id: 'user_42',
+      assigned_rep_id: EXAMPLE.userId,
       location: '1 Main St, Springfield',
     },
   });
@@ -102,17 +106,7 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       query: listQuery,
       data: listOf(appointmentSchema),
     },
-    async ({ db, query, access: { companyId, repId } }) => {
-      const { date, date_from: from, date_to: to, status, unscheduled } = query;
-      const timeZone = await companyTimeZone(db, companyId);
-      const startsOn = [
-        { from: date, to: date, timeZone },
-        { from, to, timeZone },
-      ];
-      const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId } = query;
-      const filter = { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled };
-      return listPage(db, filter, query);
-    },
+    async ({ db, query, access }) => listPage(db, await readAppointmentFilter(db, access, query), query),
   );
 
   routes.add(
@@ -226,6 +220,22 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
   );
 
   return routes.app;
+}
+
+/** What the filters ask for, of the appointments that somebody may see. */
+export async function readAppointmentFilter(
+  db: Queryable,
+  { companyId, repId }: Access<string>,
+  query: AppointmentFilters,
+): Promise<AppointmentFilter> {
+  const { date, date_from: from, date_to: to, status, unscheduled } = query;
+  const timeZone = await companyTimeZone(db, companyId);
+  const startsOn = [
+    { from: date, to: date, timeZone },
+    { from, to, timeZone },
+  ];
+  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId } = query;
+  return { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled };
 }
 
 async function listPage(db: Queryable, filter: AppointmentFilter, query: { limit: number; cursor?: string }) {

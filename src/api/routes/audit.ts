@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import { auditMatching, listAudit } from '../../db/queries/audit.ts';
 import type { ApiDeps } from '../deps.ts';
+import { EXAMPLE } from '../examples.ts';
 import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
 import { iso, momentOut } from '../schemas.ts';
@@ -12,8 +13,8 @@ const listQuery = z.object({
   ...pageQuery,
   action: filterText('analysis.correct'),
   subject_kind: filterText('call'),
-  subject_id: filterText('0b0f6c1e-6f5a-8d5b-9a55-0f1f6d1f1a11'),
-  actor_id: filterText('user-manager'),
+  subject_id: filterText(EXAMPLE.callId),
+  actor_id: filterText(EXAMPLE.userId),
   company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
 });
 
@@ -30,7 +31,20 @@ const entrySchema = z
     details: z.record(z.string(), z.unknown()).nullable(),
     created_at: momentOut,
   })
-  .openapi('AuditEntry');
+  .openapi('AuditEntry', {
+    example: {
+      id: EXAMPLE.auditId,
+      company_id: EXAMPLE.companyId,
+      actor_id: EXAMPLE.userId,
+      actor_role: 'manager',
+      action: 'analysis.correct',
+      subject_kind: 'call',
+      subject_id: EXAMPLE.callId,
+      reason: 'They only asked for a price.',
+      details: { fields: ['booking_status'] },
+      created_at: '2026-03-10T16:20:00.000Z',
+    },
+  });
 
 /** GET /audit. */
 export function auditRoutes(deps: ApiDeps): ApiRouter {

@@ -21,8 +21,10 @@ import { callWorkflowId } from '../../workflows/contracts.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import { stopWorkflows } from '../operator.ts';
 import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
+import type { Access } from '../permissions.ts';
 import { createRecordingLinks } from '../recordingLinks.ts';
 import { type ApiRouter, createRoutes, reply } from '../router.ts';
 import { commaList, dayInput, iso, momentOut, optionalText, parseQueryPhone, requiredText, text } from '../schemas.ts';
@@ -35,8 +37,8 @@ import {
   transcriptView,
 } from '../views/call.ts';
 
-const listQuery = z.object({
-  ...pageQuery,
+/** Filters of the list and of the export. */
+export const callFilters = {
   status: commaList(CALL_STATUSES).optional(),
   stage: commaList(PIPELINE_STAGES).optional(),
   booking_status: commaList(BOOKING_STATUSES).optional(),
@@ -48,8 +50,9 @@ const listQuery = z.object({
   q: z.string().max(200).optional().openapi({
     description: 'Part of the contact’s name, the summary or the caller’s number.',
   }),
-});
-type ListQuery = z.output<typeof listQuery>;
+};
+const listQuery = z.object({ ...pageQuery, ...callFilters });
+type CallFilters = Omit<z.output<typeof listQuery>, keyof typeof pageQuery>;
 
 const LIST_ITEMS_MAX = 100;
 const share = z.number().min(0).max(1);
@@ -58,7 +61,7 @@ const nullableText = (max: number) => optionalText(max).transform((value) => val
 const stages = z.array(requiredText(200)).max(LIST_ITEMS_MAX);
 
 const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Heard it myself' });
-const reasonBody = z.object({ reason });
+const reasonBody = z.object({ reason }).openapi('Reason', { example: { reason: 'Heard it myself' } });
 
 const correctionBody = z
   .object({
@@ -98,11 +101,18 @@ const correctionBody = z
   .refine(({ reason: _, ...fields }) => Object.values(fields).some((value) => value !== undefined), {
     message: 'Name at least one field of the analysis',
   })
-  .openapi('AnalysisCorrection');
+  .openapi('AnalysisCorrection', {
+    example: { qualification: 'hot', booking_status: 'not_booked', reason: 'They only asked for a price.' },
+  });
 
-const reanalysisSchema = z.object({ workflow_id: z.string(), generation: z.int() }).openapi('Reanalysis');
+const reanalysisSchema = z
+  .object({ workflow_id: z.string(), generation: z.int() })
+  .openapi('Reanalysis', { example: { workflow_id: EXAMPLE.workflowId, generation: 2 } });
 const recordingLinkSchema = z
-  .object({ url: z.string(), expires_at: momentOut })
+  .object({
+    url: z.string().openapi({ format: 'uri', example: 'http://127.0.0.1:3000/api/v1/recordings/eyJjIjoi.V1Z0' }),
+    expires_at: momentOut,
+  })
   .openapi('RecordingLink', { description: 'Needs no bearer; streams the audio, also in ranges.' });
 
 /** Everything below /calls. */
@@ -122,7 +132,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       data: listOf(callSchema),
     },
     async ({ db, query, access }) => {
-      const filter = await readFilter(db, access, query);
+      const filter = await readCallFilter(db, access, query);
       const key = decodeMomentCursor(query.cursor);
       const after = key && { startedAt: key.at ?? new Date(0), id: key.id };
       return toList(await listCalls(db, filter, { limit: query.limit + 1, after }), {
@@ -299,7 +309,8 @@ async function mustFindCall(db: Queryable, scope: CallScope, id: string) {
   return row;
 }
 
-async function readFilter(db: Queryable, { companyId, repId }: Caller & { companyId: string }, query: ListQuery) {
+/** What the filters ask for, of the calls that somebody may see. */
+export async function readCallFilter(db: Queryable, { companyId, repId }: Access<string>, query: CallFilters) {
   const { date_from: from, date_to: to } = query;
   return {
     companyId,

@@ -23,6 +23,7 @@ import { parsePhone } from '../../phone.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -40,7 +41,7 @@ import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput }
 const companyIdInput = z
   .string()
   .regex(/^[A-Za-z0-9._-]{1,128}$/, 'must be 1 to 128 letters, digits, dots, dashes or underscores')
-  .openapi({ example: 'org_2f8a' });
+  .openapi({ example: EXAMPLE.companyId });
 
 const signingKeysInput = z.array(requiredText(500)).max(20);
 
@@ -66,7 +67,9 @@ const companyInput = z
     is_demo: z.boolean().optional(),
     ...settings,
   })
-  .openapi('CompanyInput');
+  .openapi('CompanyInput', {
+    example: { name: 'Acme Roofing', callrail_company_id: 'COM815', callrail_signing_keys: ['key'] },
+  });
 
 const companyPatch = z
   .object({ name: requiredText(200).optional(), time_zone: timeZoneInput.optional(), ...settings })
@@ -88,7 +91,7 @@ const companySchema = z
   })
   .openapi('Company', {
     example: {
-      id: 'org_2f8a',
+      id: EXAMPLE.companyId,
       name: 'Acme Roofing',
       time_zone: 'America/New_York',
       callrail_company_id: 'COM8154748ae6bd4e278a7cddd38a662f4f',
@@ -104,13 +107,13 @@ const companySchema = z
 
 const trackingNumberInput = z
   .object({ phone_number: phoneInput, label: optionalText(200) })
-  .openapi('TrackingNumberInput');
+  .openapi('TrackingNumberInput', { example: { phone_number: '+15557650000', label: 'Website' } });
 
 const trackingNumberSchema = z
   .object({
-    phone_number: z.string(),
-    company_id: z.string(),
-    label: z.string().nullable(),
+    phone_number: z.string().openapi({ example: EXAMPLE.trackingNumber }),
+    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
+    label: z.string().nullable().openapi({ example: 'Website' }),
     created_at: momentOut,
   })
   .openapi('TrackingNumber');

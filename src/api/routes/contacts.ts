@@ -41,8 +41,9 @@ const listQuery = z.object({
   phone_number: z.string().max(64).optional().openapi({ example: '+15551234567' }),
 });
 
-const contactWithHistory = contactSchema
-  .extend({
+const contactWithHistory = z
+  .object({
+    ...contactSchema.shape,
     calls: z.array(callSchema),
     leads: z.array(leadSchema),
     appointments: z.array(appointmentSchema),

@@ -29,19 +29,22 @@ import {
   pageQuery,
   toList,
 } from '../pagination.ts';
+import type { Access } from '../permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../router.ts';
 import { commaList, dayInput, idText, optionalText } from '../schemas.ts';
 import { leadSchema, leadView } from '../views/lead.ts';
 
-const listQuery = z.object({
-  ...pageQuery,
+/** Filters of the list and of the export. */
+export const leadFilters = {
   status: commaList(LEAD_STATUSES).optional(),
   qualification: commaList(QUALIFICATIONS).optional(),
   assigned_rep_id: z.string().max(255).optional(),
   contact_id: z.string().max(255).optional(),
   date_from: dayInput.optional().openapi({ description: 'Made on this day or later, in the company’s time zone.' }),
   date_to: dayInput.optional(),
-});
+};
+const listQuery = z.object({ ...pageQuery, ...leadFilters });
+type LeadFilters = Omit<z.output<typeof listQuery>, keyof typeof pageQuery>;
 
 const leadPatch = z
   .object({
@@ -69,11 +72,8 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
       query: listQuery,
       data: listOf(leadSchema),
     },
-    async ({ db, query, access: { companyId, repId } }) => {
-      const { status, qualification, assigned_rep_id: assignedRepId, contact_id: contactId } = query;
-      const { date_from: from, date_to: to } = query;
-      const createdOn = from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined;
-      const filter = { companyId, repId, status, qualification, assignedRepId, contactId, createdOn };
+    async ({ db, query, access }) => {
+      const filter = await readLeadFilter(db, access, query);
       const after = olderThan(leads.createdAt, leads.id, decodeMomentCursor(query.cursor));
       return toList(await listLeads(db, filter, { limit: query.limit + 1, after }), {
         limit: query.limit,
@@ -121,7 +121,11 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
 
       await assertUserOfCompany(tx, access.companyId, body.assigned_rep_id);
       const { status, qualification, notes, source, assigned_rep_id: assignedRepId } = body;
-      await updateLeadByPerson(tx, id, { status, qualification, notes, source, assignedRepId });
+      await updateLeadByPerson(
+        tx,
+        { companyId: access.companyId, id },
+        { status, qualification, notes, source, assignedRepId },
+      );
       await writeAudit(tx, {
         companyId: access.companyId,
         actor: access.actor,
@@ -135,6 +139,14 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
   );
 
   return routes.app;
+}
+
+/** What the filters ask for, of the leads that somebody may see. */
+export async function readLeadFilter(db: Queryable, { companyId, repId }: Access<string>, query: LeadFilters) {
+  const { status, qualification, assigned_rep_id: assignedRepId, contact_id: contactId } = query;
+  const { date_from: from, date_to: to } = query;
+  const createdOn = from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined;
+  return { companyId, repId, status, qualification, assignedRepId, contactId, createdOn };
 }
 
 async function readLead(db: Queryable, scope: LeadScope, id: string) {

@@ -4,6 +4,7 @@ import { findCompany } from '../../db/queries/companies.ts';
 import { findUser } from '../../db/queries/users.ts';
 import { ROLES } from '../../domain/user.ts';
 import type { ApiDeps } from '../deps.ts';
+import { EXAMPLE } from '../examples.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
 
 const meSchema = z
@@ -16,7 +17,17 @@ const meSchema = z
     email: z.string().nullable(),
     company: z.object({ id: z.string(), name: z.string(), time_zone: z.string() }).nullable(),
   })
-  .openapi('Me');
+  .openapi('Me', {
+    example: {
+      id: EXAMPLE.userId,
+      user_id: EXAMPLE.userId,
+      company_id: EXAMPLE.companyId,
+      role: 'sales_rep',
+      name: 'Sam Ortiz',
+      email: 'sam@acme.example',
+      company: { id: EXAMPLE.companyId, name: 'Acme Roofing', time_zone: 'America/New_York' },
+    },
+  });
 
 export function meRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);

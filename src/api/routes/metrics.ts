@@ -25,6 +25,7 @@ import {
 import type { Role } from '../../domain/user.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidField } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
 import { dayInput } from '../schemas.ts';
 
@@ -42,10 +43,14 @@ type RangeQuery = z.output<typeof rangeQuery>;
 const rate = z.number().min(0).max(1).openapi({ example: 0.5 });
 const count = z.int().openapi({ example: 4 });
 const compliance = z.number().openapi({ description: '0..10', example: 7.5 });
+const dayOut = z.string().openapi({ format: 'date', example: '2026-03-14' });
+const average = z.number().openapi({ example: 1.5 });
+const name = z.string().nullable().openapi({ example: 'Sam Ortiz' });
+const userId = z.string().nullable().openapi({ example: EXAMPLE.userId });
 const range = {
-  date_from: z.string().openapi({ format: 'date' }),
-  date_to: z.string().openapi({ format: 'date' }),
-  time_zone: z.string(),
+  date_from: dayOut,
+  date_to: dayOut,
+  time_zone: z.string().openapi({ example: 'America/New_York' }),
 };
 
 const csrFiguresShape = {
@@ -61,11 +66,11 @@ const csrFiguresShape = {
   service_not_offered_calls: count,
   service_not_offered_rate: rate,
   qualified_but_unbooked_calls: count,
-  avg_objections_per_qualified_call: z.number(),
+  avg_objections_per_qualified_call: average,
   avg_compliance_score: compliance,
   avg_sentiment_score: rate,
-  avg_call_duration_seconds: z.number(),
-  top_missed_booking_reason: z.string().nullable(),
+  avg_call_duration_seconds: average,
+  top_missed_booking_reason: z.string().nullable().openapi({ example: 'price' }),
 };
 
 const csrOverviewShape = {
@@ -73,7 +78,7 @@ const csrOverviewShape = {
   ...csrFiguresShape,
   trend: z.array(
     z.object({
-      date: z.string().openapi({ format: 'date' }),
+      date: dayOut,
       total_calls: count,
       qualified_calls: count,
       booked_calls: count,
@@ -90,7 +95,7 @@ const salesFiguresShape = {
   lost_appointments: count,
   pending_appointments: count,
   win_rate: rate,
-  avg_objections_per_appointment: z.number(),
+  avg_objections_per_appointment: average,
   avg_compliance_score: compliance,
   avg_sentiment_score: rate,
 };
@@ -100,7 +105,7 @@ const salesOverviewShape = {
   ...salesFiguresShape,
   trend: z.array(
     z.object({
-      date: z.string().openapi({ format: 'date' }),
+      date: dayOut,
       total_appointments: count,
       won_appointments: count,
       lost_appointments: count,
@@ -113,14 +118,14 @@ const salesOverviewSchema = z.object(salesOverviewShape).openapi('SalesOverview'
 const csrOfCompanySchema = z
   .object({
     ...csrOverviewShape,
-    by_csr: z.array(z.object({ csr_id: z.string().nullable(), name: z.string().nullable(), ...csrFiguresShape })),
+    by_csr: z.array(z.object({ csr_id: userId, name, ...csrFiguresShape })),
   })
   .openapi('CompanyCsrOverview');
 const salesOfCompanySchema = z
   .object({
     ...salesOverviewShape,
     team_win_rate: rate,
-    by_rep: z.array(z.object({ rep_id: z.string().nullable(), name: z.string().nullable(), ...salesFiguresShape })),
+    by_rep: z.array(z.object({ rep_id: userId, name, ...salesFiguresShape })),
   })
   .openapi('CompanySalesOverview');
 

@@ -6,6 +6,7 @@ import { findPipeline, listPipelines, type PipelineRow, pipelinesMatching } from
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import { parseWorkflowId, pipelineWorkflowId, sendOperatorUpdate, signalRetries } from '../operator.ts';
 import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
@@ -25,7 +26,7 @@ const listQuery = z.object({
 });
 
 const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Shunya is back' });
-const reasonBody = z.object({ reason });
+const reasonBody = z.object({ reason }).openapi('OperatorReason', { example: { reason: 'Shunya is back' } });
 
 const batchBody = z
   .object({
@@ -41,11 +42,12 @@ const batchBody = z
       .openapi({ description: 'Of the blocked pipelines, those that match all of it.' }),
     reason,
   })
-  .openapi('BatchRetry');
+  .openapi('BatchRetry', { example: { filter: { kind: 'call', stage: 'analyzing' }, reason: 'Shunya is back' } });
 
-const sentSchema = z
-  .object({ workflow_id: z.string(), audit_id: z.string() })
-  .openapi('OperatorAction', { description: 'It is on its way; the pipeline shows when it took effect.' });
+const sentSchema = z.object({ workflow_id: z.string(), audit_id: z.string() }).openapi('OperatorAction', {
+  description: 'It is on its way; the pipeline shows when it took effect.',
+  example: { workflow_id: EXAMPLE.workflowId, audit_id: EXAMPLE.auditId },
+});
 
 const batchSchema = z
   .object({
@@ -53,7 +55,7 @@ const batchSchema = z
     sent: z.int().openapi({ description: `How many were told to retry now, at most ${BATCH_MAX}.` }),
     audit_id: z.string(),
   })
-  .openapi('BatchRetrySent');
+  .openapi('BatchRetrySent', { example: { matched: 12, sent: 12, audit_id: EXAMPLE.auditId } });
 
 /** Everything below /pipelines. */
 export function pipelineRoutes(deps: ApiDeps): ApiRouter {

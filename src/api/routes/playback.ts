@@ -4,10 +4,10 @@ import { findRecordingSource } from '../../db/queries/calls.ts';
 import { CallRailError, createCallRailClient, isApiRecordingLink } from '../../providers/callrail/client.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { describeErrors } from '../openapi.ts';
 import { createRecordingLinks } from '../recordingLinks.ts';
 import { RecordingUnavailableError, streamRecording } from '../recordingStream.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
-import { problemSchema } from '../schemas.ts';
 
 const RESOLVE_TIMEOUT_MS = 10_000;
 
@@ -52,10 +52,6 @@ function toApiError(error: unknown): unknown {
 }
 
 function describePlayback(app: ApiRouter): void {
-  const problem = (description: string) => ({
-    description,
-    content: { 'application/problem+json': { schema: problemSchema } },
-  });
   const audio = { 'audio/*': { schema: z.string().openapi({ format: 'binary' }) } };
   app.openAPIRegistry.registerPath({
     method: 'get',
@@ -64,14 +60,19 @@ function describePlayback(app: ApiRouter): void {
     summary: 'Play a recording',
     description: 'The `url` of `GET /calls/{id}/recording`. Needs no bearer; ranges are answered with 206.',
     tags: ['Calls'],
-    request: { params: z.object({ token: z.string() }), headers: z.object({ Range: z.string().optional() }) },
+    security: [],
+    request: {
+      params: z.object({ token: z.string().openapi({ example: 'eyJjIjoi.V1Z0' }) }),
+      headers: z.object({ Range: z.string().optional() }),
+    },
     responses: {
       200: { description: 'The audio', content: audio },
       206: { description: 'The part asked for', content: audio },
-      403: problem('`link_expired`: the link is not valid any more'),
-      404: problem('`not_found`: the recording is gone'),
       416: { description: 'The range lies outside of the recording' },
-      502: problem('`bad_gateway`: where the recording is kept does not answer'),
+      ...describeErrors(
+        ['link_expired', 'not_found', 'internal', 'bad_gateway', 'unavailable'],
+        '/recordings/eyJjIjoi.V1Z0',
+      ),
     },
   });
 }

@@ -21,6 +21,7 @@ import { isRecordingHostAllowed } from '../../recordingHosts.ts';
 import { visitWorkflowId } from '../../workflows/contracts.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidField, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -40,7 +41,9 @@ const startInput = z
     latitude: z.number().min(-90).max(90).nullish(),
     longitude: z.number().min(-180).max(180).nullish(),
   })
-  .openapi('RecordingStart');
+  .openapi('RecordingStart', {
+    example: { appointment_id: EXAMPLE.appointmentId, latitude: 39.8017, longitude: -89.6437 },
+  });
 
 const stopInput = z
   .object({ audio_url: z.string().min(1).max(4096).openapi({ example: 'https://s3.amazonaws.com/acme/visit-17.mp3' }) })

@@ -17,6 +17,7 @@ import { ROLES } from '../../domain/user.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -42,24 +43,30 @@ const emailInput = z
 
 const userInput = z
   .object({
-    id: z.string().min(1).max(255).openapi({ description: 'The `sub` of the person’s token.', example: 'user_42' }),
+    id: z
+      .string()
+      .min(1)
+      .max(255)
+      .openapi({ description: 'The `sub` of the person’s token.', example: EXAMPLE.userId }),
     role: z.enum(ROLES),
     name: requiredText(200).openapi({ example: 'Sam Ortiz' }),
     email: emailInput,
   })
-  .openapi('UserInput');
+  .openapi('UserInput', {
+    example: { id: 'user_43', role: 'sales_rep', name: 'Kim Lee', email: 'kim@acme.example' },
+  });
 
 const userPatch = z
   .object({ role: z.enum(ROLES).optional(), name: requiredText(200).optional(), email: emailInput })
-  .openapi('UserPatch');
+  .openapi('UserPatch', { example: { name: 'Sam Ortiz-Lee' } });
 
 const userSchema = z
   .object({
-    id: z.string(),
-    company_id: z.string(),
-    role: z.enum(ROLES),
-    name: z.string(),
-    email: z.string().nullable(),
+    id: z.string().openapi({ example: EXAMPLE.userId }),
+    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
+    role: z.enum(ROLES).openapi({ example: 'sales_rep' }),
+    name: z.string().openapi({ example: 'Sam Ortiz' }),
+    email: z.string().nullable().openapi({ example: 'sam@acme.example' }),
     created_at: momentOut,
     updated_at: momentOut,
   })

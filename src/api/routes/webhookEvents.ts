@@ -11,6 +11,7 @@ import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEve
 import { redriveEvent } from '../../inbox/routing.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../errors.ts';
+import { EXAMPLE } from '../examples.ts';
 import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
 import { type ApiRouter, createRoutes } from '../router.ts';
 import { commaList, iso, isoOrNull, momentOut } from '../schemas.ts';
@@ -41,7 +42,25 @@ const eventSchema = z
     dispatched_at: momentOut.nullable(),
     applied_at: momentOut.nullable(),
   })
-  .openapi('WebhookEvent');
+  .openapi('WebhookEvent', {
+    example: {
+      id: EXAMPLE.eventId,
+      source: 'callrail',
+      route: 'call.completed',
+      company_id: null,
+      status: 'unrouted',
+      reason: 'unknown_number',
+      provider_call_id: EXAMPLE.providerCallId,
+      tracking_number: '+15557659999',
+      callrail_company_id: null,
+      job_id: null,
+      workflow_id: null,
+      attempts: 0,
+      received_at: '2026-03-10T15:04:05.000Z',
+      dispatched_at: null,
+      applied_at: null,
+    },
+  });
 
 /** Everything below /webhook-events. */
 export function webhookEventRoutes(deps: ApiDeps): ApiRouter {

@@ -3,23 +3,27 @@ import { z } from '@hono/zod-openapi';
 import type { Config } from '../../config.ts';
 import type { PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import { EXAMPLE } from '../examples.ts';
 import { pipelineWorkflowId } from '../operator.ts';
 import { iso, momentOut } from '../schemas.ts';
 
 export const pipelineSchema = z
   .object({
-    workflow_id: z.string(),
+    workflow_id: z.string().openapi({ example: EXAMPLE.workflowId }),
     kind: z.enum(SUBJECT_KINDS),
-    subject_id: z.string().openapi({ description: 'The id of the call or visit.' }),
-    company_id: z.string(),
-    stage: z.enum(PIPELINE_STAGES),
-    needs_attention: z.boolean(),
+    subject_id: z.string().openapi({ description: 'The id of the call or visit.', example: EXAMPLE.callId }),
+    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
+    stage: z.enum(PIPELINE_STAGES).openapi({ example: 'analyzing' }),
+    needs_attention: z.boolean().openapi({ example: true }),
     blocked_on: z.enum(BLOCKERS).nullable().openapi({ description: 'A step has failed at least once and waits.' }),
-    reason: z.string().nullable(),
-    attempts: z.int(),
+    reason: z.string().nullable().openapi({ example: 'shunya_http_503' }),
+    attempts: z.int().openapi({ example: 9 }),
     since: momentOut.openapi({ description: 'Since when it is blocked, else in this stage.' }),
     started_at: momentOut.openapi({ description: 'When the call or visit began.' }),
-    temporal_url: z.string().nullable(),
+    temporal_url: z
+      .string()
+      .nullable()
+      .openapi({ example: 'http://127.0.0.1:8233/namespaces/default/workflows/call%3Aorg_2f8a%3ACAL81547' }),
   })
   .openapi('Pipeline');
 

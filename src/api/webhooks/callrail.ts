@@ -34,6 +34,7 @@ export function callrailWebhooks(deps: ApiDeps) {
   for (const kind of EVENTS) {
     app.openAPIRegistry.registerPath(
       describeWebhook({
+        sender: 'callrail',
         path: `/call.${kind}`,
         summary: `CallRail: call.${kind}`,
         description:

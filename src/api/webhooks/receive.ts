@@ -5,7 +5,8 @@ import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import type { StoredEvent } from '../../inbox/store.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../errors.ts';
-import { problemSchema } from '../schemas.ts';
+import { EXAMPLE } from '../examples.ts';
+import { describeErrors, REQUEST_ID } from '../openapi.ts';
 
 /** A sender gives up at about this time; and nothing may hang on a database that does not answer at all. */
 const ANSWER_WITHIN_MS = 10_000;
@@ -86,23 +87,23 @@ const answerSchema = z
     event_id: z.string(),
     duplicate: z.boolean(),
   })
-  .openapi('WebhookAnswer', { example: { status: 'accepted', event_id: '7c9e…', duplicate: false } });
+  .openapi('WebhookAnswer', { example: { status: 'accepted', event_id: EXAMPLE.eventId, duplicate: false } });
+
+const ERRORS = ['invalid_json', 'invalid_signature', 'body_too_large', 'internal', 'unavailable'] as const;
 
 /** Describes one webhook route; the handler itself works on raw bytes and is registered beside it. */
 export function describeWebhook(route: {
+  sender: 'callrail' | 'shunya';
   path: string;
   summary: string;
   description: string;
   example: Record<string, unknown>;
   headers: z.ZodObject;
 }): RouteConfig {
-  const problem = (description: string) => ({
-    description,
-    content: { 'application/problem+json': { schema: problemSchema } },
-  });
   return {
     method: 'post',
     path: route.path,
+    operationId: `post_${route.sender}${route.path.replaceAll(/[/.]/g, '_')}`,
     summary: route.summary,
     description: route.description,
     tags: ['Webhooks in'],
@@ -117,13 +118,10 @@ export function describeWebhook(route: {
     responses: {
       200: {
         description: 'Committed. It will take effect by itself, or is kept for a person where it says so.',
+        headers: REQUEST_ID,
         content: { 'application/json': { schema: answerSchema } },
       },
-      400: problem('`invalid_json`: the body is not JSON'),
-      401: problem('`invalid_signature`: the signature does not verify'),
-      413: problem('`body_too_large`'),
-      500: problem('`internal`'),
-      503: problem('`unavailable`: nothing could be committed; send it again'),
+      ...describeErrors(ERRORS, `/${route.sender}${route.path}`),
     },
   };
 }

@@ -16,6 +16,7 @@ export function shunyaWebhooks(deps: ApiDeps) {
   const app = createWebhookRouter();
   app.openAPIRegistry.registerPath(
     describeWebhook({
+      sender: 'shunya',
       path: '/webhook',
       summary: 'Shunya: a job is finished',
       description:

@@ -5,6 +5,7 @@ import { type AppointmentStatus, DEFAULT_APPOINTMENT_MINUTES } from '../../domai
 import type { Queryable, Transaction } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
+import { announce } from './deliveries.ts';
 
 /** The longest an appointment can take: a week. Also bounds how far back an overlap is looked for. */
 export const MAX_APPOINTMENT_MINUTES = 7 * 24 * 60;
@@ -93,11 +94,12 @@ export type NewAppointment = Pick<
   'companyId' | 'leadId' | 'contactId' | 'scheduledStart' | 'assignedRepId' | 'location' | 'serviceType'
 > & { durationMinutes?: number };
 
-/** @returns the new appointment's id */
-export async function insertAppointment(db: Queryable, appointment: NewAppointment): Promise<string> {
+/** Makes an appointment and tells the company's endpoints. @returns its id */
+export async function insertAppointment(tx: Transaction, appointment: NewAppointment): Promise<string> {
   const id = randomUUID();
   const durationMinutes = appointment.durationMinutes ?? DEFAULT_APPOINTMENT_MINUTES;
-  await db.insert(appointments).values({ ...appointment, id, durationMinutes });
+  await tx.insert(appointments).values({ ...appointment, id, durationMinutes });
+  await announce(tx, { companyId: appointment.companyId, type: 'appointment.created', subjectId: id });
   return id;
 }
 

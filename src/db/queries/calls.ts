@@ -106,6 +106,11 @@ export async function findCall(db: Queryable, scope: CallScope, id: string): Pro
   return row;
 }
 
+/** Those of these calls that are of the scope, in no order. */
+export async function findCalls(db: Queryable, scope: CallScope, ids: string[]): Promise<CallRow[]> {
+  return selectCalls(db).where(and(matches(scope), inArray(calls.id, ids)));
+}
+
 /** The newest transcript of a call. */
 export async function findTranscript(db: Queryable, callId: string) {
   const [row] = await db

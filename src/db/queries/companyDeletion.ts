@@ -4,7 +4,7 @@ import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
 import type { Queryable, Transaction } from '../client.ts';
 import * as schema from '../schema/index.ts';
 
-const { companies, shunyaJobs, trackingNumbers, webhookEvents } = schema;
+const { changes, companies, shunyaJobs, trackingNumbers, webhookEvents } = schema;
 
 type CompanyTable = { table: PgTable; name: string; ofCompany: (companyId: string) => SQL };
 
@@ -71,7 +71,7 @@ function straysOf(companyId: string): SQL {
     or ${webhookEvents.shunyaCallId} in ${jobs(shunyaJobs.shunyaCallId)})`;
 }
 
-/** A table comes before every table it points to. */
+/** A table comes before every table it points to; the change feed last, since it records the deletions too. */
 function inDeletionOrder(tables: readonly PgTable[]): PgTable[] {
   const ordered: PgTable[] = [];
   const place = (table: PgTable) => {
@@ -80,7 +80,7 @@ function inDeletionOrder(tables: readonly PgTable[]): PgTable[] {
     ordered.push(table);
   };
   for (const table of tables) place(table);
-  return ordered;
+  return [...ordered.filter((table) => table !== changes), changes];
 }
 
 function targetsOf(table: PgTable): PgTable[] {

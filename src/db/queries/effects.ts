@@ -15,6 +15,7 @@ import {
   recordingSessions,
   users,
 } from '../schema/index.ts';
+import { announce } from './deliveries.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -95,11 +96,25 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
   await bookAppointment(tx, key, row, analysis);
 }
 
-async function updateLead(tx: Transaction, leadId: string, set: Partial<typeof leads.$inferInsert>): Promise<void> {
+/** Writes a lead; endpoints are told only where people would see a difference. */
+async function updateLead(
+  tx: Transaction,
+  leadId: string,
+  set: Pick<Partial<typeof leads.$inferInsert>, 'status' | 'qualification'>,
+): Promise<void> {
+  const [before] = await tx
+    .select({ companyId: leads.companyId, status: leads.status, qualification: leads.qualification })
+    .from(leads)
+    .where(eq(leads.id, leadId))
+    .for('update');
+  if (!before) return;
   await tx
     .update(leads)
     .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
     .where(eq(leads.id, leadId));
+  const after = { ...before, ...set };
+  if (after.status === before.status && after.qualification === before.qualification) return;
+  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId });
 }
 
 async function bookAppointment(
@@ -115,7 +130,7 @@ async function bookAppointment(
         .from(users)
         .where(and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId)))
     : [];
-  await tx
+  const [made] = await tx
     .insert(appointments)
     .values({
       id: randomUUID(),
@@ -128,7 +143,9 @@ async function bookAppointment(
       serviceType: analysis.serviceRequested,
       assignedRepId: rep?.id ?? null,
     })
-    .onConflictDoNothing({ target: appointments.callId });
+    .onConflictDoNothing({ target: appointments.callId })
+    .returning({ id: appointments.id });
+  if (made) await announce(tx, { companyId: key.companyId, type: 'appointment.created', subjectId: made.id });
 }
 
 /**

@@ -2,9 +2,10 @@
 import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Qualification } from '../../domain/analysis.ts';
 import type { LeadStatus } from '../../domain/lead.ts';
-import type { Queryable } from '../client.ts';
+import type { Queryable, Transaction } from '../client.ts';
 import { appointments, contactCards, leads } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
+import { announce } from './deliveries.ts';
 
 const leadColumns = {
   id: leads.id,
@@ -79,8 +80,12 @@ export interface LeadChange {
 }
 
 /** Writes a person's change of a lead; a status they set holds against analyses of calls that started before. */
-export async function updateLeadByPerson(db: Queryable, id: string, change: LeadChange): Promise<void> {
-  await db
+export async function updateLeadByPerson(
+  tx: Transaction,
+  lead: { companyId: string; id: string },
+  change: LeadChange,
+): Promise<void> {
+  await tx
     .update(leads)
     .set({
       ...change,
@@ -88,7 +93,8 @@ export async function updateLeadByPerson(db: Queryable, id: string, change: Lead
       version: sql`${leads.version} + 1`,
       updatedAt: sql`now()`,
     })
-    .where(eq(leads.id, id));
+    .where(eq(leads.id, lead.id));
+  await announce(tx, { companyId: lead.companyId, type: 'lead.updated', subjectId: lead.id });
 }
 
 /** The condition of a list of leads. */

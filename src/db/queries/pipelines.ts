@@ -76,6 +76,14 @@ export async function findPipeline(
   return [...rows].map(toRow)[0];
 }
 
+/** The pipelines of these calls and visits, in no order. */
+export async function findPipelines(db: Queryable, companyId: string, subjectIds: string[]): Promise<PipelineRow[]> {
+  const rows = await db.execute(sql`
+    select ${columns}
+    from (${pipelines({ companyId }, sql`id in ${subjectIds}`)}) as pipelines`);
+  return [...rows].map(toRow);
+}
+
 const columns = sql`
   kind, subject_id as "subjectId", company_id as "companyId", provider_call_id as "providerCallId", stage,
   needs_attention as "needsAttention", blocked_on as "blockedOn", reason, attempts, generation,

@@ -1,0 +1,185 @@
+/** Calls, leads and appointments as CSV: the filters, permissions and row scopes of the lists, without their pages. */
+import { z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Queryable } from '../../db/client.ts';
+import { type AppointmentRow, listAppointments } from '../../db/queries/appointments.ts';
+import { writeAudit } from '../../db/queries/audit.ts';
+import { type CallRow, listCalls } from '../../db/queries/calls.ts';
+import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
+import { appointments, leads } from '../../db/schema/index.ts';
+import { errorFields } from '../../telemetry.ts';
+import { CSV_PAGE_ROWS, type CsvColumn, csvLines, csvResponse } from '../csv.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { laterThan, olderThan } from '../pagination.ts';
+import type { Access } from '../permissions.ts';
+import { type ApiRouter, createRoutes } from '../router.ts';
+import { appointmentView } from '../views/appointment.ts';
+import { callView } from '../views/call.ts';
+import { leadView } from '../views/lead.ts';
+import { appointmentFilters, readAppointmentFilter } from './appointments.ts';
+import { callFilters, readCallFilter } from './calls.ts';
+import { leadFilters, readLeadFilter } from './leads.ts';
+
+/** Several values in one cell. */
+const joined = (values: (string | null)[]) => values.filter((value) => value !== null).join('; ');
+
+type Call = ReturnType<typeof callView>;
+const CALL_COLUMNS: CsvColumn<Call>[] = [
+  ['id', (call) => call.id],
+  ['provider_call_id', (call) => call.provider_call_id],
+  ['status', (call) => call.status],
+  ['direction', (call) => call.direction],
+  ['answered', (call) => call.answered],
+  ['started_at', (call) => call.started_at],
+  ['ended_at', (call) => call.ended_at],
+  ['duration_seconds', (call) => call.duration_seconds],
+  ['tracking_number', (call) => call.tracking_number],
+  ['contact_id', (call) => call.contact.id],
+  ['contact_name', (call) => call.contact.name],
+  ['phone_number', (call) => call.contact.phone_number],
+  ['lead_id', (call) => call.lead_id],
+  ['csr_id', (call) => call.csr_id],
+  ['has_recording', (call) => call.has_recording],
+  ['stage', (call) => call.pipeline.stage],
+  ['qualification', (call) => call.analysis?.qualification ?? null],
+  ['booking_status', (call) => call.analysis?.booking_status ?? null],
+  ['call_outcome_category', (call) => call.analysis?.call_outcome_category ?? null],
+  ['objections', (call) => joined(call.analysis?.objections.map(({ category }) => category) ?? [])],
+  ['compliance_score', (call) => call.analysis?.sop_compliance.score ?? null],
+  ['sentiment_score', (call) => call.analysis?.sentiment_score ?? null],
+  ['summary', (call) => call.analysis?.summary ?? null],
+  ['edited', (call) => call.analysis?.edited ?? null],
+  ['analyzed_at', (call) => call.analysis?.analyzed_at ?? null],
+  ['created_at', (call) => call.created_at],
+  ['updated_at', (call) => call.updated_at],
+];
+
+type Lead = ReturnType<typeof leadView>;
+const LEAD_COLUMNS: CsvColumn<Lead>[] = [
+  ['id', (lead) => lead.id],
+  ['contact_id', (lead) => lead.contact.id],
+  ['contact_name', (lead) => lead.contact.name],
+  ['phone_number', (lead) => lead.contact.phone_number],
+  ['status', (lead) => lead.status],
+  ['qualification', (lead) => lead.qualification],
+  ['source', (lead) => lead.source],
+  ['assigned_rep_id', (lead) => lead.assigned_rep_id],
+  ['call_ids', (lead) => joined(lead.call_ids)],
+  ['notes', (lead) => lead.notes],
+  ['created_at', (lead) => lead.created_at],
+  ['updated_at', (lead) => lead.updated_at],
+];
+
+type Appointment = ReturnType<typeof appointmentView>;
+const APPOINTMENT_COLUMNS: CsvColumn<Appointment>[] = [
+  ['id', (appointment) => appointment.id],
+  ['lead_id', (appointment) => appointment.lead_id],
+  ['call_id', (appointment) => appointment.call_id],
+  ['contact_id', (appointment) => appointment.contact.id],
+  ['contact_name', (appointment) => appointment.contact.name],
+  ['phone_number', (appointment) => appointment.contact.phone_number],
+  ['scheduled_start', (appointment) => appointment.scheduled_start],
+  ['duration_minutes', (appointment) => appointment.duration_minutes],
+  ['assigned_rep_id', (appointment) => appointment.assigned_rep_id],
+  ['location', (appointment) => appointment.location],
+  ['service_type', (appointment) => appointment.service_type],
+  ['status', (appointment) => appointment.status],
+  ['outcome', (appointment) => appointment.outcome],
+  ['created_at', (appointment) => appointment.created_at],
+  ['updated_at', (appointment) => appointment.updated_at],
+];
+
+/** Everything below /exports. */
+export function exportRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+
+  routes.add(
+    {
+      ...describeExport('calls', CALL_COLUMNS),
+      path: '/exports/calls',
+      permission: 'calls.read',
+      summary: 'All calls of a filter as CSV, newest first',
+      query: z.object(callFilters),
+    },
+    async ({ c, db, query, access }) => {
+      const filter = await readCallFilter(db, access, query);
+      await auditExport(db, access, 'calls', query);
+      const readPage = (last?: CallRow) =>
+        listCalls(db, filter, {
+          limit: CSV_PAGE_ROWS,
+          after: last && { startedAt: last.call.startedAt, id: last.call.id },
+        });
+      return csvResponse({ name: 'calls', columns: CALL_COLUMNS, view: callView, readPage, onError: logTo(deps, c) });
+    },
+  );
+
+  routes.add(
+    {
+      ...describeExport('leads', LEAD_COLUMNS),
+      path: '/exports/leads',
+      permission: 'leads.read',
+      summary: 'All leads of a filter as CSV, newest first',
+      query: z.object(leadFilters),
+    },
+    async ({ c, db, query, access }) => {
+      const filter = await readLeadFilter(db, access, query);
+      await auditExport(db, access, 'leads', query);
+      const readPage = (last?: LeadRow) =>
+        listLeads(db, filter, {
+          limit: CSV_PAGE_ROWS,
+          after: olderThan(leads.createdAt, leads.id, last && { at: last.createdAt, id: last.id }),
+        });
+      return csvResponse({ name: 'leads', columns: LEAD_COLUMNS, view: leadView, readPage, onError: logTo(deps, c) });
+    },
+  );
+
+  routes.add(
+    {
+      ...describeExport('appointments', APPOINTMENT_COLUMNS),
+      path: '/exports/appointments',
+      permission: 'appointments.read',
+      summary: 'All appointments of a filter as CSV, by start; those without a time last',
+      query: z.object(appointmentFilters),
+    },
+    async ({ c, db, query, access }) => {
+      const filter = await readAppointmentFilter(db, access, query);
+      await auditExport(db, access, 'appointments', query);
+      const { scheduledStart, id } = appointments;
+      const readPage = (last?: AppointmentRow) =>
+        listAppointments(db, filter, {
+          limit: CSV_PAGE_ROWS,
+          after: laterThan(scheduledStart, id, last && { at: last.scheduledStart, id: last.id }),
+        });
+      const columns = APPOINTMENT_COLUMNS;
+      const onError = logTo(deps, c);
+      return csvResponse({ name: 'appointments', columns, view: appointmentView, readPage, onError });
+    },
+  );
+
+  return routes.app;
+}
+
+function describeExport<Item>(name: string, columns: CsvColumn<Item>[]) {
+  const header = csvLines([columns.map(([column]) => column)]);
+  return {
+    method: 'get',
+    tag: 'Exports',
+    description:
+      `The filters of \`GET /${name}\`, all rows of it. The header row is always there; columns are only ever added, at ` +
+      "the end. UTF-8, RFC 4180. A cell that a spreadsheet would take for a formula begins with a `'`; numbers and E.164 " +
+      'phone numbers stay as they are. Each export is in the audit log. An answer that is cut off is not complete: the ' +
+      'connection then ends without the last chunk.',
+    text: { type: 'text/csv', example: header },
+  } as const;
+}
+
+/** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
+async function auditExport(db: Queryable, access: Access<string>, list: string, query: object): Promise<void> {
+  const { companyId, actor } = access;
+  const details = { filters: Object.keys(query) };
+  await writeAudit(db, { companyId, actor, action: `${list}.export`, subjectKind: 'export', subjectId: list, details });
+}
+
+const logTo = (deps: ApiDeps, c: Context<ApiEnv>) => (error: unknown) =>
+  deps.logger.error({ requestId: c.get('requestId'), ...errorFields(error) }, 'an export was cut off');

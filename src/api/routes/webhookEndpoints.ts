@@ -1,0 +1,405 @@
+/** Outgoing webhooks: where a company is told of events, and the log of what was sent. */
+import { z } from '@hono/zod-openapi';
+import { sql } from 'drizzle-orm';
+import { writeAudit } from '../../db/queries/audit.ts';
+import { lockCompany } from '../../db/queries/companies.ts';
+import {
+  type DeliveryRow,
+  deliveriesMatching,
+  findDelivery,
+  listDeliveries,
+  resendDelivery,
+} from '../../db/queries/deliveries.ts';
+import {
+  deleteEndpoint,
+  type EndpointRow,
+  endpointsOf,
+  findEndpoint,
+  insertEndpoint,
+  listEndpoints,
+  lockEndpoint,
+  updateEndpoint,
+} from '../../db/queries/webhookEndpoints.ts';
+import { webhookEndpoints } from '../../db/schema/index.ts';
+import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
+import { refuseWebhookUrl } from '../../providers/webhooks/addresses.ts';
+import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
+import { checkIfMatch, etagOf } from '../conditional.ts';
+import type { ApiDeps } from '../deps.ts';
+import { ApiError, invalidField, notFound } from '../errors.ts';
+import { EXAMPLE, EXAMPLE } from '../examples.ts';
+import {
+  countUpTo,
+  decodeCursor,
+  decodeMomentCursor,
+  encodeCursor,
+  encodeMomentCursor,
+  listOf,
+  olderThan,
+  pageQuery,
+  toList,
+} from '../pagination.ts';
+import type { Access } from '../permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../router.ts';
+import { commaList, iso, isoOrNull, momentOut, optionalText } from '../schemas.ts';
+
+/** Each event of a company costs one delivery per endpoint. */
+const ENDPOINTS_MAX = 20;
+
+const companyIdQuery = z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' });
+
+const eventsInput = z
+  .array(z.enum(OUTGOING_EVENT_TYPES))
+  .min(1)
+  .transform((events) => [...new Set(events)])
+  .openapi({ type: 'array', minItems: 1, example: ['call.analyzed', 'appointment.created'] });
+
+const urlInput = z.string().trim().min(1).max(2000).openapi({ example: 'https://crm.example.com/hooks/callwright' });
+
+const endpointInput = z
+  .object({
+    url: urlInput,
+    events: eventsInput.default([...OUTGOING_EVENT_TYPES]).openapi({ description: 'All of them unless given.' }),
+    description: optionalText(200),
+    enabled: z.boolean().default(true),
+    company_id: z.string().min(1).max(255).optional().openapi({ description: 'For admins: whose it is.' }),
+  })
+  .openapi('WebhookEndpointInput', {
+    example: { url: 'https://crm.example.com/hooks/callwright', events: ['call.analyzed', 'appointment.created'] },
+  });
+
+const endpointPatch = z
+  .object({
+    url: urlInput.optional(),
+    events: eventsInput.optional(),
+    description: optionalText(200),
+    enabled: z.boolean().optional(),
+    rotate_secret: z.boolean().optional().openapi({
+      description: 'Makes a new secret, shown in this answer only. The one before also signs for 24 hours.',
+    }),
+  })
+  .openapi('WebhookEndpointPatch', { example: { events: ['call.analyzed'], rotate_secret: true } });
+
+const endpointSchema = z
+  .object({
+    id: z.string().openapi({ example: EXAMPLE.endpointId }),
+    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
+    url: z.string().openapi({ example: 'https://crm.example.com/hooks/callwright' }),
+    description: z.string().nullable().openapi({ example: 'CRM' }),
+    events: z.array(z.enum(OUTGOING_EVENT_TYPES)),
+    enabled: z.boolean().openapi({ example: true }),
+    disabled_reason: z.string().nullable().openapi({ description: '`gone`: it answered 410.' }),
+    secret: z.string().optional().openapi({
+      description: 'Shown once, when it is made: `whsec_` and base64.',
+      example: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',
+    }),
+    created_at: momentOut,
+    updated_at: momentOut,
+  })
+  .openapi('WebhookEndpoint', {
+    example: {
+      id: EXAMPLE.endpointId,
+      company_id: EXAMPLE.companyId,
+      url: 'https://crm.example.com/hooks/callwright',
+      description: null,
+      events: ['call.analyzed', 'appointment.created'],
+      enabled: true,
+      disabled_reason: null,
+      created_at: '2026-03-10T15:04:05.000Z',
+      updated_at: '2026-03-10T15:04:05.000Z',
+    },
+  });
+
+const deliverySchema = z
+  .object({
+    id: z.string().openapi({
+      description: 'Sent as `webhook-id`: the same for every attempt.',
+      example: EXAMPLE.deliveryId,
+    }),
+    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
+    endpoint_id: z.string().openapi({ example: EXAMPLE.endpointId }),
+    event_type: z.enum(OUTGOING_EVENT_TYPES),
+    subject_id: z.string().openapi({
+      description: 'The call, lead, appointment or recording session.',
+      example: EXAMPLE.callId,
+    }),
+    status: z.enum(DELIVERY_STATUSES).openapi({ example: 'delivered' }),
+    attempts: z.int().openapi({ description: 'Since it was made, or last sent again.', example: 1 }),
+    last_status: z.int().nullable().openapi({ description: 'The HTTP status of the last answer.', example: 204 }),
+    last_error: z.string().nullable().openapi({
+      description: 'A code: `http_500`, `timeout`, `address_not_allowed`, `endpoint_disabled`, `subject_deleted`, …',
+    }),
+    last_attempt_at: momentOut.nullable(),
+    next_attempt_at: momentOut.nullable(),
+    delivered_at: momentOut.nullable(),
+    created_at: momentOut,
+  })
+  .openapi('WebhookDelivery', {
+    example: {
+      id: EXAMPLE.deliveryId,
+      company_id: EXAMPLE.companyId,
+      endpoint_id: EXAMPLE.endpointId,
+      event_type: 'call.analyzed',
+      subject_id: EXAMPLE.callId,
+      status: 'delivered',
+      attempts: 2,
+      last_status: 200,
+      last_error: null,
+      last_attempt_at: '2026-03-10T15:09:46.000Z',
+      next_attempt_at: null,
+      delivered_at: '2026-03-10T15:09:46.000Z',
+      created_at: '2026-03-10T15:09:41.000Z',
+    },
+  });
+
+const MAKE_DESCRIPTION =
+  'Each event is POSTed as `{"type", "timestamp", "data"}`, where `data` is what the GET of the call, lead, appointment or ' +
+  'recording session answers at that moment, and signed as Standard Webhooks has it: `webhook-id`, `webhook-timestamp`, ' +
+  '`webhook-signature` (`v1,` and base64 of HMAC-SHA256); its libraries verify it. Anything but 2xx within 15 seconds is tried ' +
+  'again, with growing pauses, for three days; 410 disables the endpoint. An event may come twice, under the same ' +
+  '`webhook-id`, and events may overtake each other. In production the URL must be https and lead to the public internet.';
+
+/** Everything below /webhook-endpoints and /webhook-deliveries. */
+export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
+  const routes = createRoutes(deps);
+  const tag = 'Outgoing webhooks';
+  const checkUrl = (url: string) => {
+    const refusal = refuseWebhookUrl(url, !deps.config.isProduction);
+    if (refusal !== undefined) throw invalidField('url', refusal);
+  };
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/webhook-endpoints',
+      permission: 'webhookEndpoints.write',
+      tag,
+      summary: 'Have events sent to a URL',
+      description: MAKE_DESCRIPTION,
+      body: endpointInput,
+      status: 201,
+      data: endpointSchema,
+      creates: true,
+      errors: ['conflict'],
+    },
+    async ({ tx, body, access }) => {
+      checkUrl(body.url);
+      const companyId = companyOf(access, body.company_id);
+      // The lock makes the count exact.
+      if (!(await lockCompany(tx, companyId))) throw invalidField('company_id', 'is not a company');
+      if ((await listEndpoints(tx, companyId, { limit: ENDPOINTS_MAX })).length === ENDPOINTS_MAX)
+        throw new ApiError('conflict', { detail: `A company may have ${ENDPOINTS_MAX} endpoints.` });
+      const secret = newWebhookSecret();
+      const { url, events, description, enabled } = body;
+      const id = await insertEndpoint(tx, { companyId, url, events, description, enabled, secret });
+      await writeAudit(tx, {
+        ...subject({ id, companyId }, access),
+        action: 'webhook_endpoint.create',
+        details: { events },
+      });
+      const endpoint = await mustFind(findEndpoint(tx, companyId, id));
+      return reply({ ...endpointView(endpoint), secret }, { etag: etagOf(endpoint) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-endpoints',
+      permission: 'webhookEndpoints.read',
+      tag,
+      summary: 'List webhook endpoints, newest first',
+      query: z.object({ ...pageQuery, company_id: companyIdQuery }),
+      data: listOf(endpointSchema),
+    },
+    async ({ db, query, access }) => {
+      const companyId = access.companyId ?? query.company_id;
+      const after = olderThan(webhookEndpoints.createdAt, webhookEndpoints.id, decodeMomentCursor(query.cursor));
+      return toList(await listEndpoints(db, companyId, { limit: query.limit + 1, after }), {
+        limit: query.limit,
+        count: await countUpTo(db, sql`select 1 from ${webhookEndpoints} where ${endpointsOf(companyId)}`),
+        cursorOf: (row: EndpointRow) => encodeMomentCursor({ at: row.createdAt, id: row.id }),
+        view: endpointView,
+      });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-endpoints/{id}',
+      permission: 'webhookEndpoints.read',
+      tag,
+      summary: 'Read a webhook endpoint',
+      data: endpointSchema,
+    },
+    async ({ db, params, access }) => {
+      const endpoint = await mustFind(findEndpoint(db, access.companyId, params.id));
+      return reply(endpointView(endpoint), { etag: etagOf(endpoint) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/webhook-endpoints/{id}',
+      permission: 'webhookEndpoints.write',
+      tag,
+      summary: 'Change a webhook endpoint',
+      description:
+        'What is not named stays. Deliveries that wait while it is disabled are given up; send them again then.',
+      body: endpointPatch,
+      data: endpointSchema,
+    },
+    async ({ c, tx, params: { id }, body, access }) => {
+      const before = await mustFind(lockEndpoint(tx, access.companyId, id));
+      checkIfMatch(c, before);
+      const fields = Object.keys(endpointPatch.shape).filter((field) => field in body);
+      if (fields.length === 0) return reply(endpointView(before), { etag: etagOf(before) });
+      const { url, events, description, enabled } = body;
+      if (url !== undefined) checkUrl(url);
+      const newSecret = body.rotate_secret ? newWebhookSecret() : undefined;
+      await updateEndpoint(tx, id, { url, events, description, enabled, newSecret });
+      await writeAudit(tx, { ...subject(before, access), action: 'webhook_endpoint.update', details: { fields } });
+      const after = await mustFind(findEndpoint(tx, access.companyId, id));
+      return reply({ ...endpointView(after), secret: newSecret }, { etag: etagOf(after) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'delete',
+      path: '/webhook-endpoints/{id}',
+      permission: 'webhookEndpoints.write',
+      tag,
+      summary: 'Delete a webhook endpoint and its log',
+      status: 204,
+    },
+    async ({ tx, params: { id }, access }) => {
+      const endpoint = await mustFind(lockEndpoint(tx, access.companyId, id));
+      await deleteEndpoint(tx, id);
+      await writeAudit(tx, { ...subject(endpoint, access), action: 'webhook_endpoint.delete' });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-deliveries',
+      permission: 'webhookEndpoints.read',
+      tag,
+      summary: 'List deliveries, newest first',
+      description: 'Kept for 30 days. Holds ids and states; what was sent is not kept.',
+      query: z.object({
+        ...pageQuery,
+        endpoint_id: z.string().max(255).optional(),
+        status: commaList(DELIVERY_STATUSES).optional(),
+        event_type: commaList(OUTGOING_EVENT_TYPES).optional(),
+        subject_id: z.string().max(255).optional(),
+        company_id: companyIdQuery,
+      }),
+      data: listOf(deliverySchema),
+    },
+    async ({ db, query, access }) => {
+      const { endpoint_id: endpointId, status, event_type: eventType, subject_id: subjectId } = query;
+      const filter = { companyId: access.companyId ?? query.company_id, endpointId, status, eventType, subjectId };
+      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
+      return toList(await listDeliveries(db, filter, { limit: query.limit + 1, afterSequence }), {
+        limit: query.limit,
+        count: await countUpTo(db, deliveriesMatching(db, filter)),
+        cursorOf: (row: DeliveryRow) => encodeCursor(row.sequence),
+        view: deliveryView,
+      });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'get',
+      path: '/webhook-deliveries/{id}',
+      permission: 'webhookEndpoints.read',
+      tag,
+      summary: 'Read a delivery',
+      data: deliverySchema,
+    },
+    async ({ db, params, access }) => deliveryView(await mustFind(findDelivery(db, access.companyId, params.id))),
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/webhook-deliveries/{id}/resend',
+      permission: 'webhookEndpoints.write',
+      tag,
+      summary: 'Send a delivery again',
+      description:
+        'Now, and with all its attempts anew, under the same `webhook-id`. 409 while its endpoint is disabled.',
+      status: 202,
+      data: deliverySchema,
+      creates: true,
+      errors: ['conflict'],
+    },
+    async ({ tx, params: { id }, access, afterCommit }) => {
+      const delivery = await mustFind(findDelivery(tx, access.companyId, id));
+      const endpoint = await mustFind(findEndpoint(tx, delivery.companyId, delivery.endpointId));
+      if (!endpoint.enabled) throw new ApiError('conflict', { detail: 'The endpoint is disabled.' });
+      await resendDelivery(tx, delivery);
+      const { companyId } = delivery;
+      const entry = { action: 'webhook_delivery.resend', subjectKind: 'webhook_delivery', subjectId: id };
+      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      afterCommit(() => deps.inbox.poke());
+      return deliveryView(await mustFind(findDelivery(tx, companyId, id)));
+    },
+  );
+
+  return routes.app;
+}
+
+/** Whose endpoint is made: the caller's company, or the one an admin names. */
+function companyOf({ companyId }: Access, named: string | undefined): string {
+  const own = companyId ?? named;
+  if (own === undefined) throw invalidField('company_id', 'is needed');
+  if (named !== undefined && named !== own) throw notFound();
+  return own;
+}
+
+async function mustFind<T>(found: Promise<T | undefined>): Promise<T> {
+  const row = await found;
+  if (!row) throw notFound();
+  return row;
+}
+
+const subject = (endpoint: { id: string; companyId: string }, access: Access) => ({
+  companyId: endpoint.companyId,
+  actor: access.actor,
+  subjectKind: 'webhook_endpoint',
+  subjectId: endpoint.id,
+});
+
+const endpointView = (endpoint: EndpointRow) => ({
+  id: endpoint.id,
+  company_id: endpoint.companyId,
+  url: endpoint.url,
+  description: endpoint.description,
+  events: endpoint.events,
+  enabled: endpoint.enabled,
+  disabled_reason: endpoint.disabledReason,
+  created_at: iso(endpoint.createdAt),
+  updated_at: iso(endpoint.updatedAt),
+});
+
+const deliveryView = (delivery: DeliveryRow) => ({
+  id: delivery.id,
+  company_id: delivery.companyId,
+  endpoint_id: delivery.endpointId,
+  event_type: delivery.eventType,
+  subject_id: delivery.subjectId,
+  status: delivery.status,
+  attempts: delivery.attempts,
+  last_status: delivery.lastStatus,
+  last_error: delivery.lastError,
+  last_attempt_at: isoOrNull(delivery.lastAttemptAt),
+  next_attempt_at: isoOrNull(delivery.nextAttemptAt),
+  delivered_at: isoOrNull(delivery.deliveredAt),
+  created_at: iso(delivery.createdAt),
+});
