@@ -19,7 +19,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 120_000,
           // Tests wait more than they work.
-          maxConcurrency: 12,
+          maxConcurrency: 8,
         },
       },
     ],

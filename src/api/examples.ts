@@ -18,8 +18,6 @@ export const EXAMPLE = {
   deliveryId: '6d2f4a90-7b1e-4c58-9d3a-0e8c5f7b1a26',
   eventId: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
   workflowId: 'call:org_2f8a:CAL8154748ae6bd4e278a7cddd38a662f4f',
-  endpointId: '9a0c7c8e-52a4-4d6b-9d0f-2f6f3f3f8b66',
-  deliveryId: '4e1d1f6c-1c0e-4c55-8d4e-0c5b7a1f9d77',
   auditId: '3b241101-e2bb-4255-8caf-4136c566a962',
   requestId: '2f0c6a39-5f43-4e0f-9d6f-6a3f1c0b7e11',
   phoneNumber: '+15551234567',
@@ -36,8 +34,6 @@ const PARAMETERS: Record<string, Record<string, string>> = {
   recordings: { id: EXAMPLE.sessionId },
   pipelines: { workflow_id: EXAMPLE.workflowId },
   'webhook-events': { id: EXAMPLE.eventId },
-  'webhook-endpoints': { id: EXAMPLE.endpointId },
-  'webhook-deliveries': { id: EXAMPLE.deliveryId },
   'webhook-endpoints': { id: EXAMPLE.endpointId },
   'webhook-deliveries': { id: EXAMPLE.deliveryId },
 };

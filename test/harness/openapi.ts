@@ -106,8 +106,11 @@ export function createValidator(document: Json): (pointer: string[], value: unkn
   ajv.addSchema(closed(document), 'api');
   const validators = new Map<string, ValidateFunction>();
   return (pointer, value) => {
-    const key = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
-    const validator = validators.get(key) ?? ajv.compile({ $ref: `api#/${key}` });
+    const schema = pointer.reduce((node, part) => node[part], document);
+    const place = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
+    // Most are the same few components.
+    const key: string = schema.$ref ?? `#/${place}`;
+    const validator = validators.get(key) ?? ajv.compile({ $ref: `api${key}` });
     validators.set(key, validator);
     return validator(value) ? undefined : ajv.errorsText(validator.errors);
   };

@@ -27,7 +27,7 @@ import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidField, notFound } from '../errors.ts';
-import { EXAMPLE, EXAMPLE } from '../examples.ts';
+import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
   decodeCursor,
@@ -82,12 +82,12 @@ const endpointPatch = z
 
 const endpointSchema = z
   .object({
-    id: z.string().openapi({ example: EXAMPLE.endpointId }),
-    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
-    url: z.string().openapi({ example: 'https://crm.example.com/hooks/callwright' }),
-    description: z.string().nullable().openapi({ example: 'CRM' }),
+    id: z.string(),
+    company_id: z.string(),
+    url: z.string(),
+    description: z.string().nullable(),
     events: z.array(z.enum(OUTGOING_EVENT_TYPES)),
-    enabled: z.boolean().openapi({ example: true }),
+    enabled: z.boolean(),
     disabled_reason: z.string().nullable().openapi({ description: '`gone`: it answered 410.' }),
     secret: z.string().optional().openapi({
       description: 'Shown once, when it is made: `whsec_` and base64.',
@@ -112,20 +112,14 @@ const endpointSchema = z
 
 const deliverySchema = z
   .object({
-    id: z.string().openapi({
-      description: 'Sent as `webhook-id`: the same for every attempt.',
-      example: EXAMPLE.deliveryId,
-    }),
-    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
-    endpoint_id: z.string().openapi({ example: EXAMPLE.endpointId }),
+    id: z.string().openapi({ description: 'Sent as `webhook-id`: the same for every attempt.' }),
+    company_id: z.string(),
+    endpoint_id: z.string(),
     event_type: z.enum(OUTGOING_EVENT_TYPES),
-    subject_id: z.string().openapi({
-      description: 'The call, lead, appointment or recording session.',
-      example: EXAMPLE.callId,
-    }),
-    status: z.enum(DELIVERY_STATUSES).openapi({ example: 'delivered' }),
-    attempts: z.int().openapi({ description: 'Since it was made, or last sent again.', example: 1 }),
-    last_status: z.int().nullable().openapi({ description: 'The HTTP status of the last answer.', example: 204 }),
+    subject_id: z.string().openapi({ description: 'The call, lead, appointment or recording session.' }),
+    status: z.enum(DELIVERY_STATUSES),
+    attempts: z.int().openapi({ description: 'Since it was made, or last sent again.' }),
+    last_status: z.int().nullable().openapi({ description: 'The HTTP status of the last answer.' }),
     last_error: z.string().nullable().openapi({
       description: 'A code: `http_500`, `timeout`, `address_not_allowed`, `endpoint_disabled`, `subject_deleted`, …',
     }),
@@ -180,7 +174,7 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       status: 201,
       data: endpointSchema,
       creates: true,
-      errors: ['conflict'],
+      errors: ['conflict', 'not_found'],
     },
     async ({ tx, body, access }) => {
       checkUrl(body.url);

@@ -1,0 +1,52 @@
+/** `npm run bench -- ack|outage|fairness`, each with its own options; numbers are of the machine it runs on. */
+import { parseArgs } from 'node:util';
+import { benchAck } from './ack.ts';
+import { benchFairness } from './fairness.ts';
+import { benchOutage } from './outage.ts';
+
+const print = (line: string) => process.stdout.write(`${line}\n`);
+const text = { type: 'string' } as const;
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: text,
+    rate: text,
+    events: text,
+    calls: text,
+    probes: text,
+    'job-ms': text,
+    'max-per-second': text,
+    'max-per-company': text,
+  },
+});
+
+const number = (name: keyof typeof values, fallback: number): number => {
+  const value = values[name] === undefined ? fallback : Number(values[name]);
+  if (Number.isFinite(value) && value > 0) return value;
+  print(`--${name} must be a number above 0`);
+  process.exit(1);
+};
+
+const BENCHES: Record<string, () => Promise<boolean>> = {
+  ack: () =>
+    benchAck({ rounds: number('rounds', 5), perSecond: number('rate', 8), events: number('events', 200) }, print),
+  outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
+  fairness: () =>
+    benchFairness(
+      {
+        backlogCalls: number('calls', 1000),
+        probes: number('probes', 5),
+        jobMs: number('job-ms', 500),
+        maxPerSecond: number('max-per-second', 20),
+        maxPerCompany: number('max-per-company', 50),
+      },
+      print,
+    ),
+};
+
+const bench = BENCHES[positionals[0] ?? ''];
+if (!bench) {
+  print(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`);
+  process.exit(1);
+}
+process.exit((await bench()) ? 0 : 1);
