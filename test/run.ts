@@ -1,8 +1,13 @@
-import { startVitest } from 'vitest/node';
+import { createVitest } from 'vitest/node';
 
 // `npm test [-- FILTER…]`: all tests, ending with a plain line that any reader of the log understands.
 const startedAt = Date.now();
-const vitest = await startVitest('test', process.argv.slice(2), { run: true, watch: false });
+const vitest = await createVitest('test', { run: true, watch: false });
+// Its servers have process groups of their own: only its teardown stops them.
+const stop = () => void vitest.close().finally(() => process.exit(130));
+process.once('SIGINT', stop);
+process.once('SIGTERM', stop);
+await vitest.start(process.argv.slice(2));
 const files = vitest.state.getTestModules();
 const tests = files.flatMap((file) => [...file.children.allTests()]);
 const count = (state: string) => tests.filter((test) => test.result().state === state).length;

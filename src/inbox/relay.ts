@@ -95,8 +95,9 @@ export function startRelay(deps: RelayDeps): Relay {
           nextRerouteAt = Date.now() + REROUTE_MS;
           await db.transaction((tx) => routeWaitingEvents(tx, null, config));
         }
-        const { claimed, unreachable } = await ringDue(deps);
-        failures = unreachable ? failures + 1 : 0;
+        const { claimed, rung, unreachable } = await ringDue(deps);
+        // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
+        failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
         if (claimed === BATCH && !unreachable) continue;
       } catch (error) {
         failures += 1;
@@ -123,21 +124,23 @@ export function startRelay(deps: RelayDeps): Relay {
 }
 
 /** One round: claims what is due, rings each workflow once for all of its events, marks them. */
-async function ringDue(deps: RelayDeps): Promise<{ claimed: number; unreachable: boolean }> {
+async function ringDue(deps: RelayDeps): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
   const claimed = await claimDue(deps.db);
   const groups = [...groupByWorkflow(claimed).values()];
+  let rung = 0;
   let unreachable = false;
   const work = async () => {
     for (let group = groups.shift(); group; group = groups.shift()) {
       // Once Temporal does not answer, the rest of the batch would only wait for the same deadline.
-      if (unreachable || !(await ringGroup(deps, group))) {
+      if (!unreachable && (await ringGroup(deps, group))) rung += 1;
+      else {
         unreachable = true;
         await release(deps.db, group);
       }
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
-  return { claimed: claimed.length, unreachable };
+  return { claimed: claimed.length, rung, unreachable };
 }
 
 function groupByWorkflow(events: Claimed[]): Map<string, Claimed[]> {
