@@ -5,7 +5,14 @@ export default defineConfig({
     projects: [
       {
         // Pure rules, beside the file they test. Needs no server.
-        test: { name: 'unit', include: ['src/**/*.test.ts', 'dev/**/*.test.ts'], environment: 'node' },
+        test: {
+          name: 'unit',
+          include: ['src/**/*.test.ts', 'dev/**/*.test.ts'],
+          environment: 'node',
+          // Property tests run thousands of cases; a shared machine may be ten times slower.
+          testTimeout: 60_000,
+          retry: 2,
+        },
       },
       {
         // Guarantees, on a real Postgres and a real Temporal server that globalSetup starts once.
@@ -16,7 +23,9 @@ export default defineConfig({
           globalSetup: ['test/harness/globalSetup.ts'],
           // Forks: the Temporal SDK's native part and its Runtime are per process.
           pool: 'forks',
-          testTimeout: 60_000,
+          testTimeout: 120_000,
+          // Shared machines stall for seconds; what fails three times is broken. Each try makes rows of its own.
+          retry: 2,
           hookTimeout: 120_000,
           // Tests wait more than they work.
           maxConcurrency: 8,

@@ -46,16 +46,15 @@ export async function benchOutage({ calls, jobMs }: OutageOptions, print: (line:
     const watch = watchAttention(cluster);
     await sendAtRate(rate, calls - before, send);
     await delay(Math.max(0, outageAt + outageSeconds * 1000 - Date.now()));
-    const atEnd = await backlog(cluster);
+    const { attention: flagged } = await backlog(cluster);
+    const left = calls - (await countDone(cluster));
     await cluster.control('DELETE', 'faults');
-    print(
-      `outage over: ${atEnd.pipelines} calls wait, ${atEnd.attention} of them need attention (at most ${await watch.most()})`,
-    );
+    print(`outage over: ${left} calls wait, ${flagged} of them need attention (at most ${await watch.most()})`);
 
     const drained = await untilDrained(cluster, 900);
     const { rows, lost, attention, duplicates } = await examine(cluster);
     print(
-      `back to zero ${drained.toFixed(1)} s after the outage: ${(atEnd.pipelines / drained).toFixed(1)} calls/s, ` +
+      `back to zero ${drained.toFixed(1)} s after the outage: ${(left / drained).toFixed(1)} calls/s, ` +
         `${((Date.now() - startedAt) / 1000).toFixed(0)} s in all`,
     );
     print(
@@ -89,6 +88,11 @@ function watchAttention(cluster: Cluster) {
       return most;
     },
   };
+}
+
+async function countDone({ sql }: Cluster): Promise<number> {
+  const [row] = await sql`select count(*)::int as done from calls where stage = 'done'`;
+  return row?.done ?? 0;
 }
 
 async function examine({ sql, control }: Cluster) {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
@@ -165,16 +166,15 @@ export async function requireFreePort(port: number, variable: string, host = '12
   if (code) throw new StartError(`port ${port} cannot be used (${code}); set ${variable} to another one`);
 }
 
-/** A port nobody listens on now; for tests. */
+/**
+ * A port nobody listens on now; for tests. Below the range from which outgoing connections take theirs, so that it is still
+ * free when a server that was killed starts again.
+ */
 export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    if (!(await isListening(port))) return port;
+  }
 }
 
 /** True when something takes connections there. */

@@ -18,6 +18,8 @@ const SEED = Number(process.env.KILL_SEED ?? randomInt(2 ** 31));
 const KILLS = Math.max(6, Math.round(CALLS / 5));
 /** Calls come, and processes are killed, within this. */
 const SPAN_MS = CALLS * 900;
+/** What fails once here is a finding. */
+const NO_RETRY = { retry: 0 };
 
 vi.setConfig({ testTimeout: 300_000 + CALLS * 3000 });
 
@@ -92,7 +94,7 @@ async function play({ call, startsAtMs, events, gapsMs }: PlannedCall): Promise<
   }
 }
 
-describe.sequential(`kill -9 while ${CALLS} calls run (KILL_SEED=${SEED})`, () => {
+describe.sequential(`kill -9 while ${CALLS} calls run (KILL_SEED=${SEED})`, NO_RETRY, () => {
   it('of the API, of the worker and of both leaves every call analyzed', async () => {
     console.log(`KILL_SEED=${SEED} KILL_CALLS=${CALLS}: ${KILLS} kills`);
     const random = seededRandom(SEED);
@@ -171,7 +173,7 @@ describe.sequential(`kill -9 while ${CALLS} calls run (KILL_SEED=${SEED})`, () =
   });
 });
 
-describe.sequential('after it', () => {
+describe.sequential('after it', NO_RETRY, () => {
   it('nothing private that went in is in Temporal’s database or in any log', async () => {
     // What else may leak: a visit, failures that quote the link, an operator's reason, a person's correction.
     await service.admin.post(`/companies/${company.id}/users`, { id: 'rep-1', role: 'sales_rep', name: 'Rep One' });

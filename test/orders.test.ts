@@ -84,7 +84,8 @@ function comparable(row: Record<string, unknown>, company: TestCompany, call: Si
   return JSON.parse(put.replace(/"call_id":\d+/g, '"call_id":0'));
 }
 
-describe('all orders of incoming, answered, completed and modified with a recording', () => {
+// What fails once here is a finding.
+describe('all orders of incoming, answered, completed and modified with a recording', { retry: 0 }, () => {
   let reference: Record<string, unknown[]>;
   beforeAll(async () => {
     const { company, call } = await makeCall();
@@ -136,7 +137,7 @@ describe('all orders of incoming, answered, completed and modified with a record
   });
 
   it('give the same rows when all events and their repeats come at once', async () => {
-    await inParallel(ORDERS.slice(0, 8), AT_ONCE, async (order) => {
+    await inParallel(ORDERS.slice(0, 4), AT_ONCE, async (order) => {
       const { company, call } = await makeCall();
       await Promise.all([...order, ...order].map((event) => send(company, call, event)));
       expect(await rowsOf(company, call, order.length), order.join(', ')).toEqual(reference);

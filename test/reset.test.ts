@@ -129,7 +129,8 @@ async function expectAcceptedOnce(company: TestCompany, call: SimulatedCall) {
   ]);
 }
 
-describe.concurrent('a Reset at every workflow task, with and without signals,', () => {
+// What fails once here is a finding.
+describe.concurrent('a Reset at every workflow task, with and without signals,', { retry: 0 }, () => {
   it('of a finished call changes no row', async () => {
     const { company, call, execution } = await finishedCall();
     expect(await resetEverywhere(company, execution, hasCompleted)).toBeGreaterThanOrEqual(8);

@@ -52,6 +52,13 @@ export function createApp(deps: ApiDeps): ApiRouter {
     const allowMethods = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
     app.use(cors({ origin: [...config.corsOrigins], allowMethods, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   }
+  // /pipelines/retry is no /pipelines/{workflow_id}, whatever the method.
+  const fixedPaths = new Map<string, string[]>();
+  app.use(async (c, next) => {
+    const methods = fixedPaths.get(c.req.path);
+    if (methods && !methods.includes(c.req.method)) return methodNotAllowedResponse(c, methods);
+    await next();
+  });
   app.use(methodNotAllowed<ApiEnv>({ app, onMethodNotAllowed: methodNotAllowedResponse }));
   app.use(`${API_BASE}/*`, bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
 
@@ -77,6 +84,10 @@ export function createApp(deps: ApiDeps): ApiRouter {
   app.route('/', systemRoutes(deps));
   app.route('/docs', docsRoutes());
   const document = describeApi(app);
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
+    const methods = Object.keys(item).map((method) => method.toUpperCase());
+    if (!path.includes('{')) fixedPaths.set(path, methods.includes('GET') ? [...methods, 'HEAD'] : methods);
+  }
   app.get('/openapi.json', (c) => c.json(document));
   return app;
 }

@@ -33,6 +33,9 @@ const TAGS = [
   { name: 'System', description: 'For load balancers, start-up scripts and operators.' },
 ];
 
+type Document = ReturnType<ApiRouter['getOpenAPI31Document']>;
+type Operation = NonNullable<NonNullable<Document['paths']>[string]['get']>;
+
 /** The whole document of an app whose routes are registered. */
 export function describeApi(app: ApiRouter) {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
@@ -48,11 +51,12 @@ export function describeApi(app: ApiRouter) {
     description: 'From `POST /events/ticket`, for clients that cannot send headers.',
   });
   const document = app.getOpenAPI31Document({ openapi: '3.1.0', info: API_INFO, servers: [{ url: '/' }] });
-  const used = new Set(
-    Object.values(document.paths ?? {})
-      .flatMap((item) => Object.values(item))
-      .flatMap((operation) => operation.tags),
-  );
+  const operations = Object.values(document.paths ?? {}).flatMap((item) => Object.values(item) as Operation[]);
+  // One that is empty counts as not given; a form sends those.
+  for (const { parameters = [] } of operations)
+    for (const parameter of parameters)
+      if ('in' in parameter && parameter.in === 'query') parameter.allowEmptyValue = true;
+  const used = new Set(operations.flatMap(({ tags }) => tags));
   document.tags = TAGS.filter(({ name }) => used.has(name));
   completeExamples(document);
   return document;

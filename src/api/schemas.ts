@@ -23,19 +23,20 @@ export const idText = z.string().min(1).max(255);
 
 /** Years that Postgres, JavaScript and every calendar agree on. */
 const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
+const SANE_YEAR = '^(19|2\\d)\\d\\d-';
 
 /** A moment with its offset, as a Date. */
 export const momentInput = z.iso
   .datetime({ offset: true, message: 'must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00' })
   .refine((value) => isSaneYear(new Date(value).getUTCFullYear()), 'must lie in the years 1900 to 2999')
   .transform((value) => new Date(value))
-  .openapi({ type: 'string', format: 'date-time', example: '2026-03-14T09:00:00-04:00' });
+  .openapi({ type: 'string', format: 'date-time', pattern: SANE_YEAR, example: '2026-03-14T09:00:00-04:00' });
 
 /** A calendar day, YYYY-MM-DD. */
 export const dayInput = z.iso
   .date('must be a date, YYYY-MM-DD')
   .refine((value) => isSaneYear(Number(value.slice(0, 4))), 'must lie in the years 1900 to 2999')
-  .openapi({ type: 'string', format: 'date', example: '2026-03-14' });
+  .openapi({ type: 'string', format: 'date', pattern: SANE_YEAR, example: '2026-03-14' });
 
 /** A phone number in a body, as E.164. */
 export const phoneInput = z
@@ -68,7 +69,12 @@ export const commaList = <T extends readonly [string, ...string[]]>(values: T) =
         .filter((item) => item !== ''),
     )
     .pipe(z.array(z.enum(values)))
-    .openapi({ type: 'string', description: `One or more of ${values.join(', ')}, with commas`, example: values[0] });
+    .openapi({
+      type: 'string',
+      pattern: `^(${values.join('|')})( *, *(${values.join('|')}))*$`,
+      description: `One or more of ${values.join(', ')}, with commas`,
+      example: values[0],
+    });
 
 export const booleanQuery = z
   .enum(['true', 'false'])

@@ -250,6 +250,8 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
     signalArgs: [{ eventId: event.id }] as [{ eventId: string }],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
+    // Its workflow tasks, and those of its child, take turns with other companies' as its events do here.
+    priority: { fairnessKey: companyId.slice(0, 64) },
   } as const;
   const waits = pipelineWaits(config);
   if (workflowId.startsWith('call:') && event.providerCallId) {

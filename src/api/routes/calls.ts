@@ -102,6 +102,7 @@ const correctionBody = z
     message: 'Name at least one field of the analysis',
   })
   .openapi('AnalysisCorrection', {
+    minProperties: 2,
     example: { qualification: 'hot', booking_status: 'not_booked', reason: 'They only asked for a price.' },
   });
 

@@ -52,9 +52,19 @@ const eventsInput = z
   .array(z.enum(OUTGOING_EVENT_TYPES))
   .min(1)
   .transform((events) => [...new Set(events)])
-  .openapi({ type: 'array', minItems: 1, example: ['call.analyzed', 'appointment.created'] });
+  .openapi({
+    type: 'array',
+    minItems: 1,
+    items: { type: 'string', enum: [...OUTGOING_EVENT_TYPES] },
+    example: ['call.analyzed', 'appointment.created'],
+  });
 
-const urlInput = z.string().trim().min(1).max(2000).openapi({ example: 'https://crm.example.com/hooks/callwright' });
+const urlInput = z
+  .string()
+  .trim()
+  .min(1)
+  .max(2000)
+  .openapi({ pattern: '^https?://', example: 'https://crm.example.com/hooks/callwright' });
 
 const endpointInput = z
   .object({
