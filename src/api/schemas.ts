@@ -6,7 +6,7 @@ import { EXAMPLE } from './examples.ts';
 
 /** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
 export const text = (max: number) => z.string().trim().max(max);
-export const requiredText = (max: number) => z.string().trim().min(1).max(max);
+export const requiredText = (max: number) => z.string().trim().min(1).max(max).openapi({ pattern: '\\S' });
 
 /** Text that may be absent; `null` and '' take it away. */
 export const optionalText = (max: number) =>

@@ -39,7 +39,12 @@ const emailInput = z
   .max(254)
   .regex(/^[^\s@]+@[^\s@]+$/, 'must be an email address')
   .nullish()
-  .openapi({ type: ['string', 'null'], example: 'sam@acme.example' });
+  .openapi({
+    type: ['string', 'null'],
+    maxLength: 254,
+    pattern: '^\\s*[^\\s@]+@[^\\s@]+\\s*$',
+    example: 'sam@acme.example',
+  });
 
 const userInput = z
   .object({
