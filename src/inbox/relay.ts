@@ -27,7 +27,8 @@ export interface Relay {
   stop(): Promise<void>;
 }
 
-const BATCH = 100;
+/** Small: what comes in while a batch is rung waits for all of it, so a backlog must not fill a large one. */
+const BATCH = 20;
 /** Rings under way at once. */
 const CONCURRENCY = 10;
 const RING_DEADLINE_MS = 1000;
