@@ -281,7 +281,7 @@ const toJson = (history: proto.temporal.api.history.v1.IHistory) =>
 export const fromJson = (history: HistoryJson) => History.fromObject(history);
 
 /** Runs all scenarios at once against a service of their own. */
-export async function recordHistories(): Promise<RecordedHistory[]> {
+export async function recordHistories(names: readonly string[]): Promise<RecordedHistory[]> {
   const callrail = await startCallRailApi(CALLRAIL);
   const service = await startService({
     RECORDING_WAIT_SECONDS: '12',
@@ -294,7 +294,8 @@ export async function recordHistories(): Promise<RecordedHistory[]> {
   });
   try {
     const recorded = await Promise.all(
-      Object.entries(SCENARIOS).map(async ([scenario, run]) => {
+      names.map(async (scenario) => {
+        const run = SCENARIOS[scenario] as Scenario;
         const workflowIds = await run({ service, company: await service.company() });
         const histories = await Promise.all(workflowIds.map((workflowId) => historiesOf(service, workflowId)));
         return histories.flat().map((history) => ({ scenario, ...history }));

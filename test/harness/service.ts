@@ -132,6 +132,9 @@ export async function startService(env: Record<string, string> = {}) {
     shunya,
     api,
     worker,
+    /** Another worker of this service, of other sources perhaps; not started. Whoever makes it stops it. */
+    createWorker: (file: string, ownEnv: Record<string, string>) =>
+      createTestProcess(file, { ...options, env: { ...options.env, ...ownEnv } }),
     as,
     admin,
     logs,
