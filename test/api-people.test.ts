@@ -286,6 +286,67 @@ describe('appointments', () => {
     expect((await stranger.patch(path, { location: 'x' })).status).toBe(404);
   });
 
+  it('are replaced by one at another time, and make a chain', async () => {
+    const at = (time: string) => ({ scheduled_start: `2026-05-02T${time}:00Z` });
+    const first = (await make({ ...at('10:00'), assigned_rep_id: 'rep', location: '1 Main St', service_type: 'Roof' }))
+      .body.data;
+    const reschedule = (id: string, body: object, who = csr) => who.post(`/appointments/${id}/reschedule`, body);
+    expect((await reschedule(first.id, at('10:30'), rep)).status).toBe(403);
+    expect((await reschedule(first.id, at('10:30'), stranger)).status).toBe(404);
+    const wrong = await reschedule(first.id, { ...at('10:30'), assigned_rep_id: 'nobody' });
+    expect([wrong.status, wrong.body.errors?.[0]?.path]).toEqual([422, 'assigned_rep_id']);
+    expect((await csr.get(`/appointments/${first.id}`)).body.data).toEqual(first);
+
+    // Its own time is free for it; another's is not.
+    const second = await reschedule(first.id, at('10:30'));
+    expect([second.status, second.body.data]).toMatchObject([
+      201,
+      {
+        lead_id: first.lead_id,
+        assigned_rep_id: 'rep',
+        location: '1 Main St',
+        service_type: 'Roof',
+        duration_minutes: 60,
+      },
+    ]);
+    expect(second.body.data).toMatchObject({
+      rescheduled_from_id: first.id,
+      rescheduled_to_id: null,
+      status: 'scheduled',
+    });
+    const replaced = (await csr.get(`/appointments/${first.id}`)).body.data;
+    expect(replaced).toMatchObject({
+      status: 'cancelled',
+      rescheduled_from_id: null,
+      rescheduled_to_id: second.body.data.id,
+    });
+    expect((await make({ ...at('12:00'), assigned_rep_id: 'rep' })).status).toBe(201);
+    expect((await reschedule(second.body.data.id, at('12:30'))).body.code).toBe('rep_double_booked');
+
+    // What was replaced is over, and says where it went.
+    for (const answer of [
+      await reschedule(first.id, at('15:00')),
+      await csr.patch(`/appointments/${first.id}`, { status: 'scheduled' }),
+    ]) {
+      expect([answer.status, answer.body.code]).toEqual([409, 'appointment_over']);
+      expect(answer.body.detail).toContain(second.body.data.id);
+    }
+    await csr.patch(`/appointments/${second.body.data.id}`, { status: 'no_show' });
+    const third = await reschedule(second.body.data.id, { ...at('16:00'), assigned_rep_id: null });
+    expect(third.body.data).toMatchObject({ rescheduled_from_id: second.body.data.id, assigned_rep_id: null });
+    expect((await csr.get(`/appointments/${second.body.data.id}`)).body.data.status).toBe('no_show');
+    await csr.patch(`/appointments/${third.body.data.id}`, { status: 'completed' });
+    expect((await reschedule(third.body.data.id, at('17:00'))).body.code).toBe('appointment_over');
+
+    // Of two at once one is made.
+    const once = (await make(at('18:00'))).body.data;
+    const answers = await Promise.all(['19:00', '20:00', '21:00'].map((time) => reschedule(once.id, at(time))));
+    expect(answers.map(({ status }) => status).sort()).toEqual([201, 409, 409]);
+    // A privacy request takes the whole chain.
+    expect((await manager.delete(`/contacts/${first.contact.id}`)).status).toBe(204);
+    expect((await csr.get(`/appointments/${third.body.data.id}`)).status).toBe(404);
+  });
+
   it('are made once under an Idempotency-Key', async () => {
     const { leadId } = await rows.lead();
     const body = { lead_id: leadId, scheduled_start: '2026-08-01T09:00:00Z', assigned_rep_id: 'rep' };

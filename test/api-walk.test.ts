@@ -83,6 +83,10 @@ const RULES: Record<string, Rule> = {
     reach: { csr: 'company', sales_rep: 'own', manager: 'company' },
     body: () => ({ outcome: 'won' }),
   },
+  'POST /appointments/{id}/reschedule': {
+    reach: { csr: 'company', manager: 'company' },
+    body: () => ({ scheduled_start: '2030-01-02T10:00:00Z' }),
+  },
   'GET /exports/appointments': { reach: READERS, lists: (target) => target.appointmentId },
 
   'POST /recordings/sessions/start': {

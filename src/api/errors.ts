@@ -19,6 +19,7 @@ export const ERROR_CODES = {
   conflict: { status: 409, title: 'The request contradicts the current state' },
   already_exists: { status: 409, title: 'It exists already' },
   phone_number_taken: { status: 409, title: 'The number belongs to a company already' },
+  appointment_over: { status: 409, title: 'The appointment is over: completed, cancelled or already rescheduled' },
   rep_double_booked: { status: 409, title: 'The rep has another appointment at that time' },
   session_already_stopped: { status: 409, title: 'The session was stopped with another recording' },
   analysis_running: { status: 409, title: 'An analysis is under way' },

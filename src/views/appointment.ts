@@ -14,6 +14,8 @@ export const appointmentView = (appointment: AppointmentRow) => ({
   service_type: appointment.serviceType,
   status: appointment.status,
   outcome: appointment.outcome,
+  rescheduled_from_id: appointment.rescheduledFromId,
+  rescheduled_to_id: appointment.rescheduledToId,
   created_at: appointment.createdAt.toISOString(),
   updated_at: appointment.updatedAt.toISOString(),
 });

@@ -126,6 +126,8 @@ export async function startService(env: Record<string, string> = {}) {
   return {
     baseUrl,
     databaseUrl: database.databaseUrl,
+    /** What its processes are configured with, for commands that are to find it. */
+    env: options.env,
     namespace,
     sql,
     temporal,

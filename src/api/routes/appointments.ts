@@ -10,6 +10,7 @@ import {
   appointmentsOf,
   findAppointment,
   findOverlap,
+  findSuccessor,
   insertAppointment,
   listAppointments,
   lockAppointment,
@@ -91,6 +92,16 @@ const appointmentPatch = z
     force: forceInput,
   })
   .openapi('AppointmentPatch', { example: { outcome: 'won' } });
+
+const rescheduleInput = z
+  .object({
+    scheduled_start: momentInput,
+    duration_minutes: minutesInput.optional(),
+    assigned_rep_id: idText.nullish(),
+    location: optionalText(500),
+    force: forceInput,
+  })
+  .openapi('AppointmentReschedule', { example: { scheduled_start: '2026-03-17T10:00:00-04:00' } });
 
 export function appointmentRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -188,7 +199,7 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
         'the lead. A sales rep may set the outcome.',
       body: appointmentPatch,
       data: appointmentSchema,
-      errors: ['rep_double_booked'],
+      errors: ['appointment_over', 'rep_double_booked'],
     },
     async ({ c, tx, params: { id }, body, access }) => {
       const fields = Object.keys(appointmentPatch.shape).filter((field) => field in body && field !== 'force');
@@ -198,6 +209,7 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       if (!before) throw notFound();
       checkIfMatch(c, before);
       if (fields.length === 0) return readAppointment(tx, access, id);
+      await assertNotReplaced(tx, id);
 
       await changeAppointment(tx, access.companyId, before, body);
       if (body.outcome !== undefined)
@@ -219,7 +231,62 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
     },
   );
 
+  routes.add(
+    {
+      method: 'post',
+      path: '/appointments/{id}/reschedule',
+      permission: 'appointments.create',
+      tag,
+      summary: 'Replace an appointment by one at another time',
+      description:
+        'Makes a new appointment of the same lead; what is not named is taken over. The old one is cancelled (one with ' +
+        'status no_show stays so) and each names the other, so that a chain shows how often it moved. To move an ' +
+        'appointment without a trace, PATCH its scheduled_start.',
+      body: rescheduleInput,
+      status: 201,
+      data: appointmentSchema,
+      creates: true,
+      errors: ['appointment_over', 'rep_double_booked'],
+    },
+    async ({ tx, params, body, access }) => {
+      const { companyId } = access;
+      const old = await lockAppointment(tx, access, params.id);
+      if (!old) throw notFound();
+      await assertNotReplaced(tx, old.id);
+      if (!takesTime(old.status) && old.status !== 'no_show')
+        throw new ApiError('appointment_over', { detail: `Its status is ${old.status}.` });
+      await updateAppointment(tx, old.id, takesTime(old.status) ? { status: 'cancelled' } : {});
+
+      const slot = {
+        companyId,
+        scheduledStart: body.scheduled_start,
+        durationMinutes: body.duration_minutes ?? old.durationMinutes,
+        assignedRepId: body.assigned_rep_id === undefined ? old.assignedRepId : body.assigned_rep_id,
+      };
+      if (slot.assignedRepId !== old.assignedRepId) await assertUserOfCompany(tx, companyId, slot.assignedRepId);
+      if (!body.force) await assertRepIsFree(tx, slot);
+      const id = await insertAppointment(tx, {
+        ...slot,
+        leadId: old.leadId,
+        contactId: old.contactId,
+        location: body.location === undefined ? old.location : body.location,
+        serviceType: old.serviceType,
+        rescheduledFromId: old.id,
+      });
+      const entry = { action: 'appointment.reschedule', subjectKind: 'appointment', subjectId: old.id };
+      await writeAudit(tx, { companyId, actor: access.actor, ...entry, details: { rescheduled_to_id: id } });
+      return readAppointment(tx, access, id);
+    },
+  );
+
   return routes.app;
+}
+
+/** One that was replaced takes no more changes: its successor is the appointment. */
+async function assertNotReplaced(tx: Transaction, id: string): Promise<void> {
+  const successor = await findSuccessor(tx, id);
+  if (successor)
+    throw new ApiError('appointment_over', { detail: `It was rescheduled: see appointment ${successor}.` });
 }
 
 /** What the filters ask for, of the appointments that somebody may see. */

@@ -86,6 +86,8 @@ const APPOINTMENT_COLUMNS: CsvColumn<Appointment>[] = [
   ['service_type', (appointment) => appointment.service_type],
   ['status', (appointment) => appointment.status],
   ['outcome', (appointment) => appointment.outcome],
+  ['rescheduled_from_id', (appointment) => appointment.rescheduled_from_id],
+  ['rescheduled_to_id', (appointment) => appointment.rescheduled_to_id],
   ['created_at', (appointment) => appointment.created_at],
   ['updated_at', (appointment) => appointment.updated_at],
 ];

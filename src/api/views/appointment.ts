@@ -20,6 +20,8 @@ export const appointmentSchema = z
     service_type: z.string().nullable(),
     status: z.enum(APPOINTMENT_STATUSES),
     outcome: z.enum(APPOINTMENT_OUTCOMES),
+    rescheduled_from_id: z.string().nullable().openapi({ description: 'The appointment this one replaces.' }),
+    rescheduled_to_id: z.string().nullable().openapi({ description: 'The appointment that replaced this one.' }),
     created_at: momentOut,
     updated_at: momentOut,
   })
@@ -38,6 +40,8 @@ function appointmentExample() {
     service_type: 'Roof repair',
     status: 'scheduled' as const,
     outcome: 'pending' as const,
+    rescheduled_from_id: null,
+    rescheduled_to_id: null,
     created_at: '2026-03-10T15:04:05.000Z',
     updated_at: '2026-03-10T15:09:41.000Z',
   };

@@ -1,6 +1,7 @@
 /** Appointments: reads, and writes that keep one rep from being in two places. */
 import { randomUUID } from 'node:crypto';
 import { and, asc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { alias } from 'drizzle-orm/pg-core';
 import { type AppointmentStatus, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/appointment.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
@@ -13,6 +14,8 @@ export const MAX_APPOINTMENT_MINUTES = 7 * 24 * 60;
 /** Only these take a rep's time. */
 const TAKES_TIME = ['scheduled', 'confirmed'] as const satisfies readonly AppointmentStatus[];
 export const takesTime = (status: AppointmentStatus): boolean => (TAKES_TIME as readonly string[]).includes(status);
+
+const successors = alias(appointments, 'successors');
 
 const appointmentColumns = {
   id: appointments.id,
@@ -27,6 +30,8 @@ const appointmentColumns = {
   serviceType: appointments.serviceType,
   status: appointments.status,
   outcome: appointments.outcome,
+  rescheduledFromId: appointments.rescheduledFromId,
+  rescheduledToId: successors.id,
   version: appointments.version,
   createdAt: appointments.createdAt,
   updatedAt: appointments.updatedAt,
@@ -57,6 +62,7 @@ export async function listAppointments(db: Queryable, filter: AppointmentFilter,
     .select(appointmentColumns)
     .from(appointments)
     .innerJoin(contactCards, eq(contactCards.id, appointments.contactId))
+    .leftJoin(successors, eq(successors.rescheduledFromId, appointments.id))
     .where(and(appointmentsOf(filter), page.after))
     .orderBy(asc(appointments.scheduledStart), asc(appointments.id))
     .limit(page.limit);
@@ -76,9 +82,13 @@ export async function lockAppointment(db: Queryable, scope: AppointmentScope, id
   const [row] = await db
     .select({
       id: appointments.id,
+      leadId: appointments.leadId,
+      contactId: appointments.contactId,
       scheduledStart: appointments.scheduledStart,
       durationMinutes: appointments.durationMinutes,
       assignedRepId: appointments.assignedRepId,
+      location: appointments.location,
+      serviceType: appointments.serviceType,
       status: appointments.status,
       version: appointments.version,
       updatedAt: appointments.updatedAt,
@@ -89,9 +99,25 @@ export async function lockAppointment(db: Queryable, scope: AppointmentScope, id
   return row;
 }
 
+/** @returns the appointment that replaced this one, if any */
+export async function findSuccessor(db: Queryable, id: string): Promise<string | undefined> {
+  const [row] = await db
+    .select({ id: appointments.id })
+    .from(appointments)
+    .where(eq(appointments.rescheduledFromId, id));
+  return row?.id;
+}
+
 export type NewAppointment = Pick<
   typeof appointments.$inferInsert,
-  'companyId' | 'leadId' | 'contactId' | 'scheduledStart' | 'assignedRepId' | 'location' | 'serviceType'
+  | 'companyId'
+  | 'leadId'
+  | 'contactId'
+  | 'scheduledStart'
+  | 'assignedRepId'
+  | 'location'
+  | 'serviceType'
+  | 'rescheduledFromId'
 > & { durationMinutes?: number };
 
 /** Makes an appointment and tells the company's endpoints. @returns its id */

@@ -1,4 +1,4 @@
-import { boolean, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { type AnyPgColumn, boolean, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { AppointmentOutcome } from '../../domain/analysis.ts';
 import type { AppointmentStatus } from '../../domain/appointment.ts';
 import { calls } from './calls.ts';
@@ -33,12 +33,15 @@ export const appointments = pgTable(
     outcome: text('outcome').$type<AppointmentOutcome>().notNull().default('pending'),
     /** A person set the outcome; no analysis changes it any more. */
     outcomeByPerson: boolean('outcome_by_person').notNull().default(false),
+    /** The appointment this one replaces; each is replaced once, so that they make a chain. */
+    rescheduledFromId: text('rescheduled_from_id').references((): AnyPgColumn => appointments.id),
     version: integer('version').notNull().default(1),
     ...timestamps,
   },
   (table) => [
     // A booked call makes exactly one, however often its analysis arrives.
     uniqueIndex('appointments_call').on(table.callId),
+    uniqueIndex('appointments_rescheduled_from').on(table.rescheduledFromId),
     index('appointments_by_start').on(table.companyId, table.scheduledStart, table.id),
     index('appointments_by_rep').on(table.companyId, table.assignedRepId, table.scheduledStart),
     index('appointments_lead').on(table.leadId),

@@ -1,0 +1,3 @@
+ALTER TABLE "appointments" ADD COLUMN "rescheduled_from_id" text;--> statement-breakpoint
+ALTER TABLE "appointments" ADD CONSTRAINT "appointments_rescheduled_from_id_appointments_id_fk" FOREIGN KEY ("rescheduled_from_id") REFERENCES "public"."appointments"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "appointments_rescheduled_from" ON "appointments" USING btree ("rescheduled_from_id");
