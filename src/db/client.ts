@@ -2,6 +2,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as schema from './schema/index.ts';
+import { guardTransactions } from './transactions.ts';
 
 /**
  * Opens a pool.
@@ -15,9 +16,12 @@ export function openDatabase(databaseUrl: string, options: { max?: number } = {}
     connect_timeout: 5,
     idle_timeout: 60,
     onnotice: () => {},
+    // Drizzle reads and writes arrays itself; the driver's question for their types fails where nobody can catch it.
+    fetch_types: false,
     // A commit that hangs must not hang a webhook: better 503 and an honest retry.
     connection: { application_name: 'callwright', statement_timeout: 15_000, lock_timeout: 10_000 },
   });
+  guardTransactions(sql);
   const db = drizzle(sql, { schema });
   return { db, sql, close: () => sql.end({ timeout: 5 }) };
 }

@@ -27,6 +27,14 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   );
 }
 
+/** A connection that worked and is gone: its socket closed or failed, or the server said that it closes it. */
+const LOST = /^(CONNECTION_CLOSED|ECONNRESET|EPIPE|ETIMEDOUT|57P0[1-5])$/;
+
+/** Whether the connection was lost while it was in use. */
+export function isConnectionLost(error: unknown): boolean {
+  return causes(error).some(({ code }) => code !== undefined && LOST.test(code));
+}
+
 /** Whether a row stayed locked by another transaction for too long. */
 export function isLockTimeout(error: unknown): boolean {
   return causes(error).some(({ code }) => code === LOCK_TIMEOUT);
