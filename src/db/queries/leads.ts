@@ -14,7 +14,8 @@ const leadColumns = {
   status: leads.status,
   qualification: leads.qualification,
   source: leads.source,
-  callIds: sql<string[]>`array(select c.id from calls c where c.lead_id = ${leads.id} order by c.started_at, c.id)`,
+  callIds: sql<string[]>`to_jsonb(array(
+    select c.id from calls c where c.lead_id = ${leads.id} order by c.started_at, c.id))`,
   assignedRepId: leads.assignedRepId,
   notes: leads.notes,
   version: leads.version,
