@@ -2,6 +2,7 @@
 import type { Database } from './db/client.ts';
 import { pruneChanges } from './db/queries/changes.ts';
 import { pruneDeliveries, reviveLostDeliveries } from './db/queries/deliveries.ts';
+import { pruneIdempotencyKeys } from './db/queries/idempotency.ts';
 import type { Logger } from './telemetry.ts';
 
 const EVERY_MS = 60_000;
@@ -10,12 +11,11 @@ const EVERY_MS = 60_000;
 export function startHousekeeping({ db, logger }: { db: Database; logger: Logger }): () => Promise<void> {
   const keepHouse = async () => {
     try {
-      const [changes, deliveries, revived] = [
-        await pruneChanges(db),
-        await pruneDeliveries(db),
-        await reviveLostDeliveries(db),
-      ];
-      if (changes + deliveries + revived > 0) logger.info({ changes, deliveries, revived }, 'kept house');
+      const changes = await pruneChanges(db);
+      const deliveries = await pruneDeliveries(db);
+      const keys = await pruneIdempotencyKeys(db);
+      const revived = await reviveLostDeliveries(db);
+      if (changes + deliveries + keys + revived > 0) logger.info({ changes, deliveries, keys, revived }, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');
     }

@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { pruneIdempotencyKeys } from '../src/db/queries/idempotency.ts';
 import {
   appointments,
   auditLog,
   callTombstones,
+  idempotencyKeys,
   leads,
   recordingSessions,
   shunyaJobs,
@@ -357,6 +359,19 @@ describe('appointments', () => {
     ]);
     expect([one.status, two.status, one.body.data.id]).toEqual([201, 201, two.body.data.id]);
     expect((await csr.get(`/appointments?lead_id=${leadId}`)).body.data.total).toBe(1);
+
+    const ofCompany = eq(idempotencyKeys.companyId, rows.companyId);
+    const age = (days: number) =>
+      api.db
+        .update(idempotencyKeys)
+        .set({ createdAt: sql`now() - ${days} * interval '1 day'` })
+        .where(ofCompany);
+    await age(29);
+    await pruneIdempotencyKeys(api.db);
+    expect((await csr.post('/appointments', body, headers)).body.data.id).toBe(one.body.data.id);
+    await age(31);
+    await pruneIdempotencyKeys(api.db);
+    expect(await api.db.$count(idempotencyKeys, ofCompany)).toBe(0);
   });
 });
 

@@ -1,5 +1,6 @@
 /** How routes stand in the OpenAPI document. */
 import { type RouteConfig, z } from '@hono/zod-openapi';
+import { IDEMPOTENCY_KEPT_DAYS } from '../db/queries/idempotency.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import { completeExamples, EXAMPLE, examplePath, parameterExample } from './examples.ts';
 import { IDEMPOTENCY_KEY } from './idempotency.ts';
@@ -80,9 +81,13 @@ export function describeRoute(spec: AnySpec): RouteConfig {
 
   const headers: Record<string, z.ZodType> = {};
   if (spec.creates)
-    headers['Idempotency-Key'] = z.string().regex(IDEMPOTENCY_KEY).optional().openapi({
-      description: 'Same key and body: the same answer, and no second effect.',
-    });
+    headers['Idempotency-Key'] = z
+      .string()
+      .regex(IDEMPOTENCY_KEY)
+      .optional()
+      .openapi({
+        description: `Same key and body: the same answer, and no second effect, for ${IDEMPOTENCY_KEPT_DAYS} days.`,
+      });
   if (spec.method === 'patch')
     headers['If-Match'] = z
       .string()
