@@ -372,6 +372,7 @@ export async function startShunyaSimulator(options: ShunyaSimulatorOptions): Pro
     audio_url: job.audioUrl,
     status: jobs.stateOf(job),
     called_back: jobs.wasCalledBack(job),
+    never_answers: job.plan.never === true,
   });
 
   function statsBody(callId: string | null): object {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openJournal } from './journal.ts';
 import type { Recording } from './scenarios.ts';
@@ -63,7 +64,7 @@ export class JobStore {
   private readonly entered = new Set<Job>();
   private readonly inFlight = new Map<string, number>();
   private readonly maxInFlight = new Map<string, number>();
-  private stopping = new AbortController();
+  private stopping = abortAll();
 
   constructor(options: { dataDir: string | undefined; onDone: (job: Job) => Promise<void> }) {
     this.onDone = options.onDone;
@@ -152,7 +153,7 @@ export class JobStore {
 
   reset(): void {
     this.halt();
-    this.stopping = new AbortController();
+    this.stopping = abortAll();
     this.journal.clear();
     for (const map of [this.acceptances, this.groups, this.tasks, this.inFlight, this.maxInFlight]) map.clear();
     this.calledBack.clear();
@@ -230,6 +231,13 @@ export class JobStore {
     if (!this.entered.delete(job)) return;
     this.inFlight.set(job.companyId, (this.inFlight.get(job.companyId) ?? 1) - 1);
   }
+}
+
+/** Ends every pause at once: any number of them may listen. */
+function abortAll(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
 }
 
 const keyOf = (companyId: string, key: string): string => JSON.stringify([companyId, key]);
