@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SimulatedCall } from '../dev/simulators/callrail.ts';
 import {
   analysisWorkflowId,
+  type OperatorAction,
   type PipelineStatus,
   retrySignal,
   retryUpdate,
@@ -458,6 +459,12 @@ describe.concurrent('an operator', () => {
     return { ...given, id: call.id, workflowId: given.company.workflowId(given.call) };
   }
 
+  /** What the audit log says of its pipelines, oldest first. */
+  async function auditOf(company: TestCompany) {
+    const { items } = await company.manager.get('/audit');
+    return items.filter((item: { action: string }) => item.action.startsWith('pipeline.')).reverse();
+  }
+
   async function rejection(run: Promise<unknown>) {
     const error = await run.then(
       () => undefined,
@@ -477,6 +484,7 @@ describe.concurrent('an operator', () => {
     const [audit] =
       await service.sql`select actor_id, action, subject_id, reason from audit_log where id = ${sent.audit_id}`;
     expect(audit).toEqual({ actor_id: 'manager', action: 'pipeline.retry', subject_id: id, reason });
+    expect(await auditOf(company)).toHaveLength(1);
     const history = JSON.stringify(await (await analysisOf(company, call)).fetchHistory());
     const inHistory = (text: string) => history.includes(Buffer.from(text).toString('base64').slice(4, -4));
     expect(history).toContain(sent.audit_id);
@@ -486,12 +494,37 @@ describe.concurrent('an operator', () => {
   });
 
   it('who sends the Update retry to the call has it passed on to the step that is blocked', async () => {
-    const { company, call, workflowId } = await blockedCall();
+    const { company, call, id, workflowId } = await blockedCall();
     const handle = service.temporal.workflow.getHandle(workflowId);
-    const answer = await handle.executeUpdate(retryUpdate, { args: [action()] });
-    expect(answer).toEqual({ workflowId: (await analysisOf(company, call)).workflowId, effect: 'passed_on' });
+    const by = action();
+    const answer = await handle.executeUpdate(retryUpdate, { args: [by] });
+    const { workflowId: below } = await analysisOf(company, call);
+    expect(answer).toEqual({ workflowId: below, effect: 'passed_on' });
     await company.callIn(call, 'done');
     await expectAccepted(company, call);
+    const entry = { actor_id: 'op-1', actor_role: 'operator', subject_kind: 'call', subject_id: id };
+    const details = { via: 'temporal', workflow_id: below };
+    expect(await auditOf(company)).toMatchObject([{ ...entry, action: 'pipeline.retry', reason: by.reason, details }]);
+  });
+
+  it('who acts in the Web UI is in the audit log, once for each action, whatever is typed there', async () => {
+    const { company, call, fault } = await blockedCall();
+    await fault({ type: 'error', on: 'submit', status: 429, retry_after_seconds: 600, times: 1 });
+    const handle = await analysisOf(company, call);
+    const update = {
+      args: [{ operator: 'op\0\ud800', reason: 'r'.repeat(5000) }] as [OperatorAction],
+      updateId: 'one',
+    };
+    await handle.executeUpdate(retryUpdate, update);
+    await eventually(async () => expect((await company.findCall(call)).pipeline.attempts).toBe(2));
+    await handle.executeUpdate(retryUpdate, update);
+    await handle.signal('skip');
+    await company.callIn(call, 'failed');
+    await eventually(async () => expect((await handle.describe()).status.name).toBe('COMPLETED'));
+    expect(await auditOf(company)).toMatchObject([
+      { actor_id: 'op\ufffd', action: 'pipeline.retry', reason: 'r'.repeat(2000) },
+      { actor_id: 'unknown', action: 'pipeline.skip', reason: '' },
+    ]);
   });
 
   it('who sends the same Update twice gets the same outcome, and it acts once', async () => {

@@ -3,6 +3,7 @@ import { createCallActivities } from './calls.ts';
 import { createDeliveryActivities } from './deliveries.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withSafeFailures } from './failures.ts';
+import { createOperatorActivities } from './operators.ts';
 import { createReconciliationActivities } from './reconciliation.ts';
 import { createShunyaActivities } from './shunya.ts';
 import { createVisitActivities } from './visits.ts';
@@ -10,7 +11,12 @@ import { createVisitActivities } from './visits.ts';
 /** Database steps: under two seconds each, run as local activities of the pipelines' own queue. */
 export const createDatabaseActivities = (deps: ActivityDeps) =>
   withSafeFailures(
-    { ...createCallActivities(deps), ...createVisitActivities(deps), ...createAnalysisActivities(deps) },
+    {
+      ...createCallActivities(deps),
+      ...createVisitActivities(deps),
+      ...createAnalysisActivities(deps),
+      ...createOperatorActivities(deps),
+    },
     deps.logger,
   );
 

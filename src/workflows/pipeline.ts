@@ -26,6 +26,9 @@ interface Block {
   needsAttention: boolean;
 }
 
+/** What `retry` and `skip` take. */
+const ACTION_FORM = '{"operator": "your user id", "reason": "why"}';
+
 /** Waits this long at most while our own database is away: it comes back sooner than a provider. */
 const DATABASE_RETRY_MAX_SECONDS = 30;
 
@@ -34,8 +37,17 @@ export interface PipelineOptions {
   stage: PipelineStage;
   /** Writes the block to the row of the call or visit. */
   showBlock(block: Block | null): Promise<void>;
+  /** Writes an operator's action to the audit log, unless it came from REST and is there already. */
+  audit(entry: AuditedAction): Promise<void>;
   /** The workflow below that may be blocked instead; operators' actions are passed on to it. */
   blockedBelow?(): string | undefined;
+}
+
+/** An operator's action that took effect here. `id` is the same again when a Reset applies it once more. */
+export interface AuditedAction extends OperatorAction {
+  id: string;
+  action: 'retry' | 'skip';
+  workflowId: string;
 }
 
 export type Pipeline = ReturnType<typeof createPipeline>;
@@ -52,10 +64,12 @@ export function createPipeline(options: PipelineOptions) {
   let hurried = false;
   let skipped = false;
   let notBefore = 0;
+  /** What operators did here that is not in the audit log yet. */
+  const actions: AuditedAction[] = [];
 
   const requireBlock = (action: OperatorAction) => {
     if (typeof action?.operator !== 'string' || typeof action.reason !== 'string')
-      throw ApplicationFailure.nonRetryable('expected {"operator": "…", "reason": "…"}', 'InvalidAction');
+      throw ApplicationFailure.nonRetryable(`expected ${ACTION_FORM}`, 'InvalidAction');
     if (!block && !options.blockedBelow?.())
       throw ApplicationFailure.nonRetryable('nothing is blocked in this pipeline', 'NothingBlocked');
   };
@@ -71,42 +85,57 @@ export function createPipeline(options: PipelineOptions) {
       return undefined;
     }
   };
-  const hurry = () => {
-    if (block) hurried = true;
-  };
-  const skip = () => {
-    if (block) skipped = true;
-  };
   const self = wf.workflowInfo().workflowId;
+  /** Signals have no validator: whatever one carries, it must not fail the workflow. */
+  const act = (action: 'retry' | 'skip', by: Partial<OperatorAction> | undefined): void => {
+    if (!block) return;
+    if (action === 'retry') hurried = true;
+    else skipped = true;
+    const operator = typeof by?.operator === 'string' ? by.operator : 'unknown';
+    const reason = typeof by?.reason === 'string' ? by.reason : '';
+    const id = `${self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`;
+    actions.push({ id, action, workflowId: self, operator, reason });
+  };
+  /** By the workflow, not by the handlers: two local activities at a time do not replay in the order they ended. */
+  const recordActions = async (): Promise<void> => {
+    for (let done = actions.shift(); done; done = actions.shift())
+      if (wf.patched('audit-operators')) await options.audit(done);
+  };
 
   wf.setHandler(ringSignal, () => {
     rung = true;
   });
   wf.setHandler(retrySignal, async (action) => {
-    if (!(await passOn(action, retrySignal))) hurry();
+    if (!(await passOn(action, retrySignal))) act('retry', action);
   });
   wf.setHandler(skipSignal, async (action) => {
-    if (!(await passOn(action, skipSignal))) skip();
+    if (!(await passOn(action, skipSignal))) act('skip', action);
   });
   wf.setHandler(
     retryUpdate,
     async (action): Promise<OperatorAnswer> => {
       const passedOn = await passOn(action, retrySignal);
       if (passedOn) return passedOn;
-      hurry();
+      act('retry', action);
       return { workflowId: self, effect: 'retrying' };
     },
-    { validator: requireBlock, description: 'Try the blocked step now instead of waiting for its next turn.' },
+    {
+      validator: requireBlock,
+      description: `Try the blocked step now instead of waiting for its next turn. Data: ${ACTION_FORM}`,
+    },
   );
   wf.setHandler(
     skipUpdate,
     async (action): Promise<OperatorAnswer> => {
       const passedOn = await passOn(action, skipSignal);
       if (passedOn) return passedOn;
-      skip();
+      act('skip', action);
       return { workflowId: self, effect: 'skipped' };
     },
-    { validator: requireBlock, description: 'Give the blocked step up for good: the pipeline ends in stage failed.' },
+    {
+      validator: requireBlock,
+      description: `Give the blocked step up for good: the pipeline ends in stage failed. Data: ${ACTION_FORM}`,
+    },
   );
   wf.setHandler(
     statusQuery,
@@ -128,7 +157,7 @@ export function createPipeline(options: PipelineOptions) {
       const { blockedOn, attempts, reason } = block;
       lines.push(
         `**Blocked on** ${blockedOn}: ${reason}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}. It goes on trying by itself.`,
-        'An operator can send the Update `retry` to try now, or `skip` to give this step up.',
+        `An operator can send the Update \`retry\` to try now, or \`skip\` to give this step up, with \`${ACTION_FORM}\`.`,
       );
     }
     wf.setCurrentDetails(lines.join('\n\n'));
@@ -138,6 +167,7 @@ export function createPipeline(options: PipelineOptions) {
 
   /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
   async function showBlock(): Promise<void> {
+    await recordActions();
     if (JSON.stringify(block) === JSON.stringify(shown)) return;
     const [now, before] = [block, shown];
     if ((now?.needsAttention ?? false) !== (before?.needsAttention ?? false) || now?.blockedOn !== before?.blockedOn)
@@ -167,6 +197,8 @@ export function createPipeline(options: PipelineOptions) {
     get stage() {
       return stage;
     },
+    /** Writes what operators did here to the audit log. Only for the workflow's own course: nothing else may run meanwhile. */
+    recordActions,
     /** To be called before the rows are read: rings from here on make them be read again. */
     listen() {
       rung = false;
@@ -215,6 +247,7 @@ export function createPipeline(options: PipelineOptions) {
     async untilTurn(): Promise<void> {
       await wf.condition(() => hurried || skipped, Math.max(0, notBefore - Date.now()));
       hurried = false;
+      await recordActions();
     },
 
     /** A step failed: shows it, and sets when its next turn comes. `attempts` counts its failures so far. */

@@ -112,6 +112,23 @@ const SCENARIOS: Record<string, Scenario> = {
     return [company.workflowId(call), analysis];
   },
 
+  /** What operators do without REST goes into the audit log: by an activity, in the workflow in which it takes effect. */
+  'operator-in-web-ui': async (recorder) => {
+    const { company, service } = recorder;
+    const { call, id, recording } = await blocked(recorder);
+    const again = { type: 'error', match: recording, on: 'submit', status: 429, retry_after_seconds: 600, times: 1 };
+    await service.shunya.fault(again);
+    const action = { operator: 'op-1', reason: 'it is back' };
+    const analysis = analysisWorkflowId('call', id, 1);
+    await service.temporal.workflow.getHandle(company.workflowId(call)).executeUpdate(retryUpdate, { args: [action] });
+    await eventually(async () => {
+      if ((await company.findCall(call)).pipeline.attempts !== 2) throw new Error('not blocked again yet');
+    });
+    await service.temporal.workflow.getHandle(analysis).executeUpdate(skipUpdate, { args: [action] });
+    await company.callIn(call, 'failed');
+    return [company.workflowId(call), analysis];
+  },
+
   skipped: async (recorder) => {
     const { company, service } = recorder;
     const { call, id } = await blocked(recorder);
@@ -345,7 +362,7 @@ async function blocked({ company, service }: Recorder) {
     if (!found.pipeline.blocked_on) throw new Error('not blocked yet');
     return found;
   });
-  return { call, id };
+  return { call, id, recording };
 }
 
 async function bookedVisit(recorder: Recorder) {

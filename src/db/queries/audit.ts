@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
+import { storableText } from '../../text.ts';
 import type { Queryable } from '../client.ts';
 import { auditLog } from '../schema/index.ts';
 
@@ -21,6 +22,48 @@ export async function writeAudit(db: Queryable, entry: AuditEntry): Promise<stri
   const id = randomUUID();
   await db.insert(auditLog).values({ id, ...rest, actorId: actor.userId, actorRole: actor.role });
   return id;
+}
+
+/** Longer ones are cut: nothing before this limits what somebody types into Temporal's Web UI. */
+const OPERATOR_MAX = 255;
+const REASON_MAX = 2000;
+
+/**
+ * Writes down what an operator did to a pipeline in Temporal itself; nothing where its reason is the id of an entry, which
+ * is how REST sends what it has written down. The role is `operator`: who it was is only what they said.
+ */
+export async function recordTemporalAction(
+  db: Queryable,
+  did: {
+    id: string;
+    companyId: string;
+    subjectKind: string;
+    subjectId: string;
+    action: string;
+    workflowId: string;
+    operator: string;
+    reason: string;
+  },
+): Promise<void> {
+  const [known] = await db
+    .select({ id: auditLog.id })
+    .from(auditLog)
+    .where(eq(auditLog.id, storableText(did.reason)));
+  if (known) return;
+  await db
+    .insert(auditLog)
+    .values({
+      id: did.id,
+      companyId: did.companyId,
+      actorId: storableText(did.operator.slice(0, OPERATOR_MAX)),
+      actorRole: 'operator',
+      action: `pipeline.${did.action}`,
+      subjectKind: did.subjectKind,
+      subjectId: did.subjectId,
+      reason: storableText(did.reason.slice(0, REASON_MAX)),
+      details: { via: 'temporal', workflow_id: did.workflowId },
+    })
+    .onConflictDoNothing();
 }
 
 export interface AuditFilter {

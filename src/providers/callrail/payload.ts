@@ -2,6 +2,7 @@
 import { DateTime } from 'luxon';
 import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
 import { parsePhone } from '../../phone.ts';
+import { storableText } from '../../text.ts';
 
 export interface CallRailEvent {
   /** CallRail's id of the call; without one the event cannot be matched to a call. */
@@ -78,17 +79,14 @@ function withoutUndefined<T extends object>(value: T): T {
 function readId(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
   if (typeof value !== 'string' || value.trim() === '' || value.length > MAX_ID_LENGTH) return undefined;
-  return clean(value) === value ? value : undefined;
+  return storableText(value) === value ? value : undefined;
 }
 
 function readText(value: unknown): string | undefined {
   const text = typeof value === 'number' && Number.isFinite(value) ? String(value) : value;
   if (typeof text !== 'string') return undefined;
-  return clean(text.slice(0, MAX_TEXT_LENGTH)).trim() || undefined;
+  return storableText(text.slice(0, MAX_TEXT_LENGTH)).trim() || undefined;
 }
-
-/** Postgres takes no NUL, Temporal and Postgres no half surrogate pairs; JSON can carry both. */
-const clean = (text: string): string => Buffer.from(text.replaceAll('\0', ''), 'utf8').toString('utf8');
 
 function readBoolean(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
@@ -117,7 +115,7 @@ function readNumber(value: unknown): number | undefined {
 /** Any scheme and host: which of them may be fetched is decided, with its reason, where the link is used. */
 function readUrl(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > MAX_URL_LENGTH) return undefined;
-  const url = clean(value).trim();
+  const url = storableText(value).trim();
   return URL.canParse(url) ? url : undefined;
 }
 

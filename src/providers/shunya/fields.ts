@@ -1,5 +1,7 @@
 /** Reading values out of JSON that somebody else wrote: each reader answers null for what is not of its type. */
 
+import { storableText } from '../../text.ts';
+
 export type JsonObject = Record<string, unknown>;
 
 export function isObject(value: unknown): value is JsonObject {
@@ -9,7 +11,7 @@ export function isObject(value: unknown): value is JsonObject {
 /** Text that is not blank, trimmed. */
 export function readText(value: unknown): string | null {
   if (typeof value !== 'string') return null;
-  const text = cleanText(value).trim();
+  const text = storableText(value).trim();
   return text === '' ? null : text;
 }
 
@@ -41,19 +43,15 @@ export function readOneOf<const T extends string>(values: readonly T[]): (value:
   };
 }
 
-/** Postgres takes neither NUL nor half a surrogate pair, in text or in jsonb. */
-export function cleanText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what this removes
-  return text.replace(/\u0000/g, '').replace(/\p{Surrogate}/gu, '\ufffd');
-}
-
 const MAX_DEPTH = 100;
 
 /** The same JSON with every string and key storable; what lies deeper than any real answer becomes null. */
 export function cleanJson(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return cleanText(value);
+  if (typeof value === 'string') return storableText(value);
   if (typeof value !== 'object' || value === null) return value;
   if (depth >= MAX_DEPTH) return null;
   if (Array.isArray(value)) return value.map((item) => cleanJson(item, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [cleanText(key), cleanJson(item, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [storableText(key), cleanJson(item, depth + 1)]),
+  );
 }

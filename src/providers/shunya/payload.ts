@@ -10,10 +10,10 @@ import {
   type VisitAnalysis,
 } from '../../domain/analysis.ts';
 import type { JobKind } from '../../domain/pipeline.ts';
+import { storableText } from '../../text.ts';
 import { readProviderError, type ShunyaJobFailure } from './errors.ts';
 import {
   cleanJson,
-  cleanText,
   isObject,
   type JsonObject,
   readBoolean,
@@ -51,7 +51,7 @@ export function layersOf(raw: unknown, depth = 0): JsonObject[] {
 export function normalizeTranscript(raw: unknown): Transcript | null {
   const source = layersOf(raw).find((layer) => typeof layer.transcript_text === 'string');
   if (!source) return null;
-  const text = cleanText(source.transcript_text as string);
+  const text = storableText(source.transcript_text as string);
   return {
     text: text.trim() === '' ? '' : text,
     turns: Array.isArray(source.speaker_labels) ? source.speaker_labels.flatMap(readTurn) : [],
