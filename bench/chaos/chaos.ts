@@ -6,7 +6,7 @@ import { type Cluster, startCluster, uniquePhone } from '../cluster.ts';
 import { type Broken, checkInvariants, type Evidence } from './invariants.ts';
 import { createLedger, type Ledger, type Sent, startCallbackProxy } from './ledger.ts';
 import { countFaults, drawPlan, type Plan, type PlanOptions } from './plan.ts';
-import { endHangingJobs, isListed, type Played, type PlayedCompany, play } from './play.ts';
+import { endHangingJobs, type Played, type PlayedCompany, play } from './play.ts';
 
 const MAX_PER_COMPANY = 10;
 /** The slowest is reconciliation: two of its workers killed while they read a list are two heartbeat time-outs. */
@@ -90,10 +90,10 @@ async function runOn(cluster: Cluster, { plan, ledger, callrail, tell }: Run): P
   const played = await play(stage);
   const playedAt = Date.now();
   tell('the plan is over; waiting until all is quiet');
-  const becameQuiet = await waitUntil(() => comesToRest(cluster, plan), QUIET_WITHIN_SECONDS);
+  const becameQuiet = await waitUntil(() => comesToRest(cluster, plan, playedAt), QUIET_WITHIN_SECONDS);
   const secondsToQuiet = (Date.now() - playedAt) / 1000;
   await delay(STAYS_QUIET_SECONDS * 1000);
-  const stayedQuiet = becameQuiet && (await isQuiet(cluster, plan));
+  const stayedQuiet = becameQuiet && (await isQuiet(cluster, plan, playedAt));
 
   const { checked, broken } = await checkInvariants(await gather(cluster, { plan, played, ledger, companies }));
   if (!becameQuiet) broken.push(notQuiet(`not quiet within ${QUIET_WITHIN_SECONDS} s`));
@@ -168,9 +168,9 @@ async function makeAppointments(cluster: Cluster, ledger: Ledger, companies: rea
 // ---- After
 
 /** One look. Jobs that hang are ended once a person was called for each of them. */
-async function comesToRest(cluster: Cluster, plan: Plan): Promise<boolean> {
+async function comesToRest(cluster: Cluster, plan: Plan, playedAt: number): Promise<boolean> {
   await delay(500);
-  if (await isQuiet(cluster, plan)) return true;
+  if (await isQuiet(cluster, plan, playedAt)) return true;
   const [row] = await cluster.sql`select
     (select count(*)::int from calls where reason = 'job_timeout') +
     (select count(*)::int from recording_sessions where reason = 'job_timeout') as overdue`.catch(() => []);
@@ -179,7 +179,7 @@ async function comesToRest(cluster: Cluster, plan: Plan): Promise<boolean> {
 }
 
 /** Nothing is under way, in the rows or at Temporal, and nothing that the plan brings is still to come. */
-async function isQuiet({ sql, temporal }: Cluster, plan: Plan): Promise<boolean> {
+async function isQuiet({ sql, temporal }: Cluster, plan: Plan, playedAt: number): Promise<boolean> {
   try {
     const [row] = await sql`select
       (select count(*) from webhook_events where status in ('pending', 'dispatched')) +
@@ -187,9 +187,10 @@ async function isQuiet({ sql, temporal }: Cluster, plan: Plan): Promise<boolean>
       (select count(*) from recording_sessions where stage not in ('done', 'not_analyzable', 'failed') or blocked_on is not null) +
       (select count(*) from analysis_runs where state in ('running', 'analyzed')) as open`;
     if (Number(row?.open) > 0) return false;
-    const listed = plan.reconciles ? plan.plannedCalls.filter(isListed).map((call) => call.id) : ['none'];
-    const [known] = await sql`select count(*)::int as calls from calls where provider_call_id in ${sql(listed)}`;
-    if (plan.reconciles && known?.calls < listed.length) return false;
+    // CallRail's list is whole once the plan is over: only what was compared after that has brought all of it.
+    const [compared] = await sql`select count(*)::int as companies from callrail_reconciliations
+      where reconciled_until >= ${new Date(playedAt)}`;
+    if (plan.reconciles && compared?.companies < plan.companies) return false;
     const running = "ExecutionStatus = 'Running' and WorkflowType != 'CallRailReconciliation'";
     return (await temporal.workflow.count(running)).count === 0;
   } catch {
