@@ -39,6 +39,21 @@ export interface Answer {
   body: Json;
 }
 
+/** What is to be stopped when the process is told to end. */
+const running = new Set<() => Promise<void>>();
+
+/** For commands: Ctrl-C or SIGTERM stops what runs, leaves no process and no data, and exits with 1. */
+export function stopOnSignals(): void {
+  let isStopping = false;
+  const stopAll = async () => {
+    if (isStopping) return;
+    isStopping = true;
+    await Promise.allSettled([...running].map((stop) => stop()));
+    process.exit(1);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stopAll());
+}
+
 export type Cluster = Awaited<ReturnType<typeof startCluster>>;
 
 /** Starts Postgres, Temporal, the Shunya simulator (in this process, so that it survives), APIs and workers. */
@@ -99,7 +114,14 @@ export async function startCluster(options: ClusterOptions = {}) {
     await connection.close();
     await sql.end({ timeout: 5 });
     await Promise.all([temporalPart.stop(), postgresPart.stop(), simulator.stop()]);
+    running.delete(interrupt);
   };
+  const removeData = () => rmSync(dataDir, { recursive: true, force: true });
+  const interrupt = async () => {
+    await stop();
+    removeData();
+  };
+  running.add(interrupt);
   const isReady = async () => {
     for (const url of apiUrls) if (!(await answersReady(url))) return false;
     const [row] =
@@ -139,7 +161,7 @@ export async function startCluster(options: ClusterOptions = {}) {
     control: createControl(simulator),
     stop,
     leftProcesses: () => processesLeftIn(dataDir),
-    removeData: () => rmSync(dataDir, { recursive: true, force: true }),
+    removeData,
 
     /** A company with a signing key and tracking numbers, made over REST. */
     async company(settings: Record<string, unknown> = {}, numbers: readonly string[] = [uniquePhone()]) {

@@ -1,9 +1,11 @@
 /** `npm run bench -- ack|outage|fairness`, each with its own options; numbers are of the machine it runs on. */
 import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
+import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
 import { benchOutage } from './outage.ts';
 
+stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const text = { type: 'string' } as const;
 const { positionals, values } = parseArgs({

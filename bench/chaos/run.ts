@@ -1,5 +1,6 @@
 /** `npm run chaos -- [--seed N] [--seeds 10] [--calls 300] [--kills 20] [--visits 30] [--apis 2] [--workers 2] [--plan]` */
 import { parseArgs } from 'node:util';
+import { stopOnSignals } from '../cluster.ts';
 import { describeResult, runChaos } from './chaos.ts';
 import { countFaults, drawPlan, type PlanOptions } from './plan.ts';
 
@@ -38,6 +39,7 @@ const shape: Omit<PlanOptions, 'seed'> = {
   pace: 1,
   reconciles: true,
 };
+stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const failing: number[] = [];
 
