@@ -436,6 +436,13 @@ function oneEffectPerStep(
   return [...wrongRuns, ...lost, ...open];
 }
 
+/** The answer to the submit was lost, and the callback named the call alone: then nobody ever told the job's id. */
+const isToldByCall = (row: Rows['jobs'][number], job: Evidence['jobs'][number]): boolean =>
+  row.task_id === null &&
+  row.state === 'completed' &&
+  row.kind === job.kind &&
+  String(row.shunya_call_id) === String(job.call_id);
+
 function shunyaAgrees({ stats, jobs: accepted, maxPerCompany }: Evidence, { jobs }: Rows): string[] {
   const ours = new Set(jobs.flatMap((job) => job.task_id ?? []));
   const theirs = new Set(accepted.map((job) => String(job.task_id)));
@@ -444,7 +451,9 @@ function shunyaAgrees({ stats, jobs: accepted, maxPerCompany }: Evidence, { jobs
       .filter((row) => row.duplicates > 0)
       .map((row) => `the ${row.kind} of ${row.call_id} was accepted ${row.accepted} times`),
     ...(stats.conflicts > 0 ? [`${stats.conflicts} times a key was used for another request`] : []),
-    ...[...theirs].filter((id) => !ours.has(id)).map((id) => `job ${id} is unknown to us`),
+    ...accepted
+      .filter((job) => !ours.has(String(job.task_id)) && !jobs.some((row) => isToldByCall(row, job)))
+      .map((job) => `job ${job.task_id} is unknown to us`),
     ...[...ours].filter((id) => !theirs.has(id)).map((id) => `job ${id} is unknown to Shunya`),
     ...Object.entries(stats.max_in_flight)
       .filter(([, most]) => most > maxPerCompany)
