@@ -166,6 +166,7 @@ describe('pipelines', () => {
         throw ApplicationFailure.nonRetryable('no database');
       },
       async showBlock() {},
+      async recordOperatorAction() {},
       async giveUp({ subjectId }: { subjectId: string }) {
         gaveUp.push(subjectId);
       },
@@ -223,9 +224,10 @@ describe('pipelines', () => {
     };
     expect(await send({ kind: 'visit' })).toEqual([1, 1]);
     expect(await send({ stage: 'done' })).toEqual([0, 0]);
+    expect(await send({ stage: 'done,transcribing', blocked_on: 'shunya_transcription' })).toEqual([1, 1]);
     expect(await send({ needs_attention: true })).toEqual([1, 1]);
     expect(await send({})).toEqual([2, 2]);
-    expect(await redrivesOf([`visit:${visit}`, `call:${rows.companyId}:${stuck.providerCallId}`])).toHaveLength(4);
+    expect(await redrivesOf([`visit:${visit}`, `call:${rows.companyId}:${stuck.providerCallId}`])).toHaveLength(5);
     expect((await manager.post('/pipelines/retry', { filter: { stge: 'done' }, reason: 'x' })).status).toBe(422);
     expect((await manager.post('/pipelines/retry', { reason: 'x' })).status).toBe(422);
   });

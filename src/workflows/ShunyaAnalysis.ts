@@ -9,7 +9,7 @@
 import * as wf from '@temporalio/workflow';
 import type { AnalysisStep } from '../activities/analysis.ts';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
-import { database, reads, records, submits } from './activities.ts';
+import { database, reads, submits } from './activities.ts';
 import { type ShunyaAnalysisInput, stageSignal } from './contracts.ts';
 import { createPipeline, failureOf } from './pipeline.ts';
 
@@ -25,7 +25,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     waits,
     stage: 'transcribing',
     showBlock: (block) => database.showBlock({ ...subject, block }),
-    audit: (entry) => records.recordOperatorAction({ ...subject, ...entry }),
+    audit: (entry) => database.recordOperatorAction({ ...subject, ...entry }),
   });
   /** Failed tries of the present step; failures of whole jobs are counted by their attempt. */
   let failures = input.failures ?? 0;

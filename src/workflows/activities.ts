@@ -16,12 +16,6 @@ export const database = wf.proxyLocalActivities<DatabaseActivities>({
   retry: { initialInterval: '200ms', backoffCoefficient: 2, maximumAttempts: 4 },
 });
 
-/** What must be written however long the database is away: there is no row that could say that it is missing. */
-export const records = wf.proxyLocalActivities<Pick<DatabaseActivities, 'recordOperatorAction'>>({
-  startToCloseTimeout: '20s',
-  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
-});
-
 /** Just above the provider's own time-out of 30 s, so that a killed worker's exchange is repeated soon. */
 const EXCHANGE_TIMEOUT = '40s';
 

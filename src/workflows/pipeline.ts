@@ -98,8 +98,16 @@ export function createPipeline(options: PipelineOptions) {
   };
   /** By the workflow, not by the handlers: two local activities at a time do not replay in the order they ended. */
   const recordActions = async (): Promise<void> => {
-    for (let done = actions.shift(); done; done = actions.shift())
-      if (wf.patched('audit-operators')) await options.audit(done);
+    for (const action of [...actions]) {
+      try {
+        if (wf.patched('audit-operators')) await options.audit(action);
+      } catch (error) {
+        if (wf.isCancellation(error)) throw error;
+        // The pipeline must not stand still for it: the next step tries again.
+        return;
+      }
+      actions.shift();
+    }
   };
 
   wf.setHandler(ringSignal, () => {

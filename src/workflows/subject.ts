@@ -6,7 +6,7 @@ import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import * as wf from '@temporalio/workflow';
 import type { NextStep, SubjectState } from '../activities/runs.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
-import { database, records } from './activities.ts';
+import { database } from './activities.ts';
 import {
   analysisAttributes,
   analysisWorkflowId,
@@ -56,7 +56,7 @@ export async function runSubject(subject: Subject): Promise<void> {
     showBlock: async (block) => {
       if (subjectId) await database.showBlock({ ...keyOf(subject, subjectId), block });
     },
-    audit: (entry) => records.recordOperatorAction({ ...keyOf(subject, subjectId ?? entry.workflowId), ...entry }),
+    audit: (entry) => database.recordOperatorAction({ ...keyOf(subject, subjectId ?? entry.workflowId), ...entry }),
     blockedBelow: () => (analysis && !analysis.end ? analysis.workflowId : undefined),
   });
   wf.setHandler(stageSignal, ({ stage }) => {
