@@ -48,6 +48,8 @@ describe('errors', () => {
       code: 'not_found',
       request_id: 'mine-1.2_3',
     });
+    const odd = await request('/api/v1/no%20where/%00');
+    expect(await odd.json()).toMatchObject({ status: 404, instance: '/api/v1/no%20where/%00' });
     const ids = ['has space', 'x'.repeat(129), ''].map((id) =>
       request('/healthz', { headers: { 'x-request-id': id } }),
     );

@@ -257,6 +257,15 @@ describe('PATCH /calls/{id}/analysis', () => {
       before: { version: 6 },
       after: { version: 7 },
     });
+    // What was lost for a wrong reading comes back; what was won is a fact.
+    for (const [closed, after] of [
+      ['closed_lost', 'qualified_booked'],
+      ['closed_won', 'closed_won'],
+    ] as const) {
+      await api.db.update(leads).set({ status: closed }).where(eq(leads.id, call.leadId));
+      await patch({ reason: 'Read again', booking_status: 'booked' });
+      expect((await readLead())?.status).toBe(after);
+    }
     const [stored] = await api.db.select().from(callAnalyses).where(eq(callAnalyses.callId, call.id));
     expect(stored?.humanFields.sort()).toEqual(
       ['booking_status', 'call_outcome_category', 'qualification', 'sentiment_score', 'sop_compliance'].sort(),

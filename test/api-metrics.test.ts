@@ -277,6 +277,17 @@ test('an empty company has zeros and a trend of every day, today and the 29 days
   expect(sales.trend).toHaveLength(30);
 });
 
+test('any range of days is answered: all of the past, and days that are still to come', async () => {
+  const { companyId } = await makeCompany(api.db);
+  const manager = await api.as('manager', companyId);
+  const read = async (query: string) => (await manager.get(`/metrics/exec/csr/overview?${query}`)).body.data;
+  const all = await read('date_from=2000-01-01&date_to=2030-12-31');
+  expect([all.total_calls, all.trend.length, all.trend.at(-1).date]).toEqual([0, 11_323, '2030-12-31']);
+  const future = await read('date_from=2099-01-01');
+  expect(future).toMatchObject({ date_from: '2099-01-01', date_to: '2099-01-01', total_calls: 0 });
+  expect(future.trend).toHaveLength(1);
+});
+
 test('a range that is no range is refused, naming the field', async () => {
   const { companyId } = await makeCompany(api.db);
   const manager = await api.as('manager', companyId);

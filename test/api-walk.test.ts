@@ -76,7 +76,7 @@ const RULES: Record<string, Rule> = {
   'POST /appointments': {
     reach: { csr: 'company', manager: 'company' },
     body: (target) => ({ lead_id: target.leadId, scheduled_start: '2030-01-01T10:00:00Z' }),
-    unreached: 422,
+    unreached: 404,
   },
   'GET /appointments/{id}': { reach: READERS },
   'PATCH /appointments/{id}': {

@@ -110,7 +110,8 @@ export function problemOf(error: ApiError, c: Context<ApiEnv>): Problem {
     title,
     status: error.status,
     detail: error.detail ?? `${title}.`,
-    instance: c.req.path,
+    // As it was sent: a path that is decoded is no URI.
+    instance: new URL(c.req.url).pathname,
     code: error.code,
     request_id: c.get('requestId'),
     ...(error.errors && { errors: error.errors }),

@@ -190,9 +190,13 @@ async function readInput(c: Context<ApiEnv>, spec: AnySpec) {
   return { params, query, body: parse(spec.body, parseJson(rawBody)), rawBody };
 }
 
-/** Query values by name; one that is empty counts as not given. */
+/** Query values by name; one that is empty counts as not given, several of one name as a list with commas. */
 const readQuery = (c: Context<ApiEnv>): Record<string, string> =>
-  Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== ''));
+  Object.fromEntries(
+    Object.entries(c.req.queries())
+      .map(([name, values]) => [name, values.filter((value) => value !== '').join(',')] as const)
+      .filter(([, value]) => value !== ''),
+  );
 
 function parse(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);

@@ -1,6 +1,6 @@
 /** Shapes that many routes share. */
 import { z } from '@hono/zod-openapi';
-import { IANAZone } from 'luxon';
+import { DateTime, IANAZone } from 'luxon';
 import { parsePhone } from '../phone.ts';
 import { EXAMPLE } from './examples.ts';
 
@@ -25,11 +25,19 @@ export const idText = z.string().min(1).max(255);
 const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
 const SANE_YEAR = '^(19|2\\d)\\d\\d-';
 
-/** A moment with its offset, as a Date. */
-export const momentInput = z.iso
-  .datetime({ offset: true, message: 'must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00' })
-  .refine((value) => isSaneYear(new Date(value).getUTCFullYear()), 'must lie in the years 1900 to 2999')
-  .transform((value) => new Date(value))
+/** Luxon reads far more (weeks, ordinal days, a date alone): a day, a time and an offset must be there. */
+const MOMENT = /^\d{4}-?\d\d-?\d\dT\d\d.*(Z|[+-]\d\d(:?\d\d)?)$/i;
+
+/** A moment with its offset, in any form of ISO 8601, as a Date. */
+export const momentInput = z
+  .string()
+  .transform((value, context) => {
+    const moment = DateTime.fromISO(value.toUpperCase(), { zone: 'utc' });
+    if (MOMENT.test(value) && moment.isValid) return moment.toJSDate();
+    context.addIssue('must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00');
+    return z.NEVER;
+  })
+  .refine((moment) => isSaneYear(moment.getUTCFullYear()), 'must lie in the years 1900 to 2999')
   .openapi({ type: 'string', format: 'date-time', pattern: SANE_YEAR, example: '2026-03-14T09:00:00-04:00' });
 
 /** A calendar day, YYYY-MM-DD. */

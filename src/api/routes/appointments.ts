@@ -27,7 +27,7 @@ import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
 import { APPOINTMENT_STATUSES, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/appointment.ts';
 import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidField, notFound } from '../errors.ts';
+import { ApiError, notFound } from '../errors.ts';
 import { EXAMPLE } from '../examples.ts';
 import {
   countUpTo,
@@ -65,7 +65,7 @@ const appointmentInput = z
   .object({
     lead_id: idText,
     scheduled_start: momentInput,
-    duration_minutes: minutesInput.default(DEFAULT_APPOINTMENT_MINUTES),
+    duration_minutes: minutesInput.nullish().transform((minutes) => minutes ?? DEFAULT_APPOINTMENT_MINUTES),
     assigned_rep_id: idText.nullish(),
     location: optionalText(500),
     service_type: optionalText(200),
@@ -149,12 +149,12 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       status: 201,
       data: appointmentSchema,
       creates: true,
-      errors: ['rep_double_booked'],
+      errors: ['not_found', 'rep_double_booked'],
     },
     async ({ tx, body, access }) => {
       const { companyId } = access;
       const lead = await lockLead(tx, access, body.lead_id);
-      if (!lead) throw invalidField('lead_id', 'is not a lead of the company');
+      if (!lead) throw new ApiError('not_found', { detail: 'lead_id: there is no such lead.' });
       const { scheduled_start: scheduledStart, duration_minutes: durationMinutes, location } = body;
       const assignedRepId = body.assigned_rep_id ?? null;
       await assertUserOfCompany(tx, companyId, assignedRepId);

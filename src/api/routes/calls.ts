@@ -190,8 +190,9 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       permission: 'analyses.correct',
       summary: 'Correct the analysis',
       description:
-        'Takes effect at once: the lead becomes what the corrected analysis says, also downward; to booked makes the one ' +
-        'appointment; from booked leaves it. What a person set stays through later analyses.',
+        'Takes effect at once: the lead becomes what the corrected analysis says, also downward (one that is closed_won ' +
+        'stays so); to booked makes the one appointment; from booked leaves it. What a person set stays through later ' +
+        'analyses.',
       tag,
       body: correctionBody,
       data: callAnalysisSchema,

@@ -63,7 +63,7 @@ const companyInput = z
   .object({
     id: companyIdInput.optional().openapi({ description: 'Generated unless given.' }),
     name: requiredText(200).openapi({ example: 'Acme Roofing' }),
-    time_zone: timeZoneInput.default('America/New_York'),
+    time_zone: timeZoneInput.nullish().transform((zone) => zone ?? 'America/New_York'),
     is_demo: z.boolean().optional(),
     ...settings,
   })

@@ -31,12 +31,14 @@ import { dayInput } from '../schemas.ts';
 
 /** Today and the 29 days before. */
 const DEFAULT_DAYS = 30;
-/** Ten years: a trend has a row for each day. */
-const MAX_DAYS = 3660;
+/** A hundred years: a trend has a row for each day. */
+const MAX_DAYS = 36_525;
 
 const rangeQuery = z.object({
   date_from: dayInput.optional().openapi({ description: 'First day, in the company’s time zone.' }),
-  date_to: dayInput.optional().openapi({ description: 'Last day, included; today unless given.' }),
+  date_to: dayInput
+    .optional()
+    .openapi({ description: 'Last day, included; today unless given, or `date_from` if that is later.' }),
 });
 type RangeQuery = z.output<typeof rangeQuery>;
 
@@ -218,7 +220,8 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
 
 async function readRange(db: Queryable, companyId: string, query: RangeQuery): Promise<DayRange> {
   const timeZone = await companyTimeZone(db, companyId);
-  const to = query.date_to ?? DateTime.now().setZone(timeZone).toFormat('yyyy-MM-dd');
+  const today = DateTime.now().setZone(timeZone).toFormat('yyyy-MM-dd');
+  const to = query.date_to ?? (query.date_from !== undefined && query.date_from > today ? query.date_from : today);
   const from =
     query.date_from ??
     DateTime.fromISO(to)

@@ -32,14 +32,14 @@ const batchBody = z
   .object({
     filter: z
       .object({
-        stage: z.enum(PIPELINE_STAGES).optional(),
+        stage: commaList(PIPELINE_STAGES).optional(),
         kind: z.enum(SUBJECT_KINDS).optional(),
-        blocked_on: z.enum(BLOCKERS).optional(),
+        blocked_on: commaList(BLOCKERS).optional(),
         needs_attention: z.boolean().optional(),
         company_id: z.string().max(255).optional(),
       })
       .strict()
-      .openapi({ description: 'Of the blocked pipelines, those that match all of it.' }),
+      .openapi({ description: 'As for the list; of the blocked pipelines, those that match all of it.' }),
     reason,
   })
   .openapi('BatchRetry', { example: { filter: { kind: 'call', stage: 'analyzing' }, reason: 'Shunya is back' } });
@@ -158,8 +158,8 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
       const { stage, blocked_on, kind, needs_attention, company_id } = body.filter;
       const filter = {
         companyId: access.companyId ?? company_id,
-        stage: stage && [stage],
-        blockedOn: blocked_on && [blocked_on],
+        stage,
+        blockedOn: blocked_on,
         kind,
         needsAttention: needs_attention,
         isBlocked: true,

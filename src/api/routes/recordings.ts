@@ -15,7 +15,6 @@ import {
   stopSession,
 } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
-import { isFinalStage } from '../../domain/pipeline.ts';
 import { storeInternalEvent } from '../../inbox/store.ts';
 import { isRecordingHostAllowed } from '../../recordingHosts.ts';
 import { visitWorkflowId } from '../../workflows/contracts.ts';
@@ -93,7 +92,7 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Stop recording a visit and name its audio',
       description:
-        'Again with the same link: the same answer. A late stop of a session that was closed is still taken.',
+        'Again with the same link: the session as it is by then. A late stop of a session that was closed is still taken.',
       body: stopInput,
       data: sessionSchema,
       errors: ['session_already_stopped'],
@@ -106,7 +105,7 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       if (!isRecordingHostAllowed(audioUrl, deps.config.recordingHosts))
         throw invalidField('audio_url', 'must be an http(s) link to a host that may hold recordings');
 
-      await stopSession(tx, { id, audioUrl, reopensPipeline: isFinalStage(session.stage) });
+      await stopSession(tx, { id, audioUrl });
       await storeVisitEvent(tx, access.companyId, 'visit.stopped', id);
       afterCommit(() => deps.inbox.poke());
       return readSession(tx, access, id);

@@ -81,7 +81,8 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
 
 /**
  * Applies a person's correction of a call's analysis: the lead becomes what it says now, also downward; corrected to
- * booked makes the one appointment; away from booked leaves it for a person to cancel. A closed lead stays closed.
+ * booked makes the one appointment; away from booked leaves it for a person to cancel. A lead that was won stays won: that
+ * is a visit's word, or a person's, about what came of it.
  * @param fields the corrected API field names; the lead moves only when they decide its status
  */
 export async function applyCorrection(tx: Transaction, key: CallKey & { fields: readonly string[] }): Promise<void> {
@@ -90,8 +91,8 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
   const analysis = await selectCurrentAnalysis(tx, key);
   if (!row || !analysis) return;
 
-  const closed = row.leadStatus === 'closed_won' || row.leadStatus === 'closed_lost';
-  const status = closed ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
+  const isWon = row.leadStatus === 'closed_won';
+  const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
   await updateLead(tx, row.leadId, { status, qualification: analysis.qualification });
   await bookAppointment(tx, key, row, analysis);
 }

@@ -97,24 +97,15 @@ export async function insertSession(
 /** Locks a session for a change. */
 export async function lockSession(db: Queryable, scope: SessionScope, id: string) {
   const [row] = await db
-    .select({ id: recordingSessions.id, audioUrl: recordingSessions.audioUrl, stage: recordingSessions.stage })
+    .select({ id: recordingSessions.id, audioUrl: recordingSessions.audioUrl })
     .from(recordingSessions)
     .where(and(sessionsOf(scope), eq(recordingSessions.id, id)))
     .for('update');
   return row;
 }
 
-/** Writes that a visit has stopped. One that was closed as never stopped is open to its pipeline again. */
-export async function stopSession(
-  db: Queryable,
-  session: { id: string; audioUrl: string; reopensPipeline: boolean },
-): Promise<void> {
-  const reopened = {
-    stage: 'awaiting_end' as const,
-    stageSince: sql`now()`,
-    reason: null,
-    pipelineUpdatedAt: sql`now()`,
-  };
+/** Writes that a visit has stopped: what comes next is its analysis, also where it had been closed as never stopped. */
+export async function stopSession(db: Queryable, session: { id: string; audioUrl: string }): Promise<void> {
   await db
     .update(recordingSessions)
     .set({
@@ -122,7 +113,10 @@ export async function stopSession(
       stoppedAt: sql`now()`,
       audioUrl: session.audioUrl,
       updatedAt: sql`now()`,
-      ...(session.reopensPipeline ? reopened : {}),
+      stage: 'transcribing',
+      stageSince: sql`now()`,
+      reason: null,
+      pipelineUpdatedAt: sql`now()`,
     })
     .where(eq(recordingSessions.id, session.id));
 }

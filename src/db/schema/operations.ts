@@ -1,5 +1,16 @@
 /** Audit, idempotency keys, tombstones and heartbeats. */
-import { bigint, bigserial, index, integer, jsonb, pgTable, primaryKey, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import {
+  bigint,
+  bigserial,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
 import { moment } from './columns.ts';
 
 /** Who did what, when and why. The text of a reason is only here; Temporal sees the row's id. */
@@ -34,7 +45,8 @@ export const idempotencyKeys = pgTable(
     bodySha256: text('body_sha256').notNull(),
     /** Null while the first request is still under way. */
     status: integer('status'),
-    answer: jsonb('answer'),
+    /** Not jsonb: a repeat gets the very bytes. */
+    answer: json('answer'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
   (table) => [primaryKey({ columns: [table.companyId, table.userId, table.route, table.key] })],
