@@ -1,5 +1,5 @@
 /** What happens to calls and visits, seen over HTTP only. */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   answeredPayload,
@@ -472,6 +472,74 @@ describe.concurrent('a CallRail webhook', () => {
     const call = company.simulate({ trackingNumber: '', companyResourceId: callrailId, answered: false });
     expect((await company.sender.missed(missedPayload(call))).body).toMatchObject({ status: 'accepted' });
     expect((await company.callIn(call, 'done')).tracking_number).toBeNull();
+  });
+
+  it('that carries both of CallRail’s ids of the company is found by either', async () => {
+    const numeric = String(randomInt(2 ** 40));
+    const company = await service.company({ callrail_company_id: numeric });
+    const call = company.simulate({ trackingNumber: '', companyResourceId: 'COMofsomebody', answered: false });
+    const payload = { ...missedPayload(call), company_id: Number(numeric) };
+    expect((await company.sender.missed(payload)).body).toMatchObject({ status: 'accepted' });
+    expect((await company.callIn(call, 'done')).status).toBe('missed');
+  });
+
+  it('of a call that one company knows stays there if its key verifies it, whatever number it names', async () => {
+    const [company, other] = [await service.company(), await service.company()];
+    const call = company.simulate();
+    await company.play(call, ['incoming', 'answered']);
+    await company.callIn(call, 'awaiting_end');
+    // The number has moved on to another company; CallRail still signs with the old one's key.
+    const moved = { ...completedPayload(call), tracking_phone_number: other.trackingNumber };
+    expect((await company.sender.completed(moved)).body).toMatchObject({ status: 'accepted' });
+    await eventually(async () => expect((await company.findCall(call)).status).toBe('completed'));
+    for (const [name, tracking_number] of [
+      ['One', undefined],
+      ['Two', uniquePhone()],
+    ])
+      expect(
+        (
+          await company.sender.send(
+            'modified',
+            JSON.stringify({ call_id: call.id, tracking_number, customer_name: name }),
+          )
+        ).body,
+      ).toMatchObject({ status: 'accepted' });
+    // Signed by nobody who knows it: the number decides, and where there is none, it waits.
+    const forged = JSON.stringify({ call_id: call.id, customer_name: 'Forged' });
+    const signature = signCallRail(forged, 'some key');
+    expect((await company.sender.send('modified', forged, { signature })).body).toMatchObject({ status: 'unrouted' });
+    expect((await other.manager.get('/calls')).total).toBe(0);
+  });
+
+  it('that names neither number nor company may come before the one that does', async () => {
+    const company = await service.company();
+    const call = company.simulate();
+    const bare = JSON.stringify({ call_id: call.id, answered: true, duration: 61 });
+    expect((await company.sender.send('completed', bare)).body).toMatchObject({ status: 'unrouted' });
+    await company.play(call, ['incoming']);
+    await eventually(async () =>
+      expect(await company.findCall(call)).toMatchObject({ status: 'completed', duration_seconds: 61 }),
+    );
+  });
+
+  it('whose bytes came before with another signature is verified with either once its company is known', async () => {
+    const company = await service.company();
+    const number = uniquePhone();
+    const call = company.simulate({ trackingNumber: number, answered: false });
+    const body = JSON.stringify(missedPayload(call));
+    const forged = await company.sender.send('missed', body, { signature: signCallRail(body, 'some key') });
+    const genuine = await company.sender.send('missed', body);
+    expect(genuine.body).toEqual({ ...(forged.body as object), status: 'unrouted', duplicate: true });
+    await service.admin.post(`/companies/${company.id}/tracking-numbers`, { phone_number: number });
+    expect((await company.callIn(call, 'done')).status).toBe('missed');
+  });
+
+  it('with a byte order mark is read as what it is', async () => {
+    const company = await service.company();
+    const call = company.simulate({ answered: false });
+    const marked = `\ufeff${JSON.stringify(missedPayload({ ...call, customerName: 'Marked' }))}`;
+    expect((await company.sender.send('missed', marked)).body).toMatchObject({ status: 'accepted' });
+    expect(await company.callIn(call, 'done')).toMatchObject({ status: 'missed', contact: { name: 'Marked' } });
   });
 
   it('without a readable id is kept as invalid', async () => {

@@ -4,6 +4,7 @@ import type { Transaction } from '../db/client.ts';
 import { analysisRuns, shunyaJobs, webhookEvents } from '../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage } from '../domain/pipeline.ts';
 import { normalizeTranscript, readShunyaCallback } from '../providers/shunya/payload.ts';
+import { parseJsonBytes } from '../text.ts';
 import type { PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJobs } from './jobs.ts';
@@ -177,7 +178,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
 
   async function takeCallback(tx: Transaction, job: ShunyaJob, body: Buffer): Promise<string[]> {
     if (job.state === 'completed' || job.state === 'failed') return [];
-    const callback = readShunyaCallback(JSON.parse(body.toString('utf8')));
+    const callback = readShunyaCallback(parseJsonBytes(body));
     if (callback.outcome === 'failed') {
       const { code, retryable } = callback.error ?? { code: 'job_failed' };
       return failJob(tx, job, { code, retryable });

@@ -1,6 +1,7 @@
 /** The database steps of a call: fold its events, decide what is next, apply its analysis. */
 import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
+import type { Config } from '../config.ts';
 import type { Transaction } from '../db/client.ts';
 import { lockCall } from '../db/queries/calls.ts';
 import { announce } from '../db/queries/deliveries.ts';
@@ -11,9 +12,10 @@ import { foldCall } from '../domain/foldCall.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
 import { callIdOf } from '../ids.ts';
 import { FORGOTTEN } from '../inbox/forgotten.ts';
-import { isCallDeleted } from '../inbox/routing.ts';
+import { adoptEventsOfCall, isCallDeleted } from '../inbox/routing.ts';
 import { storeInternalEvent } from '../inbox/store.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
+import { parseJsonBytes } from '../text.ts';
 import { callWorkflowId, type PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type NextStep, nextAnalysisStep, remaining, runKey, type SubjectState, setStage } from './runs.ts';
@@ -40,7 +42,7 @@ export function createCallActivities({ db, config }: ActivityDeps) {
           await forgetEvents(tx, input);
           return GONE;
         }
-        const call = await foldEvents(tx, input);
+        const call = await foldEvents(tx, input, config);
         return call ? decideNext(tx, input, call) : GONE;
       });
     },
@@ -67,7 +69,7 @@ export function createCallActivities({ db, config }: ActivityDeps) {
     const decided = await stageOf(tx, input, call);
     if (decided === 'call_overdue') {
       await storeAbandoned(tx, input);
-      const abandoned = await foldEvents(tx, input);
+      const abandoned = await foldEvents(tx, input, config);
       return abandoned ? decideNext(tx, input, abandoned) : GONE;
     }
     await setStage(tx, key, decided.stage, decided.reason);
@@ -140,7 +142,7 @@ async function selectCall(tx: Transaction, companyId: string, callId: string) {
 }
 
 /** Brings the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
-async function foldEvents(tx: Transaction, input: AdvanceCallInput): Promise<CallRow | undefined> {
+async function foldEvents(tx: Transaction, input: AdvanceCallInput, config: Config): Promise<CallRow | undefined> {
   const rows = await tx
     .select({
       id: webhookEvents.id,
@@ -156,6 +158,7 @@ async function foldEvents(tx: Transaction, input: AdvanceCallInput): Promise<Cal
   const unapplied = rows.filter((row) => row.status !== 'applied').map((row) => row.id);
   const existing = await selectCall(tx, input.companyId, callIdOf(input.companyId, input.providerCallId));
   if (unapplied.length === 0) return existing;
+  if (!existing) await adoptEventsOfCall(tx, input.providerCallId, config);
 
   const events = rows.flatMap(toCallEvent);
   const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
@@ -169,7 +172,7 @@ async function foldEvents(tx: Transaction, input: AdvanceCallInput): Promise<Cal
 function toCallEvent(row: { sequence: number; route: string; body: Buffer; receivedAt: Date }): CallEvent[] {
   const kind = row.route.replace(/^call\./, '') as CallEventKind;
   if (!CALL_EVENT_KINDS.includes(kind)) return [];
-  const { fields } = readCallRailEvent(kind, JSON.parse(row.body.toString('utf8')));
+  const { fields } = readCallRailEvent(kind, parseJsonBytes(row.body));
   return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields }];
 }
 

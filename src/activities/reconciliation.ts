@@ -185,7 +185,7 @@ async function findMissed(db: Database, company: CallRailAccess, listed: ListedC
     const call = known.get(event.providerCallId ?? '');
     const listing = {
       numberOwner: owners.get(event.fields.trackingNumber ?? ''),
-      providerCompanyId: event.callrailCompanyId,
+      providerCompanyIds: event.callrailCompanyIds,
     };
     const ours = { companyId: company.companyId, providerCompanyId: company.callrailCompanyId };
     return call !== undefined && isCallOf(ours, listing) && isMissed(event.fields, call);
@@ -204,7 +204,8 @@ async function feed(db: Database, companyId: string, { row, event }: ListedCall)
     body: Buffer.from(JSON.stringify(body)),
     providerCallId,
     trackingNumber: event.fields.trackingNumber ?? null,
-    callrailCompanyId: event.callrailCompanyId ?? null,
+    callrailCompanyId: event.callrailCompanyIds[0] ?? null,
+    callrailCompanyAlias: event.callrailCompanyIds[1] ?? null,
     status: 'pending',
     companyId,
     workflowId: callWorkflowId(companyId, providerCallId),

@@ -46,15 +46,15 @@ describe('isCallOf', () => {
   const company = { companyId: 'ours', providerCompanyId: 'COM1' };
 
   it('lets the number decide', () => {
-    expect(isCallOf(company, { numberOwner: 'ours', providerCompanyId: 'COM2' })).toBe(true);
-    expect(isCallOf(company, { numberOwner: 'other', providerCompanyId: 'COM1' })).toBe(false);
+    expect(isCallOf(company, { numberOwner: 'ours', providerCompanyIds: ['COM2'] })).toBe(true);
+    expect(isCallOf(company, { numberOwner: 'other', providerCompanyIds: ['COM1'] })).toBe(false);
   });
 
   it("goes by the provider's company where nobody has the number", () => {
-    expect(isCallOf(company, { numberOwner: undefined, providerCompanyId: 'COM1' })).toBe(true);
-    expect(isCallOf(company, { numberOwner: undefined, providerCompanyId: 'COM2' })).toBe(false);
-    expect(isCallOf(company, { numberOwner: undefined, providerCompanyId: undefined })).toBe(true);
+    expect(isCallOf(company, { numberOwner: undefined, providerCompanyIds: ['COM1'] })).toBe(true);
+    expect(isCallOf(company, { numberOwner: undefined, providerCompanyIds: ['COM2'] })).toBe(false);
+    expect(isCallOf(company, { numberOwner: undefined, providerCompanyIds: [] })).toBe(true);
     const nameless = { companyId: 'ours', providerCompanyId: null };
-    expect(isCallOf(nameless, { numberOwner: undefined, providerCompanyId: 'COM1' })).toBe(false);
+    expect(isCallOf(nameless, { numberOwner: undefined, providerCompanyIds: ['COM1'] })).toBe(false);
   });
 });

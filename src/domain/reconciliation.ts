@@ -37,10 +37,10 @@ export function isMissed(listed: CallEventFields, known: KnownCall): boolean {
  */
 export function isCallOf(
   company: { companyId: string; providerCompanyId: string | null },
-  listed: { numberOwner: string | undefined; providerCompanyId: string | undefined },
+  listed: { numberOwner: string | undefined; providerCompanyIds: readonly string[] },
 ): boolean {
   if (listed.numberOwner !== undefined) return listed.numberOwner === company.companyId;
   if (company.providerCompanyId === null) return false;
   // The list was asked for that company only, so one that names none is its.
-  return listed.providerCompanyId === undefined || listed.providerCompanyId === company.providerCompanyId;
+  return listed.providerCompanyIds.length === 0 || listed.providerCompanyIds.includes(company.providerCompanyId);
 }

@@ -4,17 +4,16 @@ import type { Config } from '../config.ts';
 import type { Queryable } from '../db/client.ts';
 import {
   analysisRuns,
-  calls,
   callTombstones,
   companies,
   jobTombstones,
   shunyaJobs,
-  trackingNumbers,
   webhookEvents,
 } from '../db/schema/index.ts';
 import type { WebhookEventStatus } from '../domain/webhookEvent.ts';
 import { verifyCallRailSignature } from '../providers/callrail/signature.ts';
 import { readShunyaCallback, type ShunyaCallback } from '../providers/shunya/payload.ts';
+import { parseJsonBytes } from '../text.ts';
 import { analysisWorkflowId, callWorkflowId } from '../workflows/contracts.ts';
 import { FORGOTTEN } from './forgotten.ts';
 
@@ -24,7 +23,9 @@ export interface CallRailAddress {
   /** E.164 */
   trackingNumber?: string | null;
   callrailCompanyId?: string | null;
+  callrailCompanyAlias?: string | null;
   body: Uint8Array;
+  /** One, or several with spaces. */
   signature?: string | null;
 }
 
@@ -32,8 +33,6 @@ export type CallRailRoute =
   | { decision: 'accepted'; companyId: string }
   | { decision: 'rejected'; companyId: string }
   | { decision: 'unrouted' };
-
-type SigningCompany = { id: string; keys: string[] };
 
 /**
  * Finds the company of a CallRail event and verifies it with that company's keys: a call known in exactly one company
@@ -45,48 +44,55 @@ export async function routeCallRailEvent(
   config: Pick<Config, 'allowUnsignedCallrail'>,
 ): Promise<CallRailRoute> {
   const candidates = await findCandidates(db, address);
-  const signed = (company: SigningCompany) =>
-    verifyCallRailSignature(address.body, address.signature ?? undefined, company.keys);
+  const signatures = address.signature?.split(' ') ?? [];
+  const signed = ({ keys }: { keys: string[] }) =>
+    signatures.some((signature) => verifyCallRailSignature(address.body, signature, keys));
 
   const knowing = candidates.filter((company) => company.knowsCall);
-  const verified = knowing.filter((company) => company.keys.length > 0 && signed(company));
+  const verified = knowing.filter(signed);
   const [stays] = verified;
   if (stays && verified.length === 1) return { decision: 'accepted', companyId: stays.id };
 
   const named =
     candidates.find((company) => company.hasNumber) ??
     candidates.find((company) => company.hasCallrailId) ??
-    // An event that names neither can still belong to the one unsigned company that knows its call.
+    // An event that names neither can still belong to the one company that knows its call and has no key to verify with.
     (!address.trackingNumber && !address.callrailCompanyId && knowing.length === 1 ? knowing[0] : undefined);
-  if (!named) return { decision: 'unrouted' };
+  if (!named || (!named.hasNumber && !named.hasCallrailId && named.keys.length > 0)) return { decision: 'unrouted' };
   const accepted = named.keys.length > 0 ? signed(named) : config.allowUnsignedCallrail;
   return { decision: accepted ? 'accepted' : 'rejected', companyId: named.id };
 }
 
+/** Written out: in a select of one table Drizzle names columns without their table, which in a subquery are another's. */
+const COMPANY_ID = sql.raw('"companies"."id"');
+
 async function findCandidates(db: Queryable, address: CallRailAddress) {
-  const hasNumber = address.trackingNumber
-    ? sql<boolean>`exists (select 1 from ${trackingNumbers} where ${trackingNumbers.companyId} = ${companies.id} and ${trackingNumbers.phoneNumber} = ${address.trackingNumber})`
-    : sql<boolean>`false`;
-  const hasCallrailId = address.callrailCompanyId
-    ? sql<boolean>`coalesce(${companies.callrailCompanyId} = ${address.callrailCompanyId}, false)`
-    : sql<boolean>`false`;
+  const ids = callrailIds(address);
+  const hasNumber = sql<boolean>`exists (select 1 from tracking_numbers n
+    where n.company_id = ${COMPANY_ID} and n.phone_number = ${address.trackingNumber ?? null})`;
+  const hasCallrailId = sql<boolean>`coalesce(${companies.callrailCompanyId} in ${ids}, false)`;
   const knowsCall = sql<boolean>`(
-    exists (select 1 from ${calls} where ${calls.providerCallId} = ${address.providerCallId} and ${calls.companyId} = ${companies.id})
-    or exists (select 1 from ${webhookEvents} where ${webhookEvents.companyId} = ${companies.id}
-      and ${webhookEvents.providerCallId} = ${address.providerCallId} and ${webhookEvents.status} in ('pending', 'dispatched', 'applied')))`;
+    exists (select 1 from calls c where c.provider_call_id = ${address.providerCallId} and c.company_id = ${COMPANY_ID})
+    or exists (select 1 from webhook_events e where e.company_id = ${COMPANY_ID}
+      and e.provider_call_id = ${address.providerCallId} and e.status in ('pending', 'dispatched', 'applied')))`;
   return db
     .select({ id: companies.id, keys: companies.callrailSigningKeys, hasNumber, hasCallrailId, knowsCall })
     .from(companies)
     .where(inArray(companies.id, candidateIds(address)));
 }
 
+/** CallRail's ids of the company, as a list of SQL that is never empty. */
+const callrailIds = ({ callrailCompanyId, callrailCompanyAlias }: CallRailAddress) => [
+  callrailCompanyId ?? null,
+  callrailCompanyAlias ?? null,
+];
+
 /** Ids of the few companies that can own the event, each found by an index. */
 function candidateIds(address: CallRailAddress): SQL {
   const number = address.trackingNumber ?? null;
-  const callrailId = address.callrailCompanyId ?? null;
   return sql`(
     select company_id from tracking_numbers where phone_number = ${number}
-    union select id from companies where callrail_company_id = ${callrailId}
+    union select id from companies where callrail_company_id in ${callrailIds(address)}
     union select company_id from calls where provider_call_id = ${address.providerCallId}
     union select company_id from webhook_events where provider_call_id = ${address.providerCallId} and company_id is not null
       and status in ('pending', 'dispatched', 'applied'))`;
@@ -212,6 +218,7 @@ type WaitingEvent = Pick<
   | 'providerCallId'
   | 'trackingNumber'
   | 'callrailCompanyId'
+  | 'callrailCompanyAlias'
 >;
 
 const waitingColumns = {
@@ -224,6 +231,7 @@ const waitingColumns = {
   providerCallId: webhookEvents.providerCallId,
   trackingNumber: webhookEvents.trackingNumber,
   callrailCompanyId: webhookEvents.callrailCompanyId,
+  callrailCompanyAlias: webhookEvents.callrailCompanyAlias,
 };
 
 /** Routes one stored event again and writes what came of it. @returns its status now */
@@ -253,7 +261,7 @@ async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): P
 
 async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
   if (event.source === 'shunya') {
-    const callback = readShunyaCallback(parseJson(event.body));
+    const callback = readShunyaCallback(parseJsonBytes(event.body));
     const route = await routeShunyaCallback(tx, callback);
     if (route.decision === 'matched') {
       const { companyId, jobId, workflowId } = route;
@@ -271,14 +279,6 @@ async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
   return { status: 'pending' as const, reason: null, companyId, workflowId };
 }
 
-const parseJson = (body: Buffer): unknown => {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-};
-
 /**
  * Routes the unrouted events that a company's numbers, CallRail id or keys now answer for. Called in the transaction
  * that changes those; the relay calls it for everything now and then, for events that were stored meanwhile.
@@ -290,7 +290,8 @@ export async function routeWaitingEvents(tx: Queryable, companyId: string | null
     ${webhookEvents.source} = 'callrail' and (
       exists (select 1 from tracking_numbers n join companies c on c.id = n.company_id
         where n.phone_number = ${webhookEvents.trackingNumber} ${mine})
-      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyId} ${mine})))`;
+      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyId} ${mine})
+      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyAlias} ${mine})))`;
   const callbacks = sql`(
     ${webhookEvents.source} = 'shunya' and (
       exists (select 1 from shunya_jobs j where j.task_id = ${webhookEvents.taskId})
@@ -305,6 +306,27 @@ export async function routeWaitingEvents(tx: Queryable, companyId: string | null
   let routed = 0;
   for (const event of waiting) if ((await routeAgain(tx, event, config)) === 'pending') routed += 1;
   return routed;
+}
+
+/**
+ * Routes the unrouted events of one call, now that its company is known: those that name neither number nor company can
+ * come before the one that does. Called in the transaction that makes the call.
+ */
+export async function adoptEventsOfCall(tx: Queryable, providerCallId: string, config: Config): Promise<void> {
+  const waiting = await tx
+    .select(waitingColumns)
+    .from(webhookEvents)
+    .where(
+      and(
+        eq(webhookEvents.status, 'unrouted'),
+        eq(webhookEvents.source, 'callrail'),
+        eq(webhookEvents.providerCallId, providerCallId),
+      ),
+    )
+    .orderBy(webhookEvents.sequence)
+    .limit(100)
+    .for('update', { skipLocked: true });
+  for (const event of waiting) await routeAgain(tx, event, config);
 }
 
 /** Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id. */

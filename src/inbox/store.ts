@@ -51,7 +51,26 @@ async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: str
     );
   // The twin was rejected or deleted between the two statements: the place is free now.
   if (!existing) return insertOnce(db, event, bodySha256);
+  const isKept =
+    existing.status !== 'unrouted' || !event.signature || (await addSignature(db, existing.id, event.signature));
+  // It was routed meanwhile, by the signature that it had: look at what it is now.
+  if (!isKept) return insertOnce(db, event, bodySha256);
   return { ...existing, duplicate: true };
+}
+
+/** Signatures kept of an event whose company is not known yet: which of them is genuine shows only then. */
+const SIGNATURES_LENGTH_MAX = 1000;
+
+/** @returns false where the event is not unrouted any more */
+async function addSignature(db: Queryable, eventId: string, signature: string): Promise<boolean> {
+  const known = sql`coalesce(${webhookEvents.signature}, '')`;
+  const isEnough = sql`${signature}::text = any(string_to_array(${known}, ' ')) or length(${known}) > ${SIGNATURES_LENGTH_MAX}`;
+  const kept = await db
+    .update(webhookEvents)
+    .set({ signature: sql`case when ${isEnough} then ${known} else trim(${known} || ' ' || ${signature}::text) end` })
+    .where(and(eq(webhookEvents.id, eventId), eq(webhookEvents.status, 'unrouted')))
+    .returning({ id: webhookEvents.id });
+  return kept.length > 0;
 }
 
 /**

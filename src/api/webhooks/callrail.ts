@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
-import { isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
+import { adoptEventsOfCall, isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
 import {
   type NewWebhookEvent,
   type StoredEvent,
@@ -81,7 +81,12 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): 
   }
   const companyId = route.decision === 'accepted' ? route.companyId : null;
   if (!providerCallId) return storeEvent(db, stored({ status: 'invalid', reason: 'no_call_id', companyId }));
-  if (!companyId) return storeEvent(db, stored({ status: 'unrouted', reason: 'unknown_number' }));
+  if (!companyId) {
+    const event = await storeEvent(db, stored({ status: 'unrouted', reason: 'unknown_number' }));
+    // Another event of the call may have told its company while this one was stored.
+    await db.transaction((tx) => adoptEventsOfCall(tx, providerCallId, config));
+    return event;
+  }
   const workflowId = callWorkflowId(companyId, providerCallId);
   const accepted = stored({ status: 'pending', companyId, workflowId });
   return (await isCallDeleted(db, companyId, providerCallId)) ? storeForgotten(db, accepted) : storeEvent(db, accepted);
@@ -90,5 +95,6 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): 
 const addressOf = (read: CallRailEvent) => ({
   providerCallId: read.providerCallId ?? null,
   trackingNumber: read.fields.trackingNumber ?? null,
-  callrailCompanyId: read.callrailCompanyId ?? null,
+  callrailCompanyId: read.callrailCompanyIds[0] ?? null,
+  callrailCompanyAlias: read.callrailCompanyIds[1] ?? null,
 });

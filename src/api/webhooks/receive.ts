@@ -3,6 +3,7 @@ import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import type { StoredEvent } from '../../inbox/store.ts';
+import { parseJsonBytes } from '../../text.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../errors.ts';
 import { EXAMPLE } from '../examples.ts';
@@ -60,12 +61,9 @@ export function answerInTime({ withinMs, hangingMax }: AnswerLimits): Middleware
 /** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
 export async function readJsonBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
   const body = Buffer.from(await c.req.arrayBuffer());
-  try {
-    // Fatal: bytes that are not UTF-8 are not JSON either.
-    return { body, payload: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) };
-  } catch {
-    throw new ApiError('invalid_json');
-  }
+  const payload = parseJsonBytes(body);
+  if (payload === undefined) throw new ApiError('invalid_json');
+  return { body, payload };
 }
 
 /** How an event that was stored before is answered, by where it stands. */

@@ -67,6 +67,7 @@ function straysOf(companyId: string): SQL {
   const callrailId = sql`(select ${companies.callrailCompanyId} from ${companies} where ${companies.id} = ${companyId})`;
   return sql`${webhookEvents.companyId} is null and (${webhookEvents.trackingNumber} in ${numbers}
     or ${webhookEvents.callrailCompanyId} = ${callrailId}
+    or ${webhookEvents.callrailCompanyAlias} = ${callrailId}
     or ${webhookEvents.taskId} in ${jobs(shunyaJobs.taskId)}
     or ${webhookEvents.shunyaCallId} in ${jobs(shunyaJobs.shunyaCallId)})`;
 }

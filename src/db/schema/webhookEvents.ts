@@ -25,13 +25,18 @@ export const webhookEvents = pgTable(
     /** The raw body as it came. */
     body: bytea('body').notNull(),
     bodySha256: text('body_sha256').notNull(),
-    /** The sender's signature header, so that an unrouted or rejected event can be verified later. */
+    /**
+     * The sender's signature header, so that an unrouted or rejected event can be verified later; several with spaces, where
+     * the same bytes came with another one before its company was known.
+     */
     signature: text('signature'),
     /** CallRail's id of the call the event is about. */
     providerCallId: text('provider_call_id'),
-    /** Number called (E.164) and CallRail's company id, by which an unrouted event finds its company later. */
+    /** Number called (E.164) and CallRail's company ids, by which an unrouted event finds its company later. */
     trackingNumber: text('tracking_number'),
     callrailCompanyId: text('callrail_company_id'),
+    /** The numeric id, where the payload has it beside the resource id. */
+    callrailCompanyAlias: text('callrail_company_alias'),
     /** Shunya's job id and call id with kind, by which a callback finds its job. */
     taskId: text('task_id'),
     shunyaCallId: bigint('shunya_call_id', { mode: 'number' }),
@@ -64,6 +69,7 @@ export const webhookEvents = pgTable(
     // Unrouted ones are looked up by number, company or job.
     index('webhook_events_unrouted_number').on(table.trackingNumber).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_company').on(table.callrailCompanyId).where(sql`${table.status} = 'unrouted'`),
+    index('webhook_events_unrouted_alias').on(table.callrailCompanyAlias).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_task').on(table.taskId).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_shunya_call').on(table.shunyaCallId).where(sql`${table.status} = 'unrouted'`),
     // The sweep sees when it last started a pipeline again.

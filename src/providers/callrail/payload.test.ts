@@ -73,8 +73,7 @@ describe("CallRail's real payloads", () => {
   it('pre-call', () => {
     expect(readCallRailEvent('incoming', PRE_CALL)).toEqual({
       providerCallId: 'CAL00000000000000000000000000000001',
-      callrailCompanyId: 'COM00000000000000000000000000000001',
-      companyNumberRaw: '+12125550180',
+      callrailCompanyIds: ['COM00000000000000000000000000000001', '422269185'],
       fields: {
         callerNumber: '+13035550119',
         callerName: 'Denver Co',
@@ -127,7 +126,7 @@ describe("CallRail's real payloads", () => {
       }),
     ).toEqual({
       providerCallId: '111222333',
-      companyNumberRaw: '+12125550180',
+      callrailCompanyIds: [],
       fields: {
         callerNumber: '+13035550119',
         callerName: 'DOE JANE',
@@ -148,7 +147,7 @@ describe("CallRail's real payloads", () => {
     };
     expect(readCallRailEvent('modified', row)).toEqual({
       providerCallId: 'CAL1',
-      callrailCompanyId: 'COM1',
+      callrailCompanyIds: ['COM1'],
       fields: { answered: true, durationSeconds: 41, startedAt: '2026-03-02T21:54:53.505Z' },
     });
   });
@@ -167,7 +166,7 @@ it('reads the short form', () => {
     }),
   ).toEqual({
     providerCallId: 'call-1',
-    companyNumberRaw: '2125550180',
+    callrailCompanyIds: [],
     fields: {
       callerNumber: '+13035550119',
       trackingNumber: '+12125550180',
@@ -197,8 +196,10 @@ describe('which field counts', () => {
   });
 
   it('company: company_resource_id, company_id', () => {
-    expect(read({ company_id: 7, company_resource_id: 'COM1' }).callrailCompanyId).toBe('COM1');
-    expect(read({ company_id: 7, company_resource_id: '' }).callrailCompanyId).toBe('7');
+    expect(read({ company_id: 7, company_resource_id: 'COM1' }).callrailCompanyIds).toEqual(['COM1', '7']);
+    expect(read({ company_id: 7, company_resource_id: '' }).callrailCompanyIds).toEqual(['7']);
+    expect(read({ company_id: 'COM1', company_resource_id: 'COM1' }).callrailCompanyIds).toEqual(['COM1']);
+    expect(read({}).callrailCompanyIds).toEqual([]);
   });
 
   it('caller', () => {
@@ -218,10 +219,17 @@ describe('which field counts', () => {
         names.slice(index).map((name, position) => [name, `+1212555010${index + position}`]),
       );
       expect(read(body)).toMatchObject({
-        companyNumberRaw: `+1212555010${index}`,
         fields: { trackingNumber: `+1212555010${index}` },
       });
     }
+  });
+
+  it('a number that cannot be read does not hide one that can', () => {
+    expect(read({ tracking_phone_number: 'Pool', trackingnum: '2125550180' }).fields.trackingNumber).toBe(
+      '+12125550180',
+    );
+    const { fields } = read({ customer_phone_number: 'anonymous', caller_number: '+13035550119' });
+    expect(fields).toEqual({ callerNumber: '+13035550119' });
   });
 
   it('start: start_time, created_at, datetime; never timestamp', () => {

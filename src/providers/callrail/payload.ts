@@ -7,10 +7,8 @@ import { storableText } from '../../text.ts';
 export interface CallRailEvent {
   /** CallRail's id of the call; without one the event cannot be matched to a call. */
   providerCallId?: string;
-  /** CallRail's id of the company, to be compared with `callrail_company_id`. */
-  callrailCompanyId?: string;
-  /** The number called, as CallRail wrote it; `fields.trackingNumber` is the same in E.164. */
-  companyNumberRaw?: string;
+  /** CallRail's ids of the company, to be compared with `callrail_company_id`: its resource id, its numeric one, or both. */
+  callrailCompanyIds: string[];
   fields: CallEventFields;
 }
 
@@ -40,19 +38,18 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
     return undefined;
   };
 
-  const callerRaw = first(readText, 'customer_phone_number', 'customer_number', 'caller_number', 'callernum');
-  const callerNumber = parsePhone(callerRaw);
-  const companyNumberRaw = first(readText, 'tracking_phone_number', 'tracking_number', 'trackingnum');
+  const callerNames = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
+  const callerNumber = first(readPhone, ...callerNames);
+  const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
 
   return withoutUndefined<CallRailEvent>({
     providerCallId: first(readId, 'resource_id', 'call_id', 'id'),
-    callrailCompanyId: first(readId, 'company_resource_id', 'company_id'),
-    companyNumberRaw,
+    callrailCompanyIds: [...new Set(companyIds)],
     fields: withoutUndefined<CallEventFields>({
       callerNumber,
-      callerNumberRaw: callerNumber ? undefined : callerRaw,
+      callerNumberRaw: callerNumber ? undefined : first(readText, ...callerNames),
       callerName: first(readText, 'customer_name', 'callername', 'caller_name'),
-      trackingNumber: parsePhone(companyNumberRaw),
+      trackingNumber: first(readPhone, 'tracking_phone_number', 'tracking_number', 'trackingnum'),
       callType: first(readText, 'call_type')?.toLowerCase(),
       answered: first(readBoolean, 'answered'),
       voicemail: first(readBoolean, 'voicemail'),
@@ -87,6 +84,8 @@ function readText(value: unknown): string | undefined {
   if (typeof text !== 'string') return undefined;
   return storableText(text.slice(0, MAX_TEXT_LENGTH)).trim() || undefined;
 }
+
+const readPhone = (value: unknown): string | undefined => parsePhone(readText(value));
 
 function readBoolean(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;

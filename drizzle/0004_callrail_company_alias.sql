@@ -1,0 +1,2 @@
+ALTER TABLE "webhook_events" ADD COLUMN "callrail_company_alias" text;--> statement-breakpoint
+CREATE INDEX "webhook_events_unrouted_alias" ON "webhook_events" USING btree ("callrail_company_alias") WHERE "webhook_events"."status" = 'unrouted';
