@@ -28,7 +28,11 @@ let closeDatabase: () => Promise<void>;
 
 beforeAll(async () => {
   callrail = await startCallRailApi({ apiKey: API_KEY, accountId: ACCOUNT_ID });
-  service = await startService({ CALLRAIL_BASE_URL: callrail.baseUrl, CALLRAIL_RECONCILE_SECONDS: '7200' });
+  service = await startService({
+    CALLRAIL_BASE_URL: callrail.baseUrl,
+    CALLRAIL_RECONCILE_SECONDS: '7200',
+    RECORDING_HOSTS: '127.0.0.1,s3.amazonaws.com,*.s3.amazonaws.com',
+  });
   const { db, close } = openDatabase(service.databaseUrl, { max: 2 });
   closeDatabase = close;
   const logger = pino({ level: 'silent' });
@@ -152,6 +156,23 @@ describe('what the webhooks missed', () => {
     callrail.addCall({ ...call, answered: false });
     await reconcile();
     expect((await company.callIn(call, 'done')).status).toBe('missed');
+  });
+
+  it('whose recording needs a key that is missing is blocked on CallRail until it is there', async () => {
+    const company = await listedCompany({ callrail_api_key: null });
+    const call = company.call();
+    const recorded = { ...call, recording: callrail.recordingLink(call.id) };
+    callrail.addCall(recorded, { audioUrl: recordingLink('booked') });
+    await company.play(recorded);
+    const { pipeline } = await eventually(async () => {
+      const found = await company.findCall(call);
+      expect(found.pipeline.blocked_on).toBe('callrail_recording');
+      return found;
+    });
+    expect(pipeline).toMatchObject({ stage: 'transcribing', reason: 'callrail_unauthorized' });
+    await service.admin.patch(`/companies/${company.id}`, { callrail_api_key: API_KEY });
+    const done = await company.callIn(call, 'done');
+    expect(done.pipeline).toMatchObject({ blocked_on: null, needs_attention: false, reason: null });
   });
 
   it('never brings a deleted call back', async () => {

@@ -602,6 +602,10 @@ describe.concurrent('an operator', () => {
       const { status } = await service.temporal.workflow.getHandle(workflowId).describe();
       expect(status.name).toBe('COMPLETED');
     });
+    // Nobody who looks for what needs attention finds it any more.
+    const { searchAttributes } = await (await analysisOf(company, call)).describe();
+    expect(searchAttributes).toMatchObject({ NeedsAttention: [false], PipelineStage: ['failed'] });
+    expect(searchAttributes.BlockedOn ?? []).toEqual([]);
     await company.play({ ...call, durationSeconds: 99 }, ['modified']);
     await eventually(async () => expect((await company.findCall(call)).duration_seconds).toBe(99));
     expect((await company.findCall(call)).pipeline.stage).toBe('failed');

@@ -58,8 +58,8 @@ describe('payloads', () => {
     for (const event of CALLRAIL_EVENTS) {
       expect(readCallRailEvent(event, callRailPayload(event, call))).toMatchObject({
         providerCallId: call.id,
-        callrailCompanyId: call.companyResourceId,
-        companyNumberRaw: TRACKING_NUMBER,
+        callrailCompanyIds: expect.arrayContaining([call.companyResourceId]),
+        fields: { trackingNumber: TRACKING_NUMBER },
       });
     }
   });
@@ -123,8 +123,7 @@ describe('the REST API', () => {
     expect(new Set(pages.flat().map((row) => row.id)).size).toBe(601);
     expect(readCallRailEvent('modified', pages.at(-1)?.at(-1))).toMatchObject({
       providerCallId: older.id,
-      callrailCompanyId: older.companyResourceId,
-      companyNumberRaw: TRACKING_NUMBER,
+      callrailCompanyIds: [older.companyResourceId],
       fields: { answered: true, durationSeconds: 184, callType: 'answered', startedAt: older.startedAt.toISOString() },
     });
   });

@@ -41,6 +41,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
      */
     async advanceAnalysis(input: AdvanceAnalysisInput): Promise<AnalysisStep> {
       const woken: string[] = [];
+      const asked = new Set<string>();
       const step = await db.transaction(async (tx) => {
         const [run] = await tx
           .select({ state: analysisRuns.state, shunyaCallId: analysisRuns.shunyaCallId })
@@ -48,9 +49,9 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
           .where(runKey(input, input.generation))
           .for('update');
         if (run?.state !== 'running') return finish(null);
-        woken.push(...(await takeCallbacks(tx, input)));
+        woken.push(...(await takeCallbacks(tx, input, asked)));
         for (const kind of JOB_KINDS) {
-          const step = await advanceKind(tx, input, kind, run.shunyaCallId);
+          const step = await advanceKind(tx, input, kind, run.shunyaCallId, asked);
           if (step) return step;
         }
         await endRun(tx, input, 'analyzed', null);
@@ -102,6 +103,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
     input: AdvanceAnalysisInput,
     kind: JobKind,
     shunyaCallId: number,
+    asked: ReadonlySet<string>,
   ): Promise<AnalysisStep | null> {
     let job = (await selectJobs(tx, input, kind))[0];
     if (!job) {
@@ -123,7 +125,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
         const overdueInSeconds = remaining(since, input.waits.shunyaJobTimeoutSeconds);
         return {
           do: 'wait',
-          askInSeconds: remaining(since, input.waits.shunyaPollSeconds),
+          askInSeconds: asked.has(job.id) ? 0 : remaining(since, input.waits.shunyaPollSeconds),
           overdueInSeconds,
           ...about,
         };
@@ -146,8 +148,11 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
     }
   }
 
-  /** Takes what callbacks of this run's jobs say, once each. @returns workflows that got a slot by it */
-  async function takeCallbacks(tx: Transaction, input: AdvanceAnalysisInput): Promise<string[]> {
+  /**
+   * Takes what callbacks of this run's jobs say, once each. @returns workflows that got a slot by it
+   * @param asked gets the jobs of which a callback said something that only Shunya's API can tell
+   */
+  async function takeCallbacks(tx: Transaction, input: AdvanceAnalysisInput, asked: Set<string>): Promise<string[]> {
     const jobs = await selectJobs(tx, input);
     if (jobs.length === 0) return [];
     const events = await tx
@@ -167,7 +172,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
     const woken: string[] = [];
     for (const event of events) {
       const job = (await selectJobs(tx, input)).find((candidate) => candidate.id === event.jobId);
-      if (job) woken.push(...(await takeCallback(tx, job, event.body)));
+      if (job) woken.push(...(await takeCallback(tx, job, event.body, asked)));
       await tx
         .update(webhookEvents)
         .set({ status: 'applied', appliedAt: sql`now()` })
@@ -176,7 +181,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
     return woken;
   }
 
-  async function takeCallback(tx: Transaction, job: ShunyaJob, body: Buffer): Promise<string[]> {
+  async function takeCallback(tx: Transaction, job: ShunyaJob, body: Buffer, asked: Set<string>): Promise<string[]> {
     if (job.state === 'completed' || job.state === 'failed') return [];
     const callback = readShunyaCallback(parseJsonBytes(body));
     if (callback.outcome === 'failed') {
@@ -187,7 +192,8 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
       const readable = job.kind === 'analysis' || normalizeTranscript(callback.result) !== null;
       if (readable) return completeJob(tx, job, callback.result);
     }
-    // A hint without a result: its API has the truth, so ask at once rather than at the next poll.
+    // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
+    asked.add(job.id);
     const state = callback.outcome === 'completed' ? ('reported' as const) : job.state;
     await tx.update(shunyaJobs).set({ state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
     return [];

@@ -24,6 +24,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   const pipeline = createPipeline({
     waits,
     stage: 'transcribing',
+    resumed: input.resumed,
     showBlock: (block) => database.showBlock({ ...subject, block }),
     audit: (entry) => database.recordOperatorAction({ ...subject, ...entry }),
   });
@@ -36,8 +37,8 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     await pipeline.recordActions();
     pipeline.listen();
     if (pipeline.skipped) {
-      if (await attempt('database', () => database.giveUp(subject))) return pipeline.setStage('failed');
-      continue;
+      if (!(await attempt('database', () => database.giveUp(subject)))) continue;
+      return await pipeline.fail();
     }
     let step: AnalysisStep | undefined;
     await attempt('database', async () => {
@@ -53,7 +54,8 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     await enter(step.kind === 'transcription' ? 'transcribing' : 'analyzing');
     if (pipeline.isBlocked && pipeline.blockedOn !== 'database' && !(await pipeline.turnHasCome())) continue;
     await take(step);
-    if (wf.workflowInfo().continueAsNewSuggested) await wf.continueAsNew<typeof ShunyaAnalysis>({ ...input, failures });
+    if (wf.workflowInfo().continueAsNewSuggested)
+      await wf.continueAsNew<typeof ShunyaAnalysis>({ ...input, failures, resumed: pipeline.toResume() });
   }
 
   async function take(step: JobStep): Promise<void> {
@@ -125,13 +127,19 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
       if (wf.isCancellation(error)) throw error;
       failures += 1;
       const failedJobs = step ? step.attempt - 1 : 0;
-      await pipeline.blocked(blocker, failures + failedJobs, failureOf(error));
+      const failure = failureOf(error);
+      // The link to the recording is resolved in the same step; who looks must know whom to ask.
+      const blockedOn = failure.code.startsWith('callrail_') ? 'callrail_recording' : blocker;
+      await pipeline.blocked(blockedOn, failures + failedJobs, failure);
       if (blocker === 'database') await pipeline.untilTurn();
       return false;
     }
     failures = blocker === 'database' && pipeline.blockedOn !== 'database' ? failures : 0;
     // A new attempt at a job that failed has not succeeded yet: that its submit was accepted does not lower the flag.
-    if (pipeline.blockedOn === blocker && (step?.attempt ?? 1) === 1) await pipeline.unblocked();
+    const isOurs =
+      pipeline.blockedOn === blocker ||
+      (pipeline.blockedOn === 'callrail_recording' && blocker === 'shunya_transcription');
+    if (isOurs && (step?.attempt ?? 1) === 1) await pipeline.unblocked();
     return true;
   }
 

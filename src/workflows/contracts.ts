@@ -65,8 +65,26 @@ export interface ShunyaAnalysisInput {
   /** The workflow that started it, rung when the stage changes. */
   parentWorkflowId: string;
   waits: PipelineWaits;
-  /** Failed tries so far of the step that an earlier, longer history of this run was at. */
+  /** Failed tries so far of the step that an earlier, longer history of this run was at, and how that stood. */
   failures?: number;
+  resumed?: ResumedPipeline;
+}
+
+/** A step that failed and waits. */
+export interface Block {
+  blockedOn: Blocker;
+  attempts: number;
+  /** A code: the last error. */
+  reason: string;
+  needsAttention: boolean;
+}
+
+/** What a pipeline shows, handed on to a run with a short history. */
+export interface ResumedPipeline {
+  stage: PipelineStage;
+  block: Block | null;
+  /** When the blocked step's next turn comes, epoch ms. */
+  notBefore: number;
 }
 
 export interface CallRailReconciliationInput {

@@ -6,10 +6,12 @@ import * as wf from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
 import {
+  type Block,
   type OperatorAction,
   type OperatorAnswer,
   type PipelineStatus,
   type PipelineWaits,
+  type ResumedPipeline,
   retrySignal,
   retryUpdate,
   ringSignal,
@@ -18,13 +20,6 @@ import {
   skipUpdate,
   statusQuery,
 } from './contracts.ts';
-
-interface Block {
-  blockedOn: Blocker;
-  attempts: number;
-  reason: string;
-  needsAttention: boolean;
-}
 
 /** What `retry` and `skip` take. */
 const ACTION_FORM = '{"operator": "your user id", "reason": "why"}';
@@ -35,6 +30,8 @@ const DATABASE_RETRY_MAX_SECONDS = 30;
 export interface PipelineOptions {
   waits: PipelineWaits;
   stage: PipelineStage;
+  /** Where an earlier run left off; its search attributes came along by themselves. */
+  resumed?: ResumedPipeline;
   /** Writes the block to the row of the call or visit. */
   showBlock(block: Block | null): Promise<void>;
   /** Writes an operator's action to the audit log, unless it came from REST and is there already. */
@@ -54,16 +51,16 @@ export type Pipeline = ReturnType<typeof createPipeline>;
 
 /** Sets up handlers and state; to be called first thing in a workflow, before anything is awaited. */
 export function createPipeline(options: PipelineOptions) {
-  const { waits } = options;
-  let stage = options.stage;
+  const { waits, resumed } = options;
+  let stage = resumed?.stage ?? options.stage;
   let waitingFor = 'its first step';
   let since = new Date();
-  let block: Block | null = null;
-  let shown: Block | null = null;
+  let block: Block | null = resumed?.block ?? null;
+  let shown: Block | null = block;
   let rung = false;
   let hurried = false;
   let skipped = false;
-  let notBefore = 0;
+  let notBefore = resumed?.notBefore ?? 0;
   /** What operators did here that is not in the audit log yet. */
   const actions: AuditedAction[] = [];
 
@@ -281,6 +278,15 @@ export function createPipeline(options: PipelineOptions) {
       hurried = false;
       await showBlock();
     },
+    /** The end that an operator asked for. */
+    async fail() {
+      if (block && wf.patched('fail-unblocked')) {
+        block = null;
+        await showBlock();
+      }
+      this.setStage('failed');
+    },
+    toResume: (): ResumedPipeline => ({ stage, block, notBefore }),
     get isBlocked() {
       return block !== null;
     },

@@ -150,7 +150,7 @@ export async function runSubject(subject: Subject): Promise<void> {
       if (wf.isCancellation(error)) throw error;
       return false;
     }
-    pipeline.setStage('failed');
+    await pipeline.fail();
     return true;
   }
 }

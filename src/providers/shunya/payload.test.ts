@@ -153,6 +153,14 @@ describe('normalizeCallAnalysis', () => {
 });
 
 describe('normalizeVisitAnalysis', () => {
+  it('takes a callback that has a result and no word on how it ended for what it is', () => {
+    const result = { qualification: { booking_status: 'booked' } };
+    const read = (said: object) => readShunyaCallback({ job_type: 'analysis', call_id: 42, ...said }).outcome;
+    expect(read({ result })).toBe('completed');
+    expect(read({})).toBe('unknown');
+    expect(read({ event: 'job.completed', status: 'processing', result })).toBe('unknown');
+  });
+
   it('reads the outcome', () => {
     expect(normalizeVisitAnalysis({ outcome: 'Won' })).toEqual({ outcome: 'won', ...EMPTY_CONVERSATION });
     expect(normalizeVisitAnalysis({ outcome: { outcome: 'lost' } }).outcome).toBe('lost');

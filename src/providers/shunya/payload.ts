@@ -219,11 +219,12 @@ export function readShunyaCallback(payload: unknown): ShunyaCallback {
   };
 
   const event = find(['event', 'event_type', 'type'], readText) ?? '';
+  const said = readOutcome(event, find(['status'], readText));
   const callback: ShunyaCallback = {
     jobId: find(['job_id', 'shunya_job_id', 'task_id'], readId),
     shunyaCallId: find(['call_id'], readCallId),
     jobType: find(['job_type'], readJobKind) ?? readJobKind(event) ?? undefined,
-    outcome: readOutcome(event, find(['status'], readText)),
+    outcome: said ?? 'unknown',
     companyId: find(['company_id'], readId),
   };
 
@@ -232,6 +233,7 @@ export function readShunyaCallback(payload: unknown): ShunyaCallback {
   callback.shunyaCallId ??= resultCallId ?? undefined;
   // A result that names another call is not used: what the API answers is.
   if (result && (resultCallId === null || resultCallId === callback.shunyaCallId)) callback.result = result;
+  if (said === undefined && callback.result) callback.outcome = 'completed';
 
   if (callback.outcome === 'failed') {
     const { code, retryable } = readProviderError(envelope);
@@ -256,8 +258,10 @@ function readJobKind(value: unknown): JobKind | null {
   return word.includes('analy') ? 'analysis' : null;
 }
 
-function readOutcome(event: string, status: string | undefined): ShunyaCallback['outcome'] {
+/** @returns undefined where neither says anything of an outcome */
+function readOutcome(event: string, status: string | undefined): ShunyaCallback['outcome'] | undefined {
   const said = [event.split(/[.:_]/).at(-1), status].map(readJobState).filter((state) => state !== null);
+  if (said.length === 0) return undefined;
   const outcomes = new Set(said.map((state) => (state === 'completed' || state === 'failed' ? state : 'unknown')));
   return outcomes.size === 1 ? ([...outcomes][0] ?? 'unknown') : 'unknown';
 }
