@@ -90,8 +90,35 @@ it.each([
   ['RECORDING_WAIT_SECONDS', 'soon'],
   ['LOG_LEVEL', 'loud'],
   ['ALLOW_UNSIGNED_CALLRAIL', 'perhaps'],
+  ['TEMPORAL_TLS', 'maybe'],
+  ['TEMPORAL_TLS_DISABLE_HOST_VERIFICATION', 'maybe'],
+  ['HOST', 'not a host!'],
+  ['CORS_ORIGINS', 'https://intranet.local/login'],
+  ['CORS_ORIGINS', 'intranet.local'],
+  ['RECORDING_HOSTS', 'https://callrail.com'],
+  ['RECORDING_HOSTS', 'callrail.com,*'],
 ])('names a malformed %s without telling its value', (name, value) => {
   const load = () => loadConfig({ env: { DATA_DIR: dataDir, [name]: value } });
   expect(load).toThrow(new RegExp(`^${name} must be[^\\n]*$`));
   expect(load).not.toThrow(value);
+});
+
+it('names a TLS file that cannot be read', () => {
+  for (const name of ['CLIENT_CERT', 'CLIENT_KEY', 'SERVER_CA_CERT'].map((file) => `TEMPORAL_TLS_${file}_PATH`))
+    expect(() => loadConfig({ env: { DATA_DIR: dataDir, [name]: '/nowhere/x' } })).toThrow(
+      new RegExp(`^${name} names a file[^\\n]*$`),
+    );
+});
+
+it('takes hosts and origins in the forms they have', () => {
+  const env = {
+    DATA_DIR: dataDir,
+    HOST: '::',
+    CORS_ORIGINS: 'https://app.example.com/, http://localhost:5173',
+    RECORDING_HOSTS: '127.0.0.1:8080,[::1]:80,::1,*.s3.amazonaws.com,rec_1.example.com',
+  };
+  const config = loadConfig({ env });
+  expect(config.host).toBe('::');
+  expect(config.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
+  expect(config.recordingHosts).toHaveLength(5);
 });

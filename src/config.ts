@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { parse as parseDotenv } from 'dotenv';
@@ -87,6 +88,33 @@ const secondsList = (fallback: readonly number[]) =>
 /** As Standard Webhooks proposes: about three days in all. */
 const WEBHOOK_RETRY_SECONDS = [5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400];
 
+/** A browser's Origin header: scheme, host and port, nothing behind. */
+const originList = list
+  .refine((items) => items.every((item) => isOrigin(item)), 'must be origins like https://app.example.com, with commas')
+  .transform((items) => items.map((item) => new URL(item).origin));
+
+const isOrigin = (text: string): boolean => {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, href } = new URL(text);
+  return (protocol === 'http:' || protocol === 'https:') && href === `${origin}/`;
+};
+
+/** Names, `*.names`, addresses; each may have a port. */
+const HOST_ENTRY = /^((\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+const hostList = nonEmptyList.refine(
+  (items) => items.every((item) => HOST_ENTRY.test(item) || isIP(item) !== 0),
+  'must be host names, with commas; no scheme and no path',
+);
+
+const readableFile = z.string().refine((file) => {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}, 'names a file that cannot be read');
+
 const boolean = z
   .string()
   .toLowerCase()
@@ -102,7 +130,13 @@ const environmentSchema = z.object({
     )
     .default('info'),
   PORT: port(3000),
-  HOST: z.string().default('127.0.0.1'),
+  HOST: z
+    .string()
+    .refine(
+      (host) => isIP(host) !== 0 || /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(host),
+      'must be an address or a host name',
+    )
+    .default('127.0.0.1'),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'a postgres:// URL').optional(),
   POSTGRES_PORT: port(54_320),
@@ -113,6 +147,12 @@ const environmentSchema = z.object({
   TEMPORAL_NAMESPACE: z.string().optional(),
   TEMPORAL_CONFIG_FILE: z.string().optional(),
   TEMPORAL_PROFILE: z.string().optional(),
+  // Read by Temporal's own library, which takes what it cannot read for unset: then a connection would be in clear.
+  TEMPORAL_TLS: boolean.optional(),
+  TEMPORAL_TLS_DISABLE_HOST_VERIFICATION: boolean.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: readableFile.optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: readableFile.optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: readableFile.optional(),
   TEMPORAL_TASK_QUEUE: z.string().default('call-pipeline'),
   TEMPORAL_UI_URL: httpUrl().optional(),
   TEMPORAL_DEV_PORT: port(7233),
@@ -133,7 +173,7 @@ const environmentSchema = z.object({
   AUTH_CLAIM_COMPANY: z.string().optional(),
   AUTH_CLAIM_ROLE: z.string().optional(),
   AUTH_ROLE_MAP: roleMap.optional(),
-  CORS_ORIGINS: list.default([]),
+  CORS_ORIGINS: originList.default([]),
   RECORDING_WAIT_SECONDS: positive(86_400),
   CALL_MAX_SECONDS: positive(14_400),
   VISIT_MAX_SECONDS: positive(43_200),
@@ -142,7 +182,7 @@ const environmentSchema = z.object({
   PROVIDER_RETRY_ATTEMPTS: positiveInteger(8),
   CALLRAIL_BASE_URL: httpUrl().default('https://api.callrail.com'),
   CALLRAIL_RECONCILE_SECONDS: positive(900),
-  RECORDING_HOSTS: nonEmptyList.default(['callrail.com', '*.callrail.com', 's3.amazonaws.com', '*.s3.amazonaws.com']),
+  RECORDING_HOSTS: hostList.default(['callrail.com', '*.callrail.com', 's3.amazonaws.com', '*.s3.amazonaws.com']),
   ALLOW_UNSIGNED_CALLRAIL: boolean.optional(),
   WEBHOOK_RETRY_SECONDS: secondsList(WEBHOOK_RETRY_SECONDS),
 });
