@@ -243,6 +243,13 @@ describe('pipelines', () => {
       expect((await manager.post(url, { reason: 'x' })).status).toBe(202);
       const batch = await manager.post('/pipelines/retry', { filter: {}, reason: 'x' });
       expect([batch.status, batch.body.data.matched, batch.body.data.sent]).toEqual([202, 1, 0]);
+      // Neither is lost: the relay sends them once Temporal is back.
+      const kept = (await manager.get('/webhook-events?source=operator&status=pending')).body.data.items;
+      const workflowId = `call:${rows.companyId}:${call.providerCallId}`;
+      expect(kept).toMatchObject([
+        { route: 'retry', workflow_id: workflowId },
+        { route: 'retry', workflow_id: workflowId },
+      ]);
       expect(Date.now() - startedAt).toBeLessThan(15_000);
     } finally {
       await away.stop();

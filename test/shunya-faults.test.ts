@@ -4,6 +4,8 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SimulatedCall } from '../dev/simulators/callrail.ts';
+import { openDatabase } from '../src/db/client.ts';
+import { keepAction } from '../src/inbox/keptActions.ts';
 import {
   analysisWorkflowId,
   type OperatorAction,
@@ -505,6 +507,28 @@ describe.concurrent('an operator', () => {
     const entry = { actor_id: 'op-1', actor_role: 'operator', subject_kind: 'call', subject_id: id };
     const details = { via: 'temporal', workflow_id: below };
     expect(await auditOf(company)).toMatchObject([{ ...entry, action: 'pipeline.retry', reason: by.reason, details }]);
+  });
+
+  it('whose action was kept while Temporal was away has it sent to what is there, once', async () => {
+    const { company, call, workflowId } = await blockedCall();
+    const workflowIds = ['analysis:call:gone:1', workflowId];
+    const by = action();
+    const { db, close } = openDatabase(service.databaseUrl, { max: 1 });
+    try {
+      await keepAction(
+        db,
+        'retry',
+        { companyId: company.id, providerCallId: call.id, workflowId },
+        { workflowIds, ...by },
+      );
+    } finally {
+      await close();
+    }
+    await company.callIn(call, 'done');
+    expect(await auditOf(company)).toMatchObject([{ action: 'pipeline.retry', actor_id: 'op-1', reason: by.reason }]);
+    const [kept] = (await company.manager.get('/webhook-events?source=operator')).items;
+    expect(kept).toMatchObject({ route: 'retry', status: 'applied', workflow_id: workflowId });
+    await expectAccepted(company, call);
   });
 
   it('who acts in the Web UI is in the audit log, once for each action, whatever is typed there', async () => {

@@ -1,5 +1,5 @@
 /** The database steps of a visit: follow its session, close one that was never stopped, apply its analysis. */
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { announce } from '../db/queries/deliveries.ts';
 import { applyVisitAnalysisEffects } from '../db/queries/effects.ts';
@@ -84,6 +84,8 @@ async function markApplied(tx: Transaction, sessionId: string): Promise<void> {
     .where(
       and(
         eq(webhookEvents.workflowId, visitWorkflowId(sessionId)),
+        // An operator's action is applied once it is sent.
+        ne(webhookEvents.source, 'operator'),
         inArray(webhookEvents.status, ['pending', 'dispatched']),
       ),
     );

@@ -2,6 +2,7 @@
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { PipelineRow } from '../db/queries/pipelines.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
+import { keepAction } from '../inbox/keptActions.ts';
 import { storeInternalEvent } from '../inbox/store.ts';
 import { errorFields } from '../telemetry.ts';
 import {
@@ -26,7 +27,7 @@ const BATCH_SIGNALS_PER_SECOND = 100;
 const BATCH_SECONDS_MAX = 15;
 
 /**
- * delivered: it takes effect · refused: nothing to do any more · unconfirmed: no answer yet, it may still take effect ·
+ * delivered: it takes effect · refused: nothing to do any more · unconfirmed: Temporal is away, it is sent again by itself ·
  * restarting: the workflow was gone and starts again
  */
 export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
@@ -69,6 +70,7 @@ export async function sendOperatorUpdate(
   let delivery: UpdateResult = 'not_found';
   for (const workflowId of blockedWorkflowIds(row)) {
     delivery = await sendUpdate(deps, name, workflowId, action);
+    if (delivery === 'unconfirmed') await keep(deps, name, row, action);
     if (delivery === 'delivered' || delivery === 'unconfirmed') return delivery;
   }
   return delivery === 'not_found' ? restart(deps, row) : delivery;
@@ -98,6 +100,13 @@ async function sendUpdate(
   }
 }
 
+/** The relay sends it again, as a signal, once Temporal is back. Twice does no harm. */
+async function keep({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
+  const { companyId, providerCallId } = row;
+  const pipeline = { companyId, providerCallId, workflowId: pipelineWorkflowId(row) };
+  await keepAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
+}
+
 /** A workflow that was terminated, or that Temporal has forgotten, starts again from the rows. */
 async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> {
   await storeInternalEvent(deps.db, {
@@ -111,7 +120,8 @@ async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> 
 }
 
 /**
- * Sends `retry` to many pipelines, at a rate of its own. Stops early when Temporal does not answer or when time is up.
+ * Sends `retry` to many pipelines, at a rate of its own. Stops early when Temporal does not answer or when time is up; the
+ * rest is kept for the relay.
  * @returns how many were sent
  */
 export async function signalRetries(
@@ -139,6 +149,7 @@ export async function signalRetries(
     const aheadMs = (sent / BATCH_SIGNALS_PER_SECOND) * 1000 - (Date.now() - startedAt);
     if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
   }
+  for (const row of rows.slice(sent)) await keep(deps, 'retry', row, action);
   return sent;
 }
 

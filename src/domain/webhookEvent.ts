@@ -2,5 +2,6 @@
 export const WEBHOOK_EVENT_STATUSES = ['pending', 'dispatched', 'applied', 'unrouted', 'invalid', 'rejected'] as const;
 export type WebhookEventStatus = (typeof WEBHOOK_EVENT_STATUSES)[number];
 
-export const WEBHOOK_SOURCES = ['callrail', 'shunya', 'internal'] as const;
+/** operator: an action that Temporal could not take when it was sent. */
+export const WEBHOOK_SOURCES = ['callrail', 'shunya', 'internal', 'operator'] as const;
 export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];

@@ -8,16 +8,21 @@ import { and, inArray, sql } from 'drizzle-orm';
 import type { Config } from '../config.ts';
 import type { Database } from '../db/client.ts';
 import { webhookEvents } from '../db/schema/index.ts';
+import type { WebhookSource } from '../domain/webhookEvent.ts';
 import { callIdOf } from '../ids.ts';
 import type { Logger } from '../telemetry.ts';
+import { parseJsonBytes } from '../text.ts';
 import {
   callAttributes,
   deliveryAttributes,
   type PipelineWaits,
+  retrySignal,
   ringSignal,
+  skipSignal,
   visitAttributes,
   WORKFLOW_TYPES,
 } from '../workflows/contracts.ts';
+import type { KeptAction } from './keptActions.ts';
 import { isRunFinished, routeWaitingEvents } from './routing.ts';
 
 export interface Relay {
@@ -42,8 +47,15 @@ const BREAKER_MAX_MS = 5000;
 /** How often events that waited for a number or a job are routed again. */
 const REROUTE_MS = 10_000;
 
+interface KeptEvent {
+  name: 'retry' | 'skip';
+  kept: KeptAction;
+}
+
 interface Claimed {
   id: string;
+  /** Of an operator's action: what to send. */
+  action: KeptEvent | null;
   workflowId: string;
   companyId: string;
   providerCallId: string | null;
@@ -146,7 +158,11 @@ async function ringDue(deps: RelayDeps): Promise<{ claimed: number; rung: number
 
 function groupByWorkflow(events: Claimed[]): Map<string, Claimed[]> {
   const groups = new Map<string, Claimed[]>();
-  for (const event of events) groups.set(event.workflowId, [...(groups.get(event.workflowId) ?? []), event]);
+  for (const event of events) {
+    // An operator's action is a signal of its own.
+    const key = event.action ? event.id : event.workflowId;
+    groups.set(key, [...(groups.get(key) ?? []), event]);
+  }
   return groups;
 }
 
@@ -158,6 +174,9 @@ async function claimDue(db: Database): Promise<Claimed[]> {
     company_id: string;
     provider_call_id: string | null;
     job_id: string | null;
+    source: WebhookSource;
+    route: string;
+    body: Buffer;
   }>(sql`
     update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
     where id in (
@@ -168,13 +187,18 @@ async function claimDue(db: Database): Promise<Claimed[]> {
           from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
         ) due order by turn, sequence limit ${BATCH})
       for update skip locked)
-    returning id, workflow_id, company_id, provider_call_id, job_id`);
+    returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
+      case when source = 'operator' then body else '' end as body`);
   return rows.map((row) => ({
     id: row.id,
     workflowId: row.workflow_id,
     companyId: row.company_id,
     providerCallId: row.provider_call_id,
     jobId: row.job_id,
+    action:
+      row.source === 'operator'
+        ? { name: row.route === 'skip' ? 'skip' : 'retry', kept: parseJsonBytes(row.body) as KeptAction }
+        : null,
   }));
 }
 
@@ -197,7 +221,9 @@ async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
   if (!first) return true;
   const ids = group.map((event) => event.id);
   try {
-    await client.withDeadline(Date.now() + RING_DEADLINE_MS, () => ring(deps, first));
+    await client.withDeadline(Date.now() + RING_DEADLINE_MS, () =>
+      first.action ? act(deps, first, first.action) : ring(deps, first),
+    );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
       await settleUnheard(db, group);
@@ -212,7 +238,7 @@ async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
     await markRung(db, ids, false);
     return true;
   }
-  await markRung(db, ids, true);
+  await (first.action ? markSent(db, ids) : markRung(db, ids, true));
   return true;
 }
 
@@ -228,6 +254,28 @@ async function markRung(db: Database, ids: string[], rung: boolean): Promise<voi
     })
     // One that was applied meanwhile stays applied.
     .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
+}
+
+/** An operator's action has its effect by being sent. */
+async function markSent(db: Database, ids: string[]): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({ status: 'applied', dispatchedAt: sql`now()`, appliedAt: sql`now()` })
+    .where(inArray(webhookEvents.id, ids));
+}
+
+/** Sends an operator's action to the first of its workflows that is there; where none is, the pipeline starts again. */
+async function act(deps: RelayDeps, event: Claimed, { name, kept }: KeptEvent): Promise<void> {
+  const { workflowIds, operator, reason } = kept;
+  for (const workflowId of workflowIds) {
+    try {
+      const signal = name === 'skip' ? skipSignal : retrySignal;
+      return await deps.client.workflow.getHandle(workflowId).signal(signal, { operator, reason });
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+  await ring(deps, event);
 }
 
 /** A callback whose analysis is over is stored and done; one whose run still counts is rung again later. */

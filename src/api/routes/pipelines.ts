@@ -52,7 +52,9 @@ const sentSchema = z.object({ workflow_id: z.string(), audit_id: z.string() }).o
 const batchSchema = z
   .object({
     matched: z.int().openapi({ description: 'Blocked pipelines that match.' }),
-    sent: z.int().openapi({ description: `How many were told to retry now, at most ${BATCH_MAX}.` }),
+    sent: z.int().openapi({
+      description: `How many of the first ${BATCH_MAX} were told to retry now; the others follow once Temporal is back.`,
+    }),
     audit_id: z.string(),
   })
   .openapi('BatchRetrySent', { example: { matched: 12, sent: 12, audit_id: EXAMPLE.auditId } });

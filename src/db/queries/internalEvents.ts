@@ -4,8 +4,9 @@ import type { Queryable } from '../client.ts';
 import { webhookEvents } from '../schema/index.ts';
 
 export interface InternalEvent {
+  source?: 'internal' | 'operator';
   companyId: string;
-  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due */
+  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due; retry, skip */
   route: string;
   /** The workflow to ring. */
   workflowId: string;
@@ -24,7 +25,7 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
   const body = Buffer.from(JSON.stringify(event.body ?? {}));
   await db.insert(webhookEvents).values({
     id,
-    source: 'internal',
+    source: event.source ?? 'internal',
     route: event.route,
     companyId: event.companyId,
     status: 'pending',
