@@ -106,6 +106,7 @@ describe('errors', () => {
       `cursor=${Buffer.from('{"at":null,"id":"x"}').toString('base64url')}`,
       `cursor=${Buffer.from('{"at":"2026-01-01T00:00:00.000Z","id":"\\u0000"}').toString('base64url')}`,
       'status=hot,boiling',
+      'status=,',
       'date_from=2026-02-30',
       'date_to=0001-01-01',
       'assigned_rep_id=%00',

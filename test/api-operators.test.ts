@@ -228,7 +228,8 @@ describe('pipelines', () => {
     expect(await send({ needs_attention: true })).toEqual([1, 1]);
     expect(await send({})).toEqual([2, 2]);
     expect(await redrivesOf([`visit:${visit}`, `call:${rows.companyId}:${stuck.providerCallId}`])).toHaveLength(5);
-    expect((await manager.post('/pipelines/retry', { filter: { stge: 'done' }, reason: 'x' })).status).toBe(422);
+    for (const filter of [{ stge: 'done' }, { stage: '' }, { blocked_on: ' , ' }])
+      expect((await manager.post('/pipelines/retry', { filter, reason: 'x' })).status).toBe(422);
     expect((await manager.post('/pipelines/retry', { reason: 'x' })).status).toBe(422);
   });
 

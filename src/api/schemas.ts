@@ -76,7 +76,7 @@ export const commaList = <T extends readonly [string, ...string[]]>(values: T) =
         .map((item) => item.trim())
         .filter((item) => item !== ''),
     )
-    .pipe(z.array(z.enum(values)))
+    .pipe(z.array(z.enum(values)).min(1, 'must name at least one value'))
     .openapi({
       type: 'string',
       pattern: `^(${values.join('|')})( *, *(${values.join('|')}))*$`,
