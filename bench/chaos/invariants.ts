@@ -137,9 +137,10 @@ function nothingInvented({ sent }: Evidence, { events }: Rows): string[] {
     // Ours, or read from CallRail's list of calls, which nobody signs.
     if (event.source === 'internal' || (event.route === 'call.modified' && event.signature === null)) return [];
     const key = `${event.route} ${event.body_sha256}`;
-    const twice = seen.has(key) && event.status !== 'rejected';
-    seen.add(key);
-    if (twice) return [`event ${event.id} is stored twice`];
+    // A rejected one does not count, whether it came before its genuine twin or after it.
+    const isTwice = event.status !== 'rejected' && seen.has(key);
+    if (event.status !== 'rejected') seen.add(key);
+    if (isTwice) return [`event ${event.id} is stored twice`];
     return known.has(key) ? [] : [`event ${event.id} (${event.route}) was sent by nobody`];
   });
 }
