@@ -32,6 +32,10 @@ describe('isRecordingHostAllowed', () => {
     'javascript:alert(1)',
     '//callrail.com/a',
     'callrail.com/a',
+    'https://callrail.com\\@127.0.0.1/a',
+    'https:\\\\callrail.com/a',
+    'https://callrail.com\t/a',
+    ' https://callrail.com/a',
     '',
   ])('refuses %s', (url) => expect(isRecordingHostAllowed(url, HOSTS)).toBe(false));
 });

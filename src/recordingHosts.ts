@@ -3,13 +3,17 @@ import { isIP } from 'node:net';
 
 const DEFAULT_PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' };
 
+/** What parsers of links disagree on: whoever fetches it may read another host than we do. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be in it
+const AMBIGUOUS = /[\\\s\u0000-\u001f\u007f]/;
+
 /**
  * Whether a link leads to a host that may hold recordings: http or https, no credentials in it, and its host listed by
  * name, as `*.domain` (any depth below), or with a port. An address literal must be listed as it is.
  * @param hosts RECORDING_HOSTS
  */
 export function isRecordingHostAllowed(url: string, hosts: readonly string[]): boolean {
-  if (!URL.canParse(url)) return false;
+  if (!URL.canParse(url) || AMBIGUOUS.test(url)) return false;
   const { protocol, username, password, hostname, port } = new URL(url);
   const defaultPort = DEFAULT_PORTS[protocol];
   if (defaultPort === undefined || username !== '' || password !== '') return false;

@@ -105,6 +105,7 @@ describe('errors', () => {
       'cursor=abc',
       `cursor=${Buffer.from('{"at":null,"id":"x"}').toString('base64url')}`,
       `cursor=${Buffer.from('{"at":"2026-01-01T00:00:00.000Z","id":"\\u0000"}').toString('base64url')}`,
+      `cursor=${Buffer.from('{"at":"0000-01-01T00:00:00.000Z","id":"x"}').toString('base64url')}`,
       'status=hot,boiling',
       'status=,',
       'date_from=2026-02-30',

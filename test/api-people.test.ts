@@ -399,6 +399,18 @@ describe('recording sessions', () => {
       .where(eq(webhookEvents.workflowId, `visit:${sessionId}`))
       .orderBy(webhookEvents.sequence);
 
+  it('that start while their contact is deleted are gone with it, or never were', async () => {
+    for (let turn = 0; turn < 6; turn += 1) {
+      const lead = await rows.lead();
+      const appointmentId = await rows.appointment({ ...lead, assignedRepId: 'rep' });
+      const started = start(appointmentId);
+      const deleted = await manager.delete(`/contacts/${lead.contactId}`);
+      expect(deleted.status).toBe(204);
+      expect([201, 404]).toContain((await started).status);
+      expect(ids(await rep.get(`/recordings/sessions?appointment_id=${appointmentId}`))).toEqual([]);
+    }
+  });
+
   it('start once per appointment and stop once', async () => {
     const appointmentId = await rows.appointment({ assignedRepId: 'rep' });
     const starts = await Promise.all([start(appointmentId), start(appointmentId), start(appointmentId)]);

@@ -11,6 +11,8 @@ import {
   modifiedPayload,
   signCallRail,
 } from '../dev/simulators/callrail.ts';
+import { openDatabase } from '../src/db/client.ts';
+import { deleteCompany } from '../src/db/queries/companyDeletion.ts';
 import { exchange } from './harness/http.ts';
 import { eventually } from './harness/poll.ts';
 import { recordingLink, type Service, startService, type TestCompany, uniquePhone } from './harness/service.ts';
@@ -532,6 +534,29 @@ describe.concurrent('a CallRail webhook', () => {
     expect(genuine.body).toEqual({ ...(forged.body as object), status: 'unrouted', duplicate: true });
     await service.admin.post(`/companies/${company.id}/tracking-numbers`, { phone_number: number });
     expect((await company.callIn(call, 'done')).status).toBe('missed');
+  });
+
+  it('that comes while its company is being removed waits for that, and belongs to nobody then', async () => {
+    const company = await service.company();
+    const call = company.simulate({ answered: false });
+    const { db, close } = openDatabase(service.databaseUrl, { max: 1 });
+    let answer: ReturnType<typeof company.sender.missed> | undefined;
+    try {
+      await db.transaction(async (tx) => {
+        await deleteCompany(tx, company.id);
+        answer = company.sender.missed(missedPayload(call));
+        // It has found the company, which is there until we commit, and waits for us.
+        await eventually(async () => {
+          const [row] = await service.sql`select count(*)::int as waiting from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%key share%'`;
+          expect(row?.waiting).toBeGreaterThan(0);
+        });
+      });
+    } finally {
+      await close();
+    }
+    expect((await answer)?.body).toMatchObject({ status: 'unrouted' });
+    expect(await service.sql`select 1 from webhook_events where company_id = ${company.id}`).toHaveLength(0);
   });
 
   it('with a byte order mark is read as what it is', async () => {

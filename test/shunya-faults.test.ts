@@ -1,5 +1,6 @@
 /** What goes wrong at Shunya, and what the pipeline and its operators make of it. The simulator counts what was accepted. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -194,6 +195,56 @@ describe.concurrent('a callback', () => {
     await company.callIn(call, 'done');
     await expectAccepted(company, call);
     await expectOneAppointment(company, call);
+  });
+
+  it('that comes while its call is being deleted is forgotten with it', async () => {
+    const given = await Promise.all(Array.from({ length: 8 }, () => oneCall()));
+    const eventIds = await Promise.all(
+      given.map(async ({ company, call, fault }, index) => {
+        await fault({ type: 'job_never_answers' });
+        await company.play(call);
+        const { id } = await company.callIn(call, 'transcribing');
+        const [job] = await eventually(async () => {
+          const jobs = await company.jobs(call);
+          expect(jobs[0]?.task_id).toBeTruthy();
+          return jobs;
+        });
+        const said = { event: 'job.completed', job_type: 'transcription', result: { transcript_text: 'x' } };
+        const callback = delay(index).then(() => service.shunya.post({ ...said, job_id: job?.task_id }));
+        await company.manager.delete(`/calls/${id}`, { status: 204 });
+        const { body } = await callback;
+        return body.event_id as string;
+      }),
+    );
+    await eventually(async () => {
+      const left = await service.sql`
+        select status, reason from webhook_events where id in ${service.sql(eventIds)}
+        and not (status = 'applied' and length(body) = 0)`;
+      expect([...left]).toEqual([]);
+    });
+  });
+
+  it('that names the job of a submit whose call was deleted meanwhile is forgotten too', async () => {
+    const { company, call, recording, fault } = await oneCall();
+    await fault({ type: 'delay', on: 'submit', when: 'after', delay_ms: 2000, times: 1 });
+    await fault({ type: 'job_never_answers' });
+    await company.play(call);
+    const shunyaCallId = await eventually(async () => {
+      const [job] = await company.jobs(call);
+      const id = Number(job?.shunya_call_id);
+      expect(await service.shunya.jobsOf(id)).toHaveLength(1);
+      return id;
+    });
+    const [job] = await service.shunya.jobsOf(shunyaCallId);
+    const { id } = await company.findCall(call);
+    await company.manager.delete(`/calls/${id}`, { status: 204 });
+    const said = { event: 'job.completed', job_type: 'transcription', result: { transcript_text: recording } };
+    const { body } = await service.shunya.post({ ...said, job_id: job?.task_id });
+    await eventually(async () => {
+      const [event] = await service.sql`
+        select status, length(body) as bytes, company_id from webhook_events where id = ${body.event_id}`;
+      expect(event).toEqual({ status: 'applied', bytes: 0, company_id: company.id });
+    });
   });
 
   it('with a forged signature is refused, and asking ends the job', async () => {

@@ -12,7 +12,7 @@ import { foldCall } from '../domain/foldCall.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
 import { callIdOf } from '../ids.ts';
 import { FORGOTTEN } from '../inbox/forgotten.ts';
-import { adoptEventsOfCall, isCallDeleted } from '../inbox/routing.ts';
+import { adoptEventsOfCall, holdCompany, isCallDeleted } from '../inbox/routing.ts';
 import { storeInternalEvent } from '../inbox/store.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
 import { parseJsonBytes } from '../text.ts';
@@ -38,7 +38,8 @@ export function createCallActivities({ db, config }: ActivityDeps) {
     async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
       return db.transaction(async (tx) => {
         await lockCall(tx, input);
-        if (await isCallDeleted(tx, input.companyId, input.providerCallId)) {
+        const isGone = !(await holdCompany(tx, input.companyId));
+        if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
           await forgetEvents(tx, input);
           return GONE;
         }

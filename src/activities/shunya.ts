@@ -1,5 +1,6 @@
 /** The two calls to Shunya. Regular activities: each is one HTTP exchange, retried by the workflow, not by itself. */
 import { eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../db/client.ts';
 import { analysisRuns, shunyaJobs } from '../db/schema/index.ts';
 import { adoptCallbacks, lockTaskId } from '../inbox/routing.ts';
 import { CallRailError, isApiRecordingLink } from '../providers/callrail/client.ts';
@@ -102,7 +103,10 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
     const woken = await db.transaction(async (tx) => {
       if (accepted.taskId) await lockTaskId(tx, accepted.taskId);
       const current = await selectJob(tx, job.id, true);
-      if (!current) return [];
+      if (!current) {
+        if (accepted.taskId) await forgetJob(tx, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId });
+        return [];
+      }
       if (accepted.taskId && !current.taskId) {
         await tx
           .update(shunyaJobs)
@@ -121,6 +125,15 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
       return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
     });
     ring(woken);
+  }
+
+  /** Its call was deleted while Shunya was asked: a callback that names only this id must be known for what it is. */
+  async function forgetJob(tx: Transaction, job: { taskId: string; shunyaCallId: number }): Promise<void> {
+    await tx.execute(sql`
+      insert into job_tombstones (company_id, shunya_call_id, task_id)
+      select company_id, shunya_call_id, ${job.taskId} from job_tombstones where shunya_call_id = ${job.shunyaCallId} limit 1
+      on conflict do nothing`);
+    await adoptCallbacks(tx, job, config);
   }
 
   async function settle(

@@ -54,7 +54,9 @@ const rowId = z
   .max(600)
   .refine((text) => !/[\0\p{Surrogate}]/u.test(text));
 
-const momentKey = z.object({ at: z.iso.datetime({ precision: 3 }).nullable(), id: rowId });
+/** Postgres has no year 0. */
+const moment = z.iso.datetime({ precision: 3 }).refine((at) => at >= '0001');
+const momentKey = z.object({ at: moment.nullable(), id: rowId });
 
 /** The place of a row in a list that is sorted by a moment, then by id. */
 export interface MomentKey {

@@ -22,8 +22,9 @@ import {
   visitAttributes,
   WORKFLOW_TYPES,
 } from '../workflows/contracts.ts';
+import { FORGOTTEN } from './forgotten.ts';
 import type { KeptAction } from './keptActions.ts';
-import { isRunFinished, routeWaitingEvents } from './routing.ts';
+import { routeWaitingEvents, stateOfRun } from './routing.ts';
 
 export interface Relay {
   /** Something was committed: look now. */
@@ -278,14 +279,16 @@ async function act(deps: RelayDeps, event: Claimed, { name, kept }: KeptEvent): 
   await ring(deps, event);
 }
 
-/** A callback whose analysis is over is stored and done; one whose run still counts is rung again later. */
+/** A callback whose analysis is over is stored and done, or forgotten where its call was deleted; any other is rung again. */
 async function settleUnheard(db: Database, group: Claimed[]): Promise<void> {
   const ids = group.map((event) => event.id);
   const [first] = group;
-  if (!first?.jobId || !(await isRunFinished(db, first.jobId))) return markRung(db, ids, false);
+  const run = first?.jobId ? await stateOfRun(db, first.jobId) : 'running';
+  if (run === 'running') return markRung(db, ids, false);
+  const settled = run === 'gone' ? FORGOTTEN : { status: 'applied' as const, reason: 'came_late' };
   await db
     .update(webhookEvents)
-    .set({ status: 'applied', appliedAt: sql`now()`, reason: 'came_late' })
+    .set({ ...settled, appliedAt: sql`now()` })
     .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
 }
 

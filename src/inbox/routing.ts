@@ -98,6 +98,19 @@ function candidateIds(address: CallRailAddress): SQL {
       and status in ('pending', 'dispatched', 'applied'))`;
 }
 
+/**
+ * Holds a company until the transaction ends: whoever removes it waits, and then removes what was stored of it too.
+ * @returns false where it is gone
+ */
+export async function holdCompany(tx: Queryable, companyId: string): Promise<boolean> {
+  const held = await tx
+    .select({ id: companies.id })
+    .from(companies)
+    .where(eq(companies.id, companyId))
+    .for('key share');
+  return held.length > 0;
+}
+
 /** Whether a person had this call deleted; its late webhooks must not bring it back. */
 export async function isCallDeleted(db: Queryable, companyId: string, providerCallId: string): Promise<boolean> {
   const rows = await db
@@ -145,9 +158,26 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
   if (callback.jobId) {
     // The submit may still be under way: only its answer tells whether this job id is ours.
     const open = byCall.some((row) => row.taskId === null && row.state !== 'failed');
-    return open ? { decision: 'unrouted' } : { decision: 'invalid', reason: 'job_contradicts_its_row' };
+    if (open) return { decision: 'unrouted' };
+    // Its row may have been deleted between the two reads.
+    return (await findJobTombstone(db, callback)) ?? { decision: 'invalid', reason: 'job_contradicts_its_row' };
   }
   return matched(newest, callback);
+}
+
+/**
+ * The same for a callback that is about to be stored: a job that it matches is held until the transaction ends, so that a
+ * deletion of it comes either before, and is seen, or after, and takes the callback along.
+ */
+export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
+  const route = await routeShunyaCallback(tx, callback);
+  if (route.decision !== 'matched') return route;
+  const held = await tx
+    .select({ id: shunyaJobs.id })
+    .from(shunyaJobs)
+    .where(eq(shunyaJobs.id, route.jobId))
+    .for('key share');
+  return held.length > 0 ? route : routeShunyaCallback(tx, callback);
 }
 
 type JobRow = Awaited<ReturnType<typeof selectJobs>>[number];
@@ -262,7 +292,7 @@ async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): P
 async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
   if (event.source === 'shunya') {
     const callback = readShunyaCallback(parseJsonBytes(event.body));
-    const route = await routeShunyaCallback(tx, callback);
+    const route = await routeAndHoldCallback(tx, callback);
     if (route.decision === 'matched') {
       const { companyId, jobId, workflowId } = route;
       return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
@@ -275,6 +305,7 @@ async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
   if (route.decision === 'unrouted') return { status: 'unrouted' as const, reason: 'unknown_number' };
   const { companyId } = route;
   if (route.decision === 'rejected') return { status: 'rejected' as const, reason: 'invalid_signature', companyId };
+  if (!(await holdCompany(tx, companyId))) return { status: 'unrouted' as const, reason: 'unknown_number' };
   const workflowId = callWorkflowId(companyId, event.providerCallId);
   return { status: 'pending' as const, reason: null, companyId, workflowId };
 }
@@ -373,8 +404,8 @@ export async function redriveEvent(tx: Queryable, eventId: string, config: Confi
   return { outcome: status === 'pending' ? 'redriven' : 'not_redriven', status };
 }
 
-/** The run an analysis workflow works on, for the relay: a callback of a finished run changes nothing any more. */
-export async function isRunFinished(db: Queryable, jobId: string): Promise<boolean> {
+/** The run that a job is of, for the relay: a callback of a finished run, or of one that is gone, changes nothing any more. */
+export async function stateOfRun(db: Queryable, jobId: string): Promise<'running' | 'finished' | 'gone'> {
   const [row] = await db
     .select({ state: analysisRuns.state })
     .from(shunyaJobs)
@@ -387,5 +418,6 @@ export async function isRunFinished(db: Queryable, jobId: string): Promise<boole
       ),
     )
     .where(eq(shunyaJobs.id, jobId));
-  return row !== undefined && row.state !== 'running';
+  if (!row) return 'gone';
+  return row.state === 'running' ? 'running' : 'finished';
 }

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
-import { adoptEventsOfCall, isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
+import { adoptEventsOfCall, holdCompany, isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
 import {
   type NewWebhookEvent,
   type StoredEvent,
@@ -55,9 +55,20 @@ export function callrailWebhooks(deps: ApiDeps) {
 
 /** Verifies, then commits one row: the event is ours from then on. */
 async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): Promise<StoredEvent> {
-  const { db, config } = deps;
-  const { body, payload } = await readJsonBody(c);
   const signature = c.req.header('signature')?.slice(0, 200) ?? null;
+  return store(deps, { kind, signature, ...(await readJsonBody(c)) });
+}
+
+interface Received {
+  kind: CallEventKind;
+  body: Buffer;
+  payload: unknown;
+  signature: string | null;
+}
+
+async function store(deps: ApiDeps, received: Received): Promise<StoredEvent> {
+  const { db, config } = deps;
+  const { kind, body, payload, signature } = received;
   const read = readCallRailEvent(kind, payload);
   const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
     source: 'callrail',
@@ -89,7 +100,14 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): 
   }
   const workflowId = callWorkflowId(companyId, providerCallId);
   const accepted = stored({ status: 'pending', companyId, workflowId });
-  return (await isCallDeleted(db, companyId, providerCallId)) ? storeForgotten(db, accepted) : storeEvent(db, accepted);
+  const event = await db.transaction(async (tx) => {
+    if (!(await holdCompany(tx, companyId))) return undefined;
+    return (await isCallDeleted(tx, companyId, providerCallId))
+      ? storeForgotten(tx, accepted)
+      : storeEvent(tx, accepted);
+  });
+  // The company was removed in this moment: whose it is now is another question.
+  return event ?? store(deps, received);
 }
 
 const addressOf = (read: CallRailEvent) => ({

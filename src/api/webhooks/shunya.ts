@@ -1,7 +1,7 @@
 /** Shunya's webhook: a job of ours is finished. */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { lockTaskId, routeShunyaCallback } from '../../inbox/routing.ts';
+import { lockTaskId, routeAndHoldCallback } from '../../inbox/routing.ts';
 import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } from '../../inbox/store.ts';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { verifyShunyaSignature } from '../../providers/shunya/signature.ts';
@@ -61,7 +61,7 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> 
   });
   return deps.db.transaction(async (tx) => {
     if (callback.jobId) await lockTaskId(tx, callback.jobId);
-    const route = await routeShunyaCallback(tx, callback);
+    const route = await routeAndHoldCallback(tx, callback);
     if (route.decision === 'invalid') return storeEvent(tx, stored({ status: 'invalid', reason: route.reason }));
     if (route.decision === 'unrouted') return storeEvent(tx, stored({ status: 'unrouted', reason: 'unknown_job' }));
     if (route.decision === 'deleted')

@@ -24,6 +24,7 @@ import {
   shunyaJobs,
   webhookEvents,
 } from '../schema/index.ts';
+import { lockCall } from './calls.ts';
 
 /** Workflows that worked on what is gone; to be ended after the commit, as far as Temporal can be reached. */
 export interface Deletion {
@@ -41,8 +42,7 @@ export async function deleteCall(tx: Transaction, call: { id: string; companyId:
 /** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach. */
 export async function deleteContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
   const { companyId } = contact;
-  // A new call of the contact waits for this row, and then finds no contact to join.
-  await tx.select({ id: contactCards.id }).from(contactCards).where(eq(contactCards.id, contact.id)).for('update');
+  await lockContact(tx, contact);
   const visits = await deleteVisits(tx, companyId, contact.id);
   const gone = await tx
     .delete(appointments)
@@ -56,6 +56,24 @@ export async function deleteContact(tx: Transaction, contact: { id: string; comp
   await tx.delete(contactCards).where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)));
   await forgetMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
   return { workflowIds: [...visits.workflowIds, ...ofCalls.workflowIds] };
+}
+
+/**
+ * Locks a contact and all of it, in the order in which others lock: whoever is about to add to it, or writes one of its
+ * calls, waits, and then finds nothing to join.
+ */
+async function lockContact(tx: Transaction, { id, companyId }: { id: string; companyId: string }): Promise<void> {
+  const ofContact = and(eq(calls.companyId, companyId), eq(calls.contactId, id));
+  const known = await tx
+    .select({ companyId: calls.companyId, providerCallId: calls.providerCallId })
+    .from(calls)
+    .where(ofContact)
+    .orderBy(calls.providerCallId);
+  for (const call of known) await lockCall(tx, call);
+  await tx.select({ id: contactCards.id }).from(contactCards).where(eq(contactCards.id, id)).for('update');
+  await tx.select({ id: calls.id }).from(calls).where(ofContact).orderBy(calls.id).for('update');
+  await tx.select({ id: appointments.id }).from(appointments).where(eq(appointments.contactId, id)).for('update');
+  await tx.select({ id: leads.id }).from(leads).where(eq(leads.contactId, id)).for('update');
 }
 
 async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Promise<Deletion> {
