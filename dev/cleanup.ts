@@ -96,7 +96,10 @@ async function askForConsent(companies: number): Promise<void> {
   if (!process.stdin.isTTY) throw new Refusal('nobody is there to ask: add --yes to remove it, or --dry-run to look');
   const terminal = createInterface({ input: process.stdin, output: process.stdout });
   const what = companies === 1 ? 'this company' : `these ${companies} companies`;
-  const answer = await terminal.question(`Remove all data of ${what}? It cannot be brought back. [y/N] `);
+  // Ctrl-C is a no.
+  const answer = await terminal
+    .question(`Remove all data of ${what}? It cannot be brought back. [y/N] `)
+    .catch(() => '');
   terminal.close();
   if (!/^y(es)?$/i.test(answer.trim())) throw new Refusal('nothing was removed');
 }

@@ -28,7 +28,7 @@ async function start(): Promise<void> {
     return;
   }
   services = await startServices(config, tell);
-  if (isStopping || (await services.ready)) return tellReady();
+  if ((await services.ready) || isStopping) return tellReady();
   tell(`The API does not answer 200 at ${apiUrl(config)}/readyz yet; see the lines above.`);
 }
 

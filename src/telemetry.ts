@@ -107,6 +107,9 @@ function isInstalled(module: string): boolean {
   }
 }
 
+/** Said, partly as warnings, of each queue at every healthy start: those of provider calls run no workflows. */
+const ROUTINE = /^(No workflows registered|No activities registered|No Nexus services registered|Worker state changed)/;
+
 /**
  * Sends the Temporal SDK's own log lines through ours. Call once, before anything of `@temporalio/worker` is used:
  * a Runtime of its own would swallow SIGINT and SIGTERM.
@@ -119,6 +122,7 @@ export function installTemporalRuntime(logger: Logger): void {
   Runtime.install({
     shutdownSignals: [],
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
+      if (ROUTINE.test(message)) return;
       const { error, err, ...rest } = (meta ?? {}) as Record<string, unknown>;
       const cause = error ?? err;
       logger[levels[level]]({ ...onlyScalars(rest), ...(cause ? errorFields(cause) : {}) }, firstLine(message));

@@ -5,12 +5,13 @@ const baseUrl = new URLSearchParams(location.search).get('api') ?? 'http://127.0
 const api = createClient({ baseUrl, token: location.hash.slice(1) });
 const { data: me } = await api.GET('/api/v1/me');
 const timeZone = me?.data.company?.time_zone;
-const today = () => new Date().toLocaleDateString('en-CA', { timeZone });
+const dayOf = (time: string | Date) => new Date(time).toLocaleDateString('en-CA', { timeZone });
+const today = () => dayOf(new Date());
 const calls = new Map<string, Schemas['Call']>();
 
 for await (const event of followEvents(api)) {
   if (event.kind === 'ready' || event.kind === 'reset') await load();
-  if (event.kind === 'call' && event.data) calls.set(event.id, event.data);
+  if (event.kind === 'call' && event.data && dayOf(event.data.started_at) === today()) calls.set(event.id, event.data);
   if (event.kind === 'call' && !event.data) calls.delete(event.id);
   document.querySelector('ul')?.replaceChildren(...[...calls.values()].sort(newestFirst).map(show));
 }

@@ -83,6 +83,7 @@ export function createApp(deps: ApiDeps): ApiRouter {
 
   app.route('/', systemRoutes(deps));
   app.route('/docs', docsRoutes());
+  app.get('/', (c) => c.redirect('/docs'));
   const document = describeApi(app);
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     const methods = Object.keys(item).map((method) => method.toUpperCase());

@@ -31,7 +31,7 @@ export interface CallRailAddress {
 
 export type CallRailRoute =
   | { decision: 'accepted'; companyId: string }
-  | { decision: 'rejected'; companyId: string }
+  | { decision: 'rejected'; companyId: string; hasKeys: boolean }
   | { decision: 'unrouted' };
 
 /**
@@ -59,8 +59,11 @@ export async function routeCallRailEvent(
     // An event that names neither can still belong to the one company that knows its call and has no key to verify with.
     (!address.trackingNumber && !address.callrailCompanyId && knowing.length === 1 ? knowing[0] : undefined);
   if (!named || (!named.hasNumber && !named.hasCallrailId && named.keys.length > 0)) return { decision: 'unrouted' };
-  const accepted = named.keys.length > 0 ? signed(named) : config.allowUnsignedCallrail;
-  return { decision: accepted ? 'accepted' : 'rejected', companyId: named.id };
+  const hasKeys = named.keys.length > 0;
+  const isAccepted = hasKeys ? signed(named) : config.allowUnsignedCallrail;
+  return isAccepted
+    ? { decision: 'accepted', companyId: named.id }
+    : { decision: 'rejected', companyId: named.id, hasKeys };
 }
 
 /** Written out: in a select of one table Drizzle names columns without their table, which in a subquery are another's. */

@@ -12,7 +12,7 @@ export function callView({ call, contact, analysis }: CallRow) {
     direction: call.direction,
     answered: call.answered,
     started_at: call.startedAt.toISOString(),
-    ended_at: call.endedAt?.toISOString() ?? null,
+    ended_at: endOf(call),
     duration_seconds: call.durationSeconds,
     tracking_number: call.trackingNumber,
     contact: contactRefView(contact),
@@ -32,6 +32,13 @@ export function callView({ call, contact, analysis }: CallRow) {
     created_at: call.createdAt.toISOString(),
     updated_at: call.updatedAt.toISOString(),
   };
+}
+
+/** When it ended, as far as its start and length tell; else when we heard of the end. */
+function endOf({ startedAt, durationSeconds, endedAt }: CallRow['call']): string | null {
+  if (endedAt === null) return null;
+  const ended = durationSeconds === null ? endedAt : new Date(startedAt.getTime() + durationSeconds * 1000);
+  return ended.toISOString();
 }
 
 /** An analysis as people see it: what Shunya said, then what people corrected. */

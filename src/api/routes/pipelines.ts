@@ -143,7 +143,11 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
     'Try the blocked step again now',
     'Goes to whatever is blocked below. 409 where no step has failed; it also goes on by itself.',
   );
-  operate('skip', 'Give the blocked step up', 'The pipeline ends in stage `failed`. 409 where no step has failed.');
+  operate(
+    'skip',
+    'Give the blocked step up',
+    'For what will never work. The pipeline ends in stage `failed`. 409 where no step has failed.',
+  );
 
   routes.add(
     {

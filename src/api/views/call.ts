@@ -54,7 +54,9 @@ export const callSchema = z
     direction: z.enum(CALL_DIRECTIONS),
     answered: z.boolean().openapi({ example: true }),
     started_at: momentOut,
-    ended_at: momentOut.nullable(),
+    ended_at: momentOut
+      .nullable()
+      .openapi({ description: 'Start and duration; where that is not told, when we heard of it.' }),
     duration_seconds: z.int().nullable().openapi({ example: 184 }),
     tracking_number: z.string().nullable().openapi({ example: EXAMPLE.trackingNumber }),
     contact: contactRefSchema,

@@ -19,6 +19,7 @@ import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from
 
 const EVENTS = CALL_EVENT_KINDS.filter((kind) => kind !== 'abandoned');
 
+/** One call, told by each of its events. */
 const EXAMPLE = {
   call_id: 'CAL8154748ae6bd4e278a7cddd38a662f4f',
   caller_number: '+12125550147',
@@ -27,6 +28,14 @@ const EXAMPLE = {
   duration: 0,
   answered: false,
   timestamp: '2026-03-02T15:04:05Z',
+};
+const ENDED = { ...EXAMPLE, answered: true, duration: 184 };
+const EXAMPLES: Record<(typeof EVENTS)[number], Record<string, unknown>> = {
+  incoming: EXAMPLE,
+  answered: { ...EXAMPLE, answered: true },
+  completed: { ...ENDED, recording_url: 'https://s3.amazonaws.com/acme/booked.mp3' },
+  missed: { ...EXAMPLE, call_id: 'CAL019ea2d4c2e8451fb2b1b0b9c9a7e5d3' },
+  modified: { ...ENDED, recording_url: 'https://s3.amazonaws.com/acme/booked.mp3', customer_name: 'Pat Reyes' },
 };
 
 export function callrailWebhooks(deps: ApiDeps) {
@@ -40,7 +49,7 @@ export function callrailWebhooks(deps: ApiDeps) {
         description:
           "Takes the short form and CallRail's real payloads. `Signature` is the base64 HMAC-SHA1 of the raw body with " +
           'one of the signing keys of the company. Byte-identical repeats are answered with the stored event.',
-        example: EXAMPLE,
+        example: EXAMPLES[kind],
         headers: z.object({ Signature: z.string().optional() }),
       }),
     );
@@ -88,7 +97,9 @@ async function store(deps: ApiDeps, received: Received): Promise<StoredEvent> {
   );
   if (route.decision === 'rejected') {
     await storeRejected(db, stored({ status: 'rejected', reason: 'invalid_signature', companyId: route.companyId }));
-    throw new ApiError('invalid_signature');
+    if (!route.hasKeys)
+      throw new ApiError('invalid_signature', { detail: 'The company has no signing key to verify with.' });
+    throw new ApiError('invalid_signature', signature === null ? { detail: 'The header Signature is missing.' } : {});
   }
   const companyId = route.decision === 'accepted' ? route.companyId : null;
   if (!providerCallId) return storeEvent(db, stored({ status: 'invalid', reason: 'no_call_id', companyId }));
