@@ -56,9 +56,7 @@ function pick<T>(list: readonly T[], audioUrl: string, salt: string): T {
 
 interface Details {
   service: string;
-  customer: string;
   address: string;
-  agent: string;
 }
 
 function detailsOf(audioUrl: string): Details {
@@ -68,7 +66,6 @@ function detailsOf(audioUrl: string): Details {
       audioUrl,
       'service',
     ),
-    customer: pick(['Jordan Ellis', 'Priya Raman', 'Marcus Webb', 'Elena Torres', 'Sam Okafor'], audioUrl, 'customer'),
     address: pick(
       [
         '1420 Maple Street, Springfield',
@@ -79,18 +76,17 @@ function detailsOf(audioUrl: string): Details {
       audioUrl,
       'address',
     ),
-    agent: pick(['Casey', 'Morgan', 'Riley'], audioUrl, 'agent'),
   };
 }
 
 type Line = [speaker: 'agent' | 'customer', text: string];
 
 function dialogueOf(recording: Recording): Line[] {
-  const { service, customer, address, agent } = detailsOf(recording.audioUrl);
+  const { service, address } = detailsOf(recording.audioUrl);
   const wanted = service.toLowerCase();
   const opening: Line[] = [
-    ['agent', `Thank you for calling Summit Home Services, this is ${agent}. How can I help you today?`],
-    ['customer', `Hi, my name is ${customer}. I'm calling about a ${wanted}.`],
+    ['agent', 'Thank you for calling Summit Home Services. How can I help you today?'],
+    ['customer', `Hi, I'm calling about a ${wanted}.`],
   ];
   switch (scenarioOf(recording)) {
     case 'silence':
@@ -133,26 +129,26 @@ function dialogueOf(recording: Recording): Line[] {
     case 'service-not-offered':
       return [
         opening[0] as Line,
-        ['customer', `Hi, this is ${customer}. Our swimming pool leaks and I need someone to reline it.`],
+        ['customer', 'Hi, our swimming pool leaks and I need someone to reline it.'],
         ['agent', 'I am sorry, we do not work on pools. I can give you the name of a company that does.'],
         ['customer', 'Yes please, I wanted it done this week.'],
       ];
     case 'visit-won':
       return [
-        ['agent', `Good morning ${customer}, I have looked at everything. Here are the options for your ${wanted}.`],
+        ['agent', `Good morning, I have looked at everything. Here are the options for your ${wanted}.`],
         ['customer', 'The second one looks right, but can you do better on the price?'],
         ['agent', 'With the seasonal discount it comes to eight thousand four hundred, with a ten year warranty.'],
         ['customer', 'Then let us do it. Where do I sign?'],
       ];
     case 'visit-lost':
       return [
-        ['agent', `Hello ${customer}, the ${wanted} comes to nine thousand six hundred.`],
+        ['agent', `Hello, the ${wanted} comes to nine thousand six hundred.`],
         ['customer', 'We already have an offer that is two thousand lower, and we have decided to take it.'],
         ['agent', 'I understand. Thank you for your time.'],
       ];
     case 'visit-pending':
       return [
-        ['agent', `Hello ${customer}, this is the written estimate for your ${wanted}.`],
+        ['agent', `Hello, this is the written estimate for your ${wanted}.`],
         ['customer', 'It looks good. My husband is away until Friday and I want to decide with him.'],
         ['agent', 'Of course. Shall I call you on Saturday?'],
         ['customer', 'Yes, please do.'],
@@ -204,7 +200,7 @@ const TOO_HIGH = { category_text: 'Price', severity: 'medium' };
  * to control of a booked call: `rep` (a user id), `days` and `at` (HH:MM), or `date` (as is).
  */
 export function analysisResult(recording: Recording): Record<string, unknown> {
-  const { service, customer, address } = detailsOf(recording.audioUrl);
+  const { service, address } = detailsOf(recording.audioUrl);
   const head = { call_id: recording.callId };
   switch (scenarioOf(recording)) {
     case 'silence':
@@ -226,7 +222,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         objections: objections({ ...TOO_HIGH, objection_text: 'The visit fee seems high.', overcome: true }),
         compliance: compliance(0.92, CALL_STAGES, []),
         summary: {
-          summary: `${customer} asked for a ${service.toLowerCase()}. The fee was explained and an estimate was booked.`,
+          summary: `The caller asked for a ${service.toLowerCase()}. The fee was explained and an estimate was booked.`,
           sentiment_score: 0.86,
         },
       };
@@ -243,7 +239,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         objections: objections({ ...TOO_HIGH, objection_text: 'Another company quoted less.', overcome: false }),
         compliance: compliance(0.64, CALL_STAGES, ['objection_handling', 'closing']),
         summary: {
-          summary: `${customer} asked for a ${service.toLowerCase()} and wants to compare prices before booking.`,
+          summary: `The caller asked for a ${service.toLowerCase()} and wants to compare prices before booking.`,
           sentiment_score: 0.52,
         },
       };
@@ -264,7 +260,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
           severity: 'high',
         }),
         compliance: compliance(0.7, CALL_STAGES, ['closing']),
-        summary: { summary: `${customer} may want a ${service.toLowerCase()} next year.`, sentiment_score: 0.6 },
+        summary: { summary: `The caller may want a ${service.toLowerCase()} next year.`, sentiment_score: 0.6 },
       };
     case 'unqualified':
       return {
@@ -291,7 +287,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         },
         objections: objections(),
         compliance: compliance(0.8, CALL_STAGES, ['closing']),
-        summary: { summary: `${customer} needs a pool relined, which is not offered.`, sentiment_score: 0.58 },
+        summary: { summary: 'The caller needs a pool relined, which is not offered.', sentiment_score: 0.58 },
       };
     case 'visit-won':
       return {
@@ -299,7 +295,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         outcome: 'won',
         objections: objections({ ...TOO_HIGH, objection_text: 'Can you do better on the price?', overcome: true }),
         compliance: compliance(0.95, VISIT_STAGES, []),
-        summary: { summary: `${customer} signed for the ${service.toLowerCase()}.`, sentiment_score: 0.91 },
+        summary: { summary: `The homeowner signed for the ${service.toLowerCase()}.`, sentiment_score: 0.91 },
       };
     case 'visit-lost':
       return {
@@ -312,7 +308,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
           severity: 'high',
         }),
         compliance: compliance(0.55, VISIT_STAGES, ['objection_handling', 'closing']),
-        summary: { summary: `${customer} took a lower offer.`, sentiment_score: 0.35 },
+        summary: { summary: 'The homeowner took a lower offer.', sentiment_score: 0.35 },
       };
     case 'visit-pending':
       return {
@@ -325,7 +321,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
           severity: 'low',
         }),
         compliance: compliance(0.82, VISIT_STAGES, []),
-        summary: { summary: `${customer} decides on Saturday.`, sentiment_score: 0.72 },
+        summary: { summary: 'The homeowner decides on Saturday.', sentiment_score: 0.72 },
       };
   }
 }
