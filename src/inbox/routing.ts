@@ -330,12 +330,20 @@ export async function routeWaitingEvents(tx: Queryable, companyId: string | null
     ${webhookEvents.source} = 'shunya' and (
       exists (select 1 from shunya_jobs j where j.task_id = ${webhookEvents.taskId})
       or exists (select 1 from shunya_jobs j where j.shunya_call_id = ${webhookEvents.shunyaCallId} and j.task_id is not null)))`;
+  return routeUnrouted(tx, companyId ? known : or(known, callbacks), config);
+}
+
+/** Routed at once by one transaction; what is more comes with the next. */
+const ROUTED_MAX = 1000;
+
+/** Routes unrouted events again, oldest first; those that somebody else is at are left to them. @returns how many go through now */
+async function routeUnrouted(tx: Queryable, which: SQL | undefined, config: Config): Promise<number> {
   const waiting = await tx
     .select(waitingColumns)
     .from(webhookEvents)
-    .where(and(eq(webhookEvents.status, 'unrouted'), companyId ? known : or(known, callbacks)))
+    .where(and(eq(webhookEvents.status, 'unrouted'), which))
     .orderBy(webhookEvents.sequence)
-    .limit(1000)
+    .limit(ROUTED_MAX)
     .for('update', { skipLocked: true });
   let routed = 0;
   for (const event of waiting) if ((await routeAgain(tx, event, config)) === 'pending') routed += 1;
@@ -347,36 +355,14 @@ export async function routeWaitingEvents(tx: Queryable, companyId: string | null
  * come before the one that does. Called in the transaction that makes the call.
  */
 export async function adoptEventsOfCall(tx: Queryable, providerCallId: string, config: Config): Promise<void> {
-  const waiting = await tx
-    .select(waitingColumns)
-    .from(webhookEvents)
-    .where(
-      and(
-        eq(webhookEvents.status, 'unrouted'),
-        eq(webhookEvents.source, 'callrail'),
-        eq(webhookEvents.providerCallId, providerCallId),
-      ),
-    )
-    .orderBy(webhookEvents.sequence)
-    .limit(100)
-    .for('update', { skipLocked: true });
-  for (const event of waiting) await routeAgain(tx, event, config);
+  const ofCall = and(eq(webhookEvents.source, 'callrail'), eq(webhookEvents.providerCallId, providerCallId));
+  await routeUnrouted(tx, ofCall, config);
 }
 
 /** Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id. */
 export async function adoptCallbacks(tx: Queryable, job: { taskId: string; shunyaCallId: number }, config: Config) {
-  const waiting = await tx
-    .select(waitingColumns)
-    .from(webhookEvents)
-    .where(
-      and(
-        eq(webhookEvents.status, 'unrouted'),
-        eq(webhookEvents.source, 'shunya'),
-        or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId)),
-      ),
-    )
-    .for('update', { skipLocked: true });
-  for (const event of waiting) await routeAgain(tx, event, config);
+  const ofJob = or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId));
+  await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
 }
 
 export type RedriveResult = {
