@@ -174,7 +174,11 @@ describe('coming back', () => {
     const { lastEventId } = first.state;
     first.close();
 
+    const witness = await follow(token);
     const missed = [await company.lead(), await company.lead()];
+    // Changes are told once no older transaction is open, one of another suite on this server included.
+    await witness.until(({ data }) => data.id === missed[1]?.leadId);
+    witness.close();
     const second = await follow(token, { 'last-event-id': lastEventId });
     const live = await company.lead();
     await second.until(({ data }) => data.id === live.leadId);
