@@ -5,11 +5,11 @@ import { analysisRuns, shunyaJobs, webhookEvents } from '../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage } from '../domain/pipeline.ts';
 import { normalizeTranscript, readShunyaCallback } from '../providers/shunya/payload.ts';
 import { parseJsonBytes } from '../text.ts';
-import type { PipelineWaits } from '../workflows/contracts.ts';
+import type { Block, PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJobs } from './jobs.ts';
 import { storeResult } from './results.ts';
-import { type Block, remaining, runKey, type SubjectKey, setBlock, setStage } from './runs.ts';
+import { remaining, runKey, type SubjectKey, setBlock, setStage } from './runs.ts';
 
 export interface AdvanceAnalysisInput extends SubjectKey {
   generation: number;

@@ -3,9 +3,10 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../config.ts';
 import type { Queryable, Transaction } from '../db/client.ts';
 import { analysisRuns, calls, recordingSessions } from '../db/schema/index.ts';
-import type { Blocker, PipelineStage, SubjectKind } from '../domain/pipeline.ts';
+import type { PipelineStage, SubjectKind } from '../domain/pipeline.ts';
 import { randomShunyaCallId } from '../ids.ts';
 import { isRecordingHostAllowed } from '../recordingHosts.ts';
+import type { Block } from '../workflows/contracts.ts';
 
 export interface SubjectKey {
   companyId: string;
@@ -73,14 +74,6 @@ function withoutBlock(table: ReturnType<typeof subjectTable>, stage: PipelineSta
     needsAttention: sql`${table.needsAttention} and not (${goesOn})`,
     attempts: sql`case when ${goesOn} then 0 else ${table.attempts} end`,
   };
-}
-
-export interface Block {
-  blockedOn: Blocker;
-  attempts: number;
-  /** A code: the last error. */
-  reason: string;
-  needsAttention: boolean;
 }
 
 /** Shows on the row that a step failed and waits, or (null) that it goes on. */

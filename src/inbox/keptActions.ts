@@ -1,5 +1,4 @@
 /** Operators' actions that Temporal could not take: kept in the inbox, and sent by the relay once it is back. */
-
 import type { Queryable } from '../db/client.ts';
 import { storeInternalEvent } from '../db/queries/internalEvents.ts';
 import type { OperatorAction } from '../workflows/contracts.ts';
@@ -10,6 +9,7 @@ export interface KeptAction extends OperatorAction {
   workflowIds: string[];
 }
 
+/** Keeps one in the caller's transaction or at once; `pipeline.workflowId` starts again where none of the others is there. */
 export async function keepAction(
   db: Queryable,
   name: 'retry' | 'skip',
