@@ -1,6 +1,6 @@
 /** What the measurements share: calls sent as webhooks, percentiles, and the wait until the pipeline has caught up. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { newResourceId, signCallRail } from '../dev/simulators/callrail.ts';
+import { newResourceId, signCallRail } from '../simulators/callrail.ts';
 import { type Cluster, exchange, uniquePhone } from './cluster.ts';
 
 export interface LoadCompany {

@@ -3,8 +3,8 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { RunningPart } from '../dev/parts.ts';
-import { endProcess, isAlive, type ProcessRecord, startTimeOf, waitUntil } from '../dev/processes.ts';
+import type { RunningPart } from '../dev/local/parts.ts';
+import { endProcess, isAlive, type ProcessRecord, startTimeOf, waitUntil } from '../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../dev/run.mjs', import.meta.url));
 const RESTART_MS = 500;

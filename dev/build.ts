@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { bundleWorkflows } from '../src/workflowBundle.ts';
+import { bundleWorkflows } from '../src/temporal/workflowBundle.ts';
 
 // `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and the workflow code as one file.
 const ROOT = fileURLToPath(new URL('..', import.meta.url));

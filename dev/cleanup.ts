@@ -1,13 +1,13 @@
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { type Config, loadConfigOrExit } from '../src/config.ts';
+import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { type Database, openDatabase } from '../src/db/client.ts';
-import { countCompanyRows, deleteCompany, listDemoCompanies } from '../src/db/queries/companyDeletion.ts';
-import { errorFields } from '../src/telemetry.ts';
+import { errorFields } from '../src/runtime/telemetry.ts';
+import { countCompanyRows, deleteCompany, listDemoCompanies } from '../src/services/companies/delete.ts';
 import { createClient } from '../src/temporal/connect.ts';
-import { startInfrastructure } from './infra.ts';
-import { isSupervised, StartError } from './processes.ts';
+import { startInfrastructure } from './local/infra.ts';
+import { isSupervised, StartError } from './local/processes.ts';
 
 // `npm run cleanup -- --company ID | --demo [--dry-run] [--yes]`: removes all data of one company, or of all demo companies.
 const USAGE = 'usage: npm run cleanup -- --company ID | --demo [--dry-run] [--yes]';

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createApp } from '../src/api/app.ts';
 import type { ApiDeps } from '../src/api/deps.ts';
-import { loadConfig } from '../src/config.ts';
+import { loadConfig } from '../src/config/config.ts';
 import { openDatabase } from '../src/db/client.ts';
 
 // `npm run client`: src/client/schema.ts from the OpenAPI document. A test says when it is out of date.

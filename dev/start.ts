@@ -1,7 +1,7 @@
-import { loadConfigOrExit } from '../src/config.ts';
-import { type Infrastructure, startInfrastructure } from './infra.ts';
-import { StartError } from './processes.ts';
-import { apiUrl, type RunningServices, startServices } from './services.ts';
+import { loadConfigOrExit } from '../src/config/config.ts';
+import { type Infrastructure, startInfrastructure } from './local/infra.ts';
+import { StartError } from './local/processes.ts';
+import { apiUrl, type RunningServices, startServices } from './local/services.ts';
 
 // `npm start` (all) and `npm run start:infra` (infra). Stops in order on Ctrl-C or SIGTERM, however often they come.
 const mode = process.argv[2] ?? 'all';

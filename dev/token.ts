@@ -2,7 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { SignJWT } from 'jose';
-import { type Config, ConfigError, loadConfigOrExit } from '../src/config.ts';
+import { type Config, ConfigError, loadConfigOrExit } from '../src/config/config.ts';
 
 const ROLES = ['csr', 'sales_rep', 'manager', 'executive', 'admin'] as const;
 

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DateTime } from 'luxon';
 import { AccountBusyError, codeOf, feedMissed, isLasting } from './activities/reconciliation.ts';
-import { loadConfigOrExit } from './config.ts';
+import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import {
   type BackfillKey,

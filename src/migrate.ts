@@ -5,8 +5,8 @@ import { Connection } from '@temporalio/client';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
-import { type Config, loadConfigOrExit } from './config.ts';
-import { createLogger, errorFields } from './telemetry.ts';
+import { type Config, loadConfigOrExit } from './config/config.ts';
+import { createLogger, errorFields } from './runtime/telemetry.ts';
 import { clientConnectionOptions } from './temporal/connect.ts';
 import { ensureSearchAttributes } from './temporal/searchAttributes.ts';
 

@@ -2,13 +2,13 @@
 import { serve } from '@hono/node-server';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createApp } from './api/app.ts';
-import { loadConfigOrExit } from './config.ts';
+import { registerInboxMetrics } from './background/inboxMetrics.ts';
+import { createReadiness } from './background/readiness.ts';
+import { startRelay } from './background/relay.ts';
+import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
-import { registerInboxMetrics } from './inbox/metrics.ts';
-import { startRelay } from './inbox/relay.ts';
-import { createReadiness } from './readiness.ts';
-import { onShutdown } from './shutdown.ts';
-import { createLogger } from './telemetry.ts';
+import { onShutdown } from './runtime/shutdown.ts';
+import { createLogger } from './runtime/telemetry.ts';
 import { createClient } from './temporal/connect.ts';
 
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya', 'auth'] });

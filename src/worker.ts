@@ -7,21 +7,21 @@ import {
   createProviderActivities,
   createWebhookActivities,
 } from './activities/index.ts';
-import { loadConfigOrExit } from './config.ts';
+import { startHousekeeping } from './background/housekeeping.ts';
+import { HEARTBEAT_SECONDS } from './background/readiness.ts';
+import { startRelay } from './background/relay.ts';
+import { startSweep } from './background/sweep.ts';
+import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import { workerHeartbeats } from './db/schema/index.ts';
-import { startHousekeeping } from './housekeeping.ts';
-import { startRelay } from './inbox/relay.ts';
 import { createCallRailClient } from './providers/callrail/client.ts';
 import { createShunyaClient } from './providers/shunya/client.ts';
 import { createWebhookClient } from './providers/webhooks/client.ts';
-import { HEARTBEAT_SECONDS } from './readiness.ts';
-import { onShutdown } from './shutdown.ts';
-import { startSweep } from './sweep.ts';
-import { createLogger, installTemporalRuntime } from './telemetry.ts';
+import { onShutdown } from './runtime/shutdown.ts';
+import { createLogger, installTemporalRuntime } from './runtime/telemetry.ts';
 import { connectWorker, createClient } from './temporal/connect.ts';
 import { keepReconciliationScheduled } from './temporal/schedules.ts';
-import { loadWorkflowBundle } from './workflowBundle.ts';
+import { loadWorkflowBundle } from './temporal/workflowBundle.ts';
 import { callrailQueue, deliveryQueue, ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
 
 /** Local activities may use most of the pool; relay, heartbeat and provider activities need the rest. */

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { waitUntil } from '../../dev/processes.ts';
-import { newResourceId, signCallRail, startCallRailApi } from '../../dev/simulators/callrail.ts';
+import { waitUntil } from '../../dev/local/processes.ts';
+import { newResourceId, signCallRail, startCallRailApi } from '../../simulators/callrail.ts';
 import { type Cluster, startCluster, uniquePhone } from '../cluster.ts';
 import { type Broken, checkInvariants, type Evidence } from './invariants.ts';
 import { createLedger, type Ledger, type Sent, startCallbackProxy } from './ledger.ts';

@@ -1,5 +1,5 @@
 /** What a chaos run does, drawn from its seed alone before anything starts: every call, visit, fault and kill. */
-import type { CallRailEventName } from '../../dev/simulators/callrail.ts';
+import type { CallRailEventName } from '../../simulators/callrail.ts';
 import { createRandom, type Random } from '../random.ts';
 
 export interface PlanOptions {

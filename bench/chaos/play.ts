@@ -7,7 +7,7 @@ import {
   type SimulatedCall,
   signCallRail,
   simulateCall,
-} from '../../dev/simulators/callrail.ts';
+} from '../../simulators/callrail.ts';
 import { type Cluster, RequestError } from '../cluster.ts';
 import type { Part } from '../process.ts';
 import type { Ledger, Sent } from './ledger.ts';

@@ -1,22 +1,23 @@
 /** The database steps of a call: fold its events, decide what is next, apply its analysis. */
 import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Transaction } from '../db/client.ts';
 import { lockCall } from '../db/queries/calls.ts';
 import { announce } from '../db/queries/deliveries.ts';
-import { applyCallAnalysisEffects } from '../db/queries/effects.ts';
 import { analysisRuns, appointments, calls, contactCards, leads, users, webhookEvents } from '../db/schema/index.ts';
 import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../domain/call.ts';
 import { foldCall } from '../domain/foldCall.ts';
+import { callIdOf } from '../domain/ids.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
-import { callIdOf } from '../ids.ts';
-import { FORGOTTEN } from '../inbox/forgotten.ts';
-import { adoptEventsOfCall, holdCompany, isCallDeleted } from '../inbox/routing.ts';
-import { storeInternalEvent } from '../inbox/store.ts';
+import { parseJsonBytes } from '../domain/text.ts';
+import { callWorkflowId } from '../domain/workflowIds.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
-import { parseJsonBytes } from '../text.ts';
-import { callWorkflowId, type PipelineWaits } from '../workflows/contracts.ts';
+import { applyCallAnalysisEffects } from '../services/analysis/effects.ts';
+import { FORGOTTEN } from '../services/inbox/redacted.ts';
+import { adoptEventsOfCall, holdCompany, isCallDeleted } from '../services/inbox/routing.ts';
+import { storeInternalEvent } from '../services/inbox/store.ts';
+import type { PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
 import { type NextStep, nextAnalysisStep, remaining, runKey, type SubjectState, setStage } from './runs.ts';
 

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import type { CallRailClient } from '../providers/callrail/client.ts';
 import type { ShunyaClient } from '../providers/shunya/client.ts';

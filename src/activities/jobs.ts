@@ -3,7 +3,7 @@ import { and, desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { companies, shunyaJobs } from '../db/schema/index.ts';
 import type { JobKind } from '../domain/pipeline.ts';
-import { analysisWorkflowId } from '../workflows/contracts.ts';
+import { analysisWorkflowId } from '../domain/workflowIds.ts';
 import type { SubjectKey } from './runs.ts';
 
 export type ShunyaJob = Awaited<ReturnType<typeof selectJobs>>[number];

@@ -20,10 +20,10 @@ import {
   unblockCallRailAccount,
 } from '../db/queries/reconciliation.ts';
 import { isCallOf, isInProgress, isMissed } from '../domain/reconciliation.ts';
-import { storeEvent } from '../inbox/store.ts';
+import { callWorkflowId } from '../domain/workflowIds.ts';
 import { type CallRailCallRow, type CallRailClient, CallRailError } from '../providers/callrail/client.ts';
 import { type CallRailEvent, readCallRailEvent } from '../providers/callrail/payload.ts';
-import { callWorkflowId } from '../workflows/contracts.ts';
+import { storeEvent } from '../services/inbox/store.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** Half of what CallRail allows: links of recordings, and the customer's own tools, ask the same account. */

@@ -1,11 +1,11 @@
 /** The analysis run of a call or visit, as rows: shared by the pipelines that start one and the one that works on it. */
 import { and, eq, sql } from 'drizzle-orm';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Queryable, Transaction } from '../db/client.ts';
 import { analysisRuns, calls, recordingSessions } from '../db/schema/index.ts';
+import { randomShunyaCallId } from '../domain/ids.ts';
 import type { PipelineStage, SubjectKind } from '../domain/pipeline.ts';
-import { randomShunyaCallId } from '../ids.ts';
-import { isRecordingHostAllowed } from '../recordingHosts.ts';
+import { isRecordingHostAllowed } from '../domain/recordingHosts.ts';
 import type { Block } from '../workflows/contracts.ts';
 
 export interface SubjectKey {

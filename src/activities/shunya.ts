@@ -2,10 +2,10 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { analysisRuns, shunyaJobs } from '../db/schema/index.ts';
-import { adoptCallbacks, lockTaskId } from '../inbox/routing.ts';
+import { isRecordingHostAllowed } from '../domain/recordingHosts.ts';
 import { CallRailError, isApiRecordingLink } from '../providers/callrail/client.ts';
 import { ShunyaError } from '../providers/shunya/client.ts';
-import { isRecordingHostAllowed } from '../recordingHosts.ts';
+import { adoptCallbacks, lockTaskId } from '../services/inbox/routing.ts';
 import type { ActivityDeps } from './deps.ts';
 import { jobNotReady } from './failures.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJob } from './jobs.ts';

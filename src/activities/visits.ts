@@ -2,9 +2,10 @@
 import { and, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { announce } from '../db/queries/deliveries.ts';
-import { applyVisitAnalysisEffects } from '../db/queries/effects.ts';
 import { analysisRuns, recordingSessions, webhookEvents } from '../db/schema/index.ts';
-import { type PipelineWaits, visitWorkflowId } from '../workflows/contracts.ts';
+import { visitWorkflowId } from '../domain/workflowIds.ts';
+import { applyVisitAnalysisEffects } from '../services/analysis/effects.ts';
+import type { PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
 import { nextAnalysisStep, remaining, runKey, type SubjectState, setStage } from './runs.ts';
 

@@ -1,8 +1,8 @@
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { Database, openDatabase } from '../db/client.ts';
-import type { Logger } from '../telemetry.ts';
+import type { Logger } from '../runtime/telemetry.ts';
 
 /** Whether the service can do its work, part by part. */
 export interface Readiness {

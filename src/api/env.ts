@@ -1,4 +1,4 @@
-import type { Access } from './permissions.ts';
+import type { Access } from './http/permissions.ts';
 
 /** What travels with a request. */
 export interface ApiEnv {

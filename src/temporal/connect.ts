@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
-import type { Config } from '../config.ts';
-import { errorFields } from '../telemetry.ts';
+import type { Config } from '../config/config.ts';
+import { errorFields } from '../runtime/telemetry.ts';
 
 const RECONNECT_INITIAL_SECONDS = 0.5;
 const RECONNECT_MAX_SECONDS = 5;

@@ -1,8 +1,8 @@
 /** What the service has Temporal start by the clock. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, ScheduleAlreadyRunning, type ScheduleOptions, ScheduleOverlapPolicy } from '@temporalio/client';
-import type { Config } from '../config.ts';
-import { errorFields, type Logger } from '../telemetry.ts';
+import type { Config } from '../config/config.ts';
+import { errorFields, type Logger } from '../runtime/telemetry.ts';
 import {
   type CallRailReconciliationInput,
   RECONCILIATION_SCHEDULE_ID,

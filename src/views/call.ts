@@ -1,6 +1,6 @@
 /** Calls and what belongs to them, as the world sees them. */
 import type { CallAnalysisRow, CallRow, findTranscript } from '../db/queries/calls.ts';
-import { callWorkflowId } from '../workflows/contracts.ts';
+import { callWorkflowId } from '../domain/workflowIds.ts';
 import { contactRefView } from './contact.ts';
 
 /** A call with its contact, its pipeline and its current analysis. The provider's recording link stays inside. */

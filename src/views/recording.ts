@@ -1,6 +1,6 @@
 /** A recording session of a visit, as the world sees it. */
 import type { SessionRow } from '../db/queries/recordings.ts';
-import { visitWorkflowId } from '../workflows/contracts.ts';
+import { visitWorkflowId } from '../domain/workflowIds.ts';
 
 /** A session with its pipeline and its current analysis. The link to the audio stays inside. */
 export const sessionView = ({ session, analysis }: SessionRow) => ({

@@ -14,13 +14,6 @@ export const WORKFLOW_TYPES = {
   callRailReconciliation: 'CallRailReconciliation',
 } as const;
 
-export const callWorkflowId = (companyId: string, providerCallId: string) => `call:${companyId}:${providerCallId}`;
-export const visitWorkflowId = (sessionId: string) => `visit:${sessionId}`;
-export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generation: number) =>
-  `analysis:${kind}:${subjectId}:${generation}`;
-
-export const deliveryWorkflowId = (deliveryId: string) => `delivery:${deliveryId}`;
-
 /** Activities that call Shunya have queues of their own: submits are rate-limited, polls must not eat that budget. */
 export const shunyaSubmitQueue = (taskQueue: string) => `${taskQueue}-shunya-submit`;
 export const shunyaReadQueue = (taskQueue: string) => `${taskQueue}-shunya-read`;

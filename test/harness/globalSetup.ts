@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import postgres from 'postgres';
 import type { TestProject } from 'vitest/node';
-import { startPostgres } from '../../dev/postgres.ts';
-import { freePort } from '../../dev/processes.ts';
-import { startTemporal } from '../../dev/temporal.ts';
+import { startPostgres } from '../../dev/local/postgres.ts';
+import { freePort } from '../../dev/local/processes.ts';
+import { startTemporal } from '../../dev/local/temporal.ts';
 import { migrateDatabase } from '../../src/migrate.ts';
 
 /** What the servers started for the tests are called; see infra.ts for how a test uses them. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Connection } from '@temporalio/client';
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { waitUntil } from '../../dev/processes.ts';
+import { waitUntil } from '../../dev/local/processes.ts';
 import { ensureSearchAttributes } from '../../src/temporal/searchAttributes.ts';
 
 const uniqueName = () => `t_${randomBytes(6).toString('hex')}`;

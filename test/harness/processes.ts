@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { endProcess, isAlive, type ProcessRecord, startTimeOf } from '../../dev/processes.ts';
+import { endProcess, isAlive, type ProcessRecord, startTimeOf } from '../../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../../dev/run.mjs', import.meta.url));
 

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import postgres from 'postgres';
 import { inject } from 'vitest';
-import { freePort, waitUntil } from '../../dev/processes.ts';
+import { freePort, waitUntil } from '../../dev/local/processes.ts';
 import {
   type CallRailEventName,
   callRailPayload,
@@ -16,7 +16,7 @@ import {
   newResourceId,
   type SimulatedCall,
   simulateCall,
-} from '../../dev/simulators/callrail.ts';
+} from '../../simulators/callrail.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { type Caller, createCaller, exchange, signToken } from './http.ts';
 import { createTestDatabase, createTestNamespace } from './infra.ts';

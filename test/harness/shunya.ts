@@ -1,6 +1,6 @@
 /** The Shunya simulator of one suite, steered over its control endpoints. */
 import { createHmac } from 'node:crypto';
-import { startShunyaSimulator } from '../../dev/simulators/shunya.ts';
+import { startShunyaSimulator } from '../../simulators/shunya.ts';
 import { type Answer, exchange } from './http.ts';
 
 export const SHUNYA_API_KEY = 'the key of the tests';

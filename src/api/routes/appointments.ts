@@ -20,15 +20,15 @@ import {
 } from '../../db/queries/appointments.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
-import { applyOutcome } from '../../db/queries/effects.ts';
 import { lockLead } from '../../db/queries/leads.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
 import { APPOINTMENT_STATUSES, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/appointment.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
+import { applyOutcome } from '../../services/analysis/effects.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -37,10 +37,10 @@ import {
   listOf,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import type { Access } from '../permissions.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { booleanQuery, commaList, dayInput, idText, momentInput, optionalText } from '../schemas.ts';
+} from '../http/pagination.ts';
+import type { Access } from '../http/permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { booleanQuery, commaList, dayInput, idText, momentInput, optionalText } from '../http/schemas.ts';
 import { appointmentSchema, appointmentView } from '../views/appointment.ts';
 import { assertUserOfCompany } from './leads.ts';
 

@@ -2,10 +2,10 @@
 import { z } from '@hono/zod-openapi';
 import { auditMatching, listAudit } from '../../db/queries/audit.ts';
 import type { ApiDeps } from '../deps.ts';
-import { EXAMPLE } from '../examples.ts';
-import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
-import { iso, momentOut } from '../schemas.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { iso, momentOut } from '../http/schemas.ts';
 
 const filterText = (example: string) => z.string().max(255).optional().openapi({ example });
 

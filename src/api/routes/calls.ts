@@ -11,23 +11,32 @@ import {
   lockCall,
 } from '../../db/queries/calls.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
-import { correctAnalysis, startReanalysis } from '../../db/queries/corrections.ts';
-import { deleteCall } from '../../db/queries/deletion.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
 import { CALL_STATUSES } from '../../domain/call.ts';
 import { PIPELINE_STAGES } from '../../domain/pipeline.ts';
-import { storeInternalEvent } from '../../inbox/store.ts';
-import { callWorkflowId } from '../../workflows/contracts.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { correctAnalysis, startReanalysis } from '../../services/calls/correct.ts';
+import { storeInternalEvent } from '../../services/inbox/store.ts';
+import { stopWorkflows } from '../../services/pipelines/operate.ts';
+import { deleteCall } from '../../services/privacy/delete.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
-import { stopWorkflows } from '../operator.ts';
-import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
-import type { Access } from '../permissions.ts';
-import { createRecordingLinks } from '../recordingLinks.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { commaList, dayInput, iso, momentOut, optionalText, parseQueryPhone, requiredText, text } from '../schemas.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import type { Access } from '../http/permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import {
+  commaList,
+  dayInput,
+  iso,
+  momentOut,
+  optionalText,
+  parseQueryPhone,
+  requiredText,
+  text,
+} from '../http/schemas.ts';
+import { createRecordingLinks } from '../recordings/recordingLinks.ts';
 import {
   callAnalysisSchema,
   callAnalysisView,

@@ -18,12 +18,12 @@ import {
   updateCompany,
 } from '../../db/queries/companies.ts';
 import { companies, trackingNumbers } from '../../db/schema/index.ts';
-import { routeWaitingEvents } from '../../inbox/routing.ts';
-import { parsePhone } from '../../phone.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
+import { parsePhone } from '../../domain/phone.ts';
+import { routeWaitingEvents } from '../../services/inbox/routing.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -32,10 +32,10 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import type { Access } from '../permissions.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput } from '../schemas.ts';
+} from '../http/pagination.ts';
+import type { Access } from '../http/permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput } from '../http/schemas.ts';
 
 /** Ids enter workflow ids and a header of Shunya's; an identity provider's organisation ids fit. */
 const companyIdInput = z

@@ -12,13 +12,13 @@ import {
   findContact,
   listContacts,
 } from '../../db/queries/contacts.ts';
-import { deleteContact } from '../../db/queries/deletion.ts';
 import { listLeads } from '../../db/queries/leads.ts';
 import { contactCards } from '../../db/schema/index.ts';
-import { etagOf } from '../conditional.ts';
+import { stopWorkflows } from '../../services/pipelines/operate.ts';
+import { deleteContact } from '../../services/privacy/delete.ts';
 import type { ApiDeps } from '../deps.ts';
-import { notFound } from '../errors.ts';
-import { stopWorkflows } from '../operator.ts';
+import { etagOf } from '../http/conditional.ts';
+import { notFound } from '../http/errors.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -28,9 +28,9 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { parseQueryPhone } from '../schemas.ts';
+} from '../http/pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { parseQueryPhone } from '../http/schemas.ts';
 import { appointmentSchema, appointmentView } from '../views/appointment.ts';
 import { callSchema, callView } from '../views/call.ts';
 import { contactSchema, contactView } from '../views/contact.ts';

@@ -1,12 +1,12 @@
 /** The event stream: a dashboard sees calls, leads, appointments, visits and pipelines as they change. */
 import { z } from '@hono/zod-openapi';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError } from '../errors.ts';
-import { createEventStream } from '../eventStream.ts';
-import { createEventTickets } from '../eventTickets.ts';
-import { createLiveFeed, feedAccess, type LiveClient } from '../liveFeed.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
-import { iso, momentOut } from '../schemas.ts';
+import { ApiError } from '../http/errors.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { iso, momentOut } from '../http/schemas.ts';
+import { createEventStream } from '../live/eventStream.ts';
+import { createEventTickets } from '../live/eventTickets.ts';
+import { createLiveFeed, feedAccess, type LiveClient } from '../live/liveFeed.ts';
 
 /** Bounds of one process. A browser keeps six connections to an origin; a person may have a few open. */
 const STREAMS_MAX = 2000;

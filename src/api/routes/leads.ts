@@ -17,9 +17,9 @@ import { findUser } from '../../db/queries/users.ts';
 import { leads } from '../../db/schema/index.ts';
 import { QUALIFICATIONS } from '../../domain/analysis.ts';
 import { LEAD_STATUSES } from '../../domain/lead.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidField, notFound } from '../errors.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, invalidField, notFound } from '../http/errors.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -28,10 +28,10 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import type { Access } from '../permissions.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { commaList, dayInput, idText, optionalText } from '../schemas.ts';
+} from '../http/pagination.ts';
+import type { Access } from '../http/permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { commaList, dayInput, idText, optionalText } from '../http/schemas.ts';
 import { leadSchema, leadView } from '../views/lead.ts';
 
 /** Filters of the list and of the export. */

@@ -4,8 +4,8 @@ import { findCompany } from '../../db/queries/companies.ts';
 import { findUser } from '../../db/queries/users.ts';
 import { ROLES } from '../../domain/user.ts';
 import type { ApiDeps } from '../deps.ts';
-import { EXAMPLE } from '../examples.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
 
 const meSchema = z
   .object({

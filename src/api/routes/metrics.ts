@@ -24,10 +24,10 @@ import {
 } from '../../domain/metrics.ts';
 import type { Role } from '../../domain/user.ts';
 import type { ApiDeps } from '../deps.ts';
-import { invalidField } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
-import { dayInput } from '../schemas.ts';
+import { invalidField } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { dayInput } from '../http/schemas.ts';
 
 /** Today and the 29 days before. */
 const DEFAULT_DAYS = 30;

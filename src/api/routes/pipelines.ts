@@ -4,13 +4,18 @@ import type { Queryable } from '../../db/client.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { findPipeline, listPipelines, type PipelineRow, pipelinesMatching } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import {
+  parseWorkflowId,
+  pipelineWorkflowId,
+  sendOperatorUpdate,
+  signalRetries,
+} from '../../services/pipelines/operate.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
-import { parseWorkflowId, pipelineWorkflowId, sendOperatorUpdate, signalRetries } from '../operator.ts';
-import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../pagination.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
-import { booleanQuery, commaList, requiredText } from '../schemas.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { booleanQuery, commaList, requiredText } from '../http/schemas.ts';
 import { pipelineSchema, pipelineView } from '../views/pipeline.ts';
 
 /** One batch; whoever has more stuck sends it again. */

@@ -3,11 +3,11 @@ import { z } from '@hono/zod-openapi';
 import { findRecordingSource } from '../../db/queries/calls.ts';
 import { CallRailError, createCallRailClient, isApiRecordingLink } from '../../providers/callrail/client.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { describeErrors } from '../openapi.ts';
-import { createRecordingLinks } from '../recordingLinks.ts';
-import { RecordingUnavailableError, streamRecording } from '../recordingStream.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { describeErrors } from '../http/openapi.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { createRecordingLinks } from '../recordings/recordingLinks.ts';
+import { RecordingUnavailableError, streamRecording } from '../recordings/recordingStream.ts';
 
 const RESOLVE_TIMEOUT_MS = 10_000;
 

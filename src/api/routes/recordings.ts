@@ -15,12 +15,12 @@ import {
   stopSession,
 } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
-import { storeInternalEvent } from '../../inbox/store.ts';
-import { isRecordingHostAllowed } from '../../recordingHosts.ts';
-import { visitWorkflowId } from '../../workflows/contracts.ts';
+import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
+import { visitWorkflowId } from '../../domain/workflowIds.ts';
+import { storeInternalEvent } from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidField, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
+import { ApiError, invalidField, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -29,9 +29,9 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { idText } from '../schemas.ts';
+} from '../http/pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { idText } from '../http/schemas.ts';
 import { sessionSchema, sessionView } from '../views/recording.ts';
 
 const startInput = z

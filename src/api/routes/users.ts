@@ -14,10 +14,10 @@ import {
 } from '../../db/queries/users.ts';
 import { users } from '../../db/schema/index.ts';
 import { ROLES } from '../../domain/user.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -26,9 +26,9 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { iso, momentOut, requiredText } from '../schemas.ts';
+} from '../http/pagination.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { iso, momentOut, requiredText } from '../http/schemas.ts';
 import { assertCompanyInReach } from './companies.ts';
 
 /** Lower case: an event's agent is found by it. */

@@ -24,10 +24,10 @@ import { webhookEndpoints } from '../../db/schema/index.ts';
 import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
 import { refuseWebhookUrl } from '../../providers/webhooks/addresses.ts';
 import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
-import { checkIfMatch, etagOf } from '../conditional.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidField, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, invalidField, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeCursor,
@@ -38,10 +38,10 @@ import {
   olderThan,
   pageQuery,
   toList,
-} from '../pagination.ts';
-import type { Access } from '../permissions.ts';
-import { type ApiRouter, createRoutes, reply } from '../router.ts';
-import { commaList, iso, isoOrNull, momentOut, optionalText } from '../schemas.ts';
+} from '../http/pagination.ts';
+import type { Access } from '../http/permissions.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { commaList, iso, isoOrNull, momentOut, optionalText } from '../http/schemas.ts';
 
 /** Each event of a company costs one delivery per endpoint. */
 const ENDPOINTS_MAX = 20;

@@ -8,13 +8,13 @@ import {
   webhookEventsMatching,
 } from '../../db/queries/webhookEvents.ts';
 import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
-import { redriveEvent } from '../../inbox/routing.ts';
+import { redriveEvent } from '../../services/inbox/routing.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
-import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../pagination.ts';
-import { type ApiRouter, createRoutes } from '../router.ts';
-import { commaList, iso, isoOrNull, momentOut } from '../schemas.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { commaList, iso, isoOrNull, momentOut } from '../http/schemas.ts';
 
 const listQuery = z.object({
   ...pageQuery,

@@ -2,8 +2,8 @@
 import { z } from '@hono/zod-openapi';
 import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
 import { APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
-import { EXAMPLE } from '../examples.ts';
-import { contactRefSchema, momentOut } from '../schemas.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { contactRefSchema, momentOut } from '../http/schemas.ts';
 
 export { appointmentView } from '../../views/appointment.ts';
 

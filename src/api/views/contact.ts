@@ -1,7 +1,7 @@
 /** A contact, as the API answers it. */
 import { z } from '@hono/zod-openapi';
-import { EXAMPLE } from '../examples.ts';
-import { momentOut } from '../schemas.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { momentOut } from '../http/schemas.ts';
 
 export { contactRefView, contactView } from '../../views/contact.ts';
 

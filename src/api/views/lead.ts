@@ -2,8 +2,8 @@
 import { z } from '@hono/zod-openapi';
 import { QUALIFICATIONS } from '../../domain/analysis.ts';
 import { LEAD_STATUSES } from '../../domain/lead.ts';
-import { EXAMPLE } from '../examples.ts';
-import { contactRefSchema, momentOut } from '../schemas.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { contactRefSchema, momentOut } from '../http/schemas.ts';
 
 export { leadView } from '../../views/lead.ts';
 

@@ -1,11 +1,11 @@
 /** Pipelines as operators see them. */
 import { z } from '@hono/zod-openapi';
-import type { Config } from '../../config.ts';
+import type { Config } from '../../config/config.ts';
 import type { PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
-import { EXAMPLE } from '../examples.ts';
-import { pipelineWorkflowId } from '../operator.ts';
-import { iso, momentOut } from '../schemas.ts';
+import { pipelineWorkflowId } from '../../services/pipelines/operate.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { iso, momentOut } from '../http/schemas.ts';
 
 export const pipelineSchema = z
   .object({

@@ -3,9 +3,9 @@ import { z } from '@hono/zod-openapi';
 import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
 import { RECORDING_SESSION_STATUSES } from '../../domain/appointment.ts';
 import { BLOCKERS, PIPELINE_STAGES } from '../../domain/pipeline.ts';
-import { visitWorkflowId } from '../../workflows/contracts.ts';
-import { EXAMPLE } from '../examples.ts';
-import { momentOut, objectionSchema, sopComplianceSchema } from '../schemas.ts';
+import { visitWorkflowId } from '../../domain/workflowIds.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { momentOut, objectionSchema, sopComplianceSchema } from '../http/schemas.ts';
 
 export { sessionView } from '../../views/recording.ts';
 

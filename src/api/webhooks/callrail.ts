@@ -2,19 +2,19 @@
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
-import { adoptEventsOfCall, holdCompany, isCallDeleted, routeCallRailEvent } from '../../inbox/routing.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { adoptEventsOfCall, holdCompany, isCallDeleted, routeCallRailEvent } from '../../services/inbox/routing.ts';
 import {
   type NewWebhookEvent,
   type StoredEvent,
   storeEvent,
   storeForgotten,
   storeRejected,
-} from '../../inbox/store.ts';
-import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
-import { callWorkflowId } from '../../workflows/contracts.ts';
+} from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError } from '../http/errors.ts';
 import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
 
 const EVENTS = CALL_EVENT_KINDS.filter((kind) => kind !== 'abandoned');

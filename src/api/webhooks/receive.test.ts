@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { ApiEnv } from '../env.ts';
-import { createErrorHandler } from '../errors.ts';
+import { createErrorHandler } from '../http/errors.ts';
 import { type AnswerLimits, answerInTime } from './receive.ts';
 
 function startApp(limits: AnswerLimits) {

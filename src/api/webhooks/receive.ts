@@ -1,13 +1,13 @@
 /** What both senders of webhooks share: the raw body, its JSON, the answer, and how it stands in the OpenAPI document. */
 import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
+import { parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
-import type { StoredEvent } from '../../inbox/store.ts';
-import { parseJsonBytes } from '../../text.ts';
+import type { StoredEvent } from '../../services/inbox/store.ts';
 import type { ApiEnv } from '../env.ts';
-import { ApiError } from '../errors.ts';
-import { EXAMPLE } from '../examples.ts';
-import { describeErrors, REQUEST_ID } from '../openapi.ts';
+import { ApiError } from '../http/errors.ts';
+import { EXAMPLE } from '../http/examples.ts';
+import { describeErrors, REQUEST_ID } from '../http/openapi.ts';
 
 /** A sender gives up at about this time; and nothing may hang on a database that does not answer at all. */
 const ANSWER_WITHIN_MS = 10_000;

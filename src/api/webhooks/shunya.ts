@@ -1,13 +1,13 @@
 /** Shunya's webhook: a job of ours is finished. */
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
-import { lockTaskId, routeAndHoldCallback } from '../../inbox/routing.ts';
-import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } from '../../inbox/store.ts';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { verifyShunyaSignature } from '../../providers/shunya/signature.ts';
+import { lockTaskId, routeAndHoldCallback } from '../../services/inbox/routing.ts';
+import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import { ApiError } from '../errors.ts';
+import { ApiError } from '../http/errors.ts';
 import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
 
 const EXAMPLE = { event: 'job.completed', job_id: 'task-71', job_type: 'analysis', call_id: 4821337190021 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
-import { storableText } from '../../text.ts';
+import { storableText } from '../../domain/text.ts';
 import type { Queryable } from '../client.ts';
 import { auditLog } from '../schema/index.ts';
 

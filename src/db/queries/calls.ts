@@ -3,7 +3,7 @@ import { and, desc, eq, ilike, inArray, like, or, type SQL, sql } from 'drizzle-
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallStatus } from '../../domain/call.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
-import { callWorkflowId } from '../../workflows/contracts.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';

@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
 import type { DeliveryStatus, OutgoingEventType } from '../../domain/outgoingWebhook.ts';
-import { deliveryWorkflowId } from '../../workflows/contracts.ts';
+import { deliveryWorkflowId } from '../../domain/workflowIds.ts';
+import { storeInternalEvent } from '../../services/inbox/internalEvents.ts';
 import type { Database, Queryable, Transaction } from '../client.ts';
 import { webhookDeliveries, webhookEndpoints, webhookEvents } from '../schema/index.ts';
-import { storeInternalEvent } from './internalEvents.ts';
 
 /** The log keeps what is over for so long. */
 const DELIVERIES_KEPT_DAYS = 30;

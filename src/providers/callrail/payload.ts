@@ -1,8 +1,8 @@
 /** CallRail's payloads, webhook and REST alike, in our words. Nothing in one is an error: what cannot be read is absent. */
 import { DateTime } from 'luxon';
 import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
-import { parsePhone } from '../../phone.ts';
-import { storableText } from '../../text.ts';
+import { parsePhone } from '../../domain/phone.ts';
+import { storableText } from '../../domain/text.ts';
 
 export interface CallRailEvent {
   /** CallRail's id of the call; without one the event cannot be matched to a call. */

@@ -1,6 +1,6 @@
 /** Reading values out of JSON that somebody else wrote: each reader answers null for what is not of its type. */
 
-import { storableText } from '../../text.ts';
+import { storableText } from '../../domain/text.ts';
 
 export type JsonObject = Record<string, unknown>;
 

@@ -10,7 +10,7 @@ import {
   type VisitAnalysis,
 } from '../../domain/analysis.ts';
 import type { JobKind } from '../../domain/pipeline.ts';
-import { storableText } from '../../text.ts';
+import { storableText } from '../../domain/text.ts';
 import { readProviderError, type ShunyaJobFailure } from './errors.ts';
 import {
   cleanJson,

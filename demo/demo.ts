@@ -1,0 +1,114 @@
+import { parseArgs } from 'node:util';
+import { type Infrastructure, startInfrastructure } from '../dev/local/infra.ts';
+import { isSupervised, StartError, waitUntil } from '../dev/local/processes.ts';
+import { apiUrl, type RunningServices, startServices } from '../dev/local/services.ts';
+import { mintToken } from '../dev/token.ts';
+import { type Config, loadConfigOrExit } from '../src/config/config.ts';
+import { createDemo, type Demo, STEPS } from './steps.ts';
+import { bold, print } from './story.ts';
+
+// `npm run demo [-- --once]`: boots everything, or uses what runs on this DATA_DIR, then plays the story of steps.ts.
+const RUNNING_READY_WITHIN_SECONDS = 60;
+
+const once = readArguments();
+// The services write to this terminal too; a log level that somebody set is kept.
+process.env.LOG_LEVEL ||= 'error';
+const config = loadConfigOrExit();
+let infrastructure: Infrastructure | undefined;
+let services: RunningServices | undefined;
+let isStopping = false;
+
+const starting = start();
+starting.then(play).catch(fail);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
+
+async function start(): Promise<void> {
+  if (config.isProduction) throw new StartError('NODE_ENV is production: the demo makes companies and calls up');
+  if (isSupervised(config.dataDir) || (await isOurApi(config))) {
+    print(`Using the callwright that runs at ${apiUrl(config)}`);
+    if (await waitUntil(() => isOurApi(config), RUNNING_READY_WITHIN_SECONDS)) return;
+    throw new StartError(`a callwright runs on DATA_DIR ${config.dataDir}, but ${apiUrl(config)}/readyz is not ready`);
+  }
+  infrastructure = await startInfrastructure(config, print);
+  if (isStopping) return;
+  services = await startServices(config, print);
+  if (!(await services.ready) && !isStopping) throw new StartError(`${apiUrl(config)}/readyz is not ready; see above`);
+}
+
+async function play(): Promise<void> {
+  const demo = await createDemo(config);
+  for (const [index, { title, play: playStep }] of STEPS.entries()) {
+    if (isStopping) return;
+    print(`\n${bold(`${index + 1}. ${title}`)}`);
+    try {
+      await playStep(demo);
+    } catch (error) {
+      if (isStopping) return;
+      process.stderr.write(`\nStep ${index + 1} (${title}) failed: ${(error as Error).message}\n`);
+      process.exitCode = 1;
+      break;
+    }
+  }
+  if (!process.exitCode) print(`\nAll ${STEPS.length} steps held.`);
+  if (!once) tellWhereToLook(demo);
+  // What ran before the demo goes on without it.
+  if (once || !infrastructure) return stop();
+  print('\nCtrl-C stops it.');
+}
+
+function tellWhereToLook({ companyId, people }: Demo): void {
+  print(`\nAPI        ${apiUrl(config)}\nAPI docs   ${apiUrl(config)}/docs`);
+  if (config.temporal.uiUrl) {
+    const query = encodeURIComponent(`CompanyId="${companyId}"`);
+    const path = `/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows?query=${query}`;
+    print(`Web UI     ${config.temporal.uiUrl}${path}`);
+  }
+  print(`\nTokens for company ${companyId}, valid for 12 hours`);
+  for (const { role, userId, token } of Object.values(people)) print(`\n${bold(`${role} ${userId}`)}\n${token}`);
+  print('\nnpm run cleanup -- --demo removes what demos made.');
+}
+
+/** Whether the API there is ready and takes our tokens: another instance's would not. */
+async function isOurApi(running: Config): Promise<boolean> {
+  try {
+    const token = await mintToken(running, { userId: 'demo', role: 'admin' });
+    const ask = (path: string) =>
+      fetch(`${apiUrl(running)}${path}`, {
+        headers: { authorization: `Bearer ${token}` },
+        signal: AbortSignal.timeout(5000),
+      }).then(async (answer) => answer.text().then(() => answer.status === 200));
+    return (await ask('/readyz')) && (await ask('/api/v1/me'));
+  } catch {
+    return false;
+  }
+}
+
+function readArguments(): boolean {
+  try {
+    return parseArgs({ options: { once: { type: 'boolean' } } }).values.once ?? false;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\nusage: npm run demo [-- --once]\n`);
+    process.exit(1);
+  }
+}
+
+function fail(error: unknown): void {
+  if (error instanceof Error && ['StartError', 'ConfigError'].includes(error.name))
+    process.stderr.write(`${error.message}\n`);
+  else console.error(error);
+  process.exitCode = 1;
+  void stop();
+}
+
+async function stop(): Promise<void> {
+  if (isStopping) return;
+  isStopping = true;
+  infrastructure?.announceStop();
+  if (infrastructure) print('\nStopping…');
+  await services?.stop();
+  // A stop during the start waits for the step in hand, so that nothing it started is left behind.
+  await starting.catch(() => {});
+  await services?.stop();
+  await infrastructure?.stop();
+  process.exit();
+}

@@ -1,0 +1,346 @@
+/** The demo's story, told over HTTP alone: the webhooks as CallRail sends them, all else through the REST API. */
+import { randomBytes, randomInt } from 'node:crypto';
+import { DateTime } from 'luxon';
+import { apiUrl } from '../dev/local/services.ts';
+import {
+  type CallRailEventName,
+  type CallRailSender,
+  callRailPayload,
+  createCallRailSender,
+  newResourceId,
+  type SimulatedCall,
+  simulateCall,
+} from '../simulators/callrail.ts';
+import type { Config } from '../src/config/config.ts';
+import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
+import { createPerson, type Data, type Person } from './people.ts';
+import { check, printExchange, SHOWN, StepFailed, waitFor } from './story.ts';
+
+const TIME_ZONE = 'America/New_York';
+
+export interface Demo {
+  companyId: string;
+  people: { admin: Person; casey: Person; morgan: Person; rep: Person; manager: Person; executive: Person };
+  signingKey: string;
+  callrail: CallRailSender;
+  trackingNumber: string;
+  /** A link to a recording on an allowed host; the simulator hears what the words say. */
+  recording(words: string): string;
+  /** What later steps need of earlier ones. */
+  booked: { call: SimulatedCall; sent: [CallRailEventName, string][]; leadId: string; appointmentId: string };
+}
+
+/** Prepares a company that no earlier run has used; nothing is sent yet. */
+export async function createDemo(config: Config): Promise<Demo> {
+  const run = randomBytes(4).toString('hex');
+  const companyId = `demo-${run}`;
+  const signingKey = randomBytes(16).toString('hex');
+  const person = (role: Person['role'], userId: string, name: string) =>
+    createPerson(config, { role, userId, name, ...(role !== 'admin' && { companyId }) });
+  const host = (config.recordingHosts.find((name) => !name.includes('callrail')) ?? 's3.amazonaws.com').replace(
+    '*',
+    run,
+  );
+  return {
+    companyId,
+    people: {
+      admin: await person('admin', 'demo_admin', 'Demo admin'),
+      casey: await person('csr', 'csr_casey', 'Casey Lindqvist'),
+      morgan: await person('csr', 'csr_morgan', 'Morgan Adeyemi'),
+      rep: await person('sales_rep', 'rep_riley', 'Riley Castellanos'),
+      manager: await person('manager', 'manager_jo', 'Jo Vandermeer'),
+      executive: await person('executive', 'exec_sam', 'Sam Oyelaran'),
+    },
+    signingKey,
+    callrail: createCallRailSender({ baseUrl: apiUrl(config), signingKey }),
+    trackingNumber: newPhoneNumber(),
+    recording: (words) => `https://${host}/callwright-demo/${run}/${words}`,
+    booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '' },
+  };
+}
+
+/** Eight million numbers with the exchange 555, which is nobody's. */
+const newPhoneNumber = () => `+1${randomInt(200, 1000)}555${String(randomInt(10_000)).padStart(4, '0')}`;
+
+export const STEPS: readonly { title: string; play: (demo: Demo) => Promise<void> }[] = [
+  { title: 'An admin sets a company up', play: setUp },
+  { title: 'Nothing has happened: empty lists and zeros', play: emptyState },
+  { title: 'Somebody calls and books: three webhooks', play: bookedCall },
+  { title: 'CallRail sends all three again', play: duplicates },
+  { title: 'A call that does not book leaves a warm lead and an objection', play: warmCall },
+  { title: 'A missed call', play: missedCall },
+  { title: 'A voicemail', play: voicemail },
+  { title: 'The appointment goes to the sales rep', play: assign },
+  { title: 'The rep records the visit, and it is won', play: visit },
+  { title: 'Metrics: Casey’s own calls', play: csrMetrics },
+  { title: 'Metrics: the rep’s own appointments', play: salesMetrics },
+  { title: 'Metrics: all calls, for the executive', play: execCsrMetrics },
+  { title: 'Metrics: all appointments, for the executive', play: execSalesMetrics },
+];
+
+async function setUp({ companyId, people, signingKey, trackingNumber }: Demo): Promise<void> {
+  const { admin, ...users } = people;
+  const settings = { name: 'Summit Home Services', time_zone: TIME_ZONE, is_demo: true };
+  const company = await admin.post('/companies', {
+    id: companyId,
+    ...settings,
+    callrail_signing_keys: [signingKey],
+  });
+  check(company, { id: companyId, name: settings.name, is_demo: true, callrail_signing_key_count: 1 });
+  const number = { phone_number: trackingNumber, label: 'Website' };
+  check(await admin.post(`/companies/${companyId}/tracking-numbers`, number), number);
+  for (const { userId: id, role, name } of Object.values(users))
+    await admin.post(`/companies/${companyId}/users`, { id, role, name, email: emailOf({ userId: id }) });
+  check(await admin.get(`/companies/${companyId}/users`), { total: 5 });
+}
+
+const emailOf = (person: { userId: string }) => `${person.userId}@summit.example`;
+
+async function emptyState({ people: { manager, rep } }: Demo): Promise<void> {
+  for (const list of ['/calls', '/leads', '/contacts', '/appointments', '/recordings/sessions', '/pipelines'])
+    check(await manager.get(list), { total: 0, items: [], next_cursor: null });
+  check(await rep.get('/appointments/today/self'), { total: 0, items: [] });
+  check(await manager.get('/metrics/exec/csr/overview'), EMPTY.csr);
+  check(await manager.get('/metrics/exec/sales/overview'), EMPTY.sales);
+}
+
+async function bookedCall(demo: Demo): Promise<void> {
+  const { casey, manager } = demo.people;
+  const call = simulate(demo, {
+    customerName: 'Wilhelmina Farnsworth',
+    agentEmail: emailOf(casey),
+    durationSeconds: 184,
+    recording: demo.recording(`booked.mp3?date=${todayAt(16)}`),
+  });
+  const sent = await send(demo, call, ['incoming', 'answered', 'completed']);
+  const found = await analyzedCall(demo, call);
+  check(found, {
+    status: 'completed',
+    answered: true,
+    duration_seconds: 184,
+    csr_id: casey.userId,
+    'contact.phone_number': call.customerNumber,
+    'contact.name': call.customerName,
+    'pipeline.stage': 'done',
+    'pipeline.needs_attention': false,
+    'analysis.qualification': 'hot',
+    'analysis.booking_status': 'booked',
+    'analysis.call_outcome_category': 'qualified_and_booked',
+    'analysis.sop_compliance.score': 0.92,
+    'analysis.sentiment_score': 0.86,
+    'analysis.summary': SHOWN,
+  });
+  check(await casey.get(`/calls/${found.id}/transcript`), { language: 'en', 'turns.length': 9, 'turns.0.text': SHOWN });
+  check(await manager.get(`/contacts?phone_number=${call.customerNumber}`), { total: 1 });
+  check(await manager.get(`/leads/${found.lead_id}`), { status: 'qualified_booked', call_ids: [found.id] });
+  const appointments = await casey.get('/appointments');
+  check(appointments, {
+    total: 1,
+    'items.0.call_id': found.id,
+    'items.0.status': 'scheduled',
+    'items.0.outcome': 'pending',
+    'items.0.scheduled_start': DateTime.fromISO(todayAt(16), { zone: TIME_ZONE }).toUTC().toISO(),
+    'items.0.service_type': SHOWN,
+    'items.0.location': SHOWN,
+  });
+  demo.booked = { call, sent, leadId: found.lead_id, appointmentId: appointments.items[0].id };
+}
+
+/** Byte-identical, as CallRail's own repeat would be. */
+async function duplicates(demo: Demo): Promise<void> {
+  for (const [event, body] of demo.booked.sent) await sendOne(demo, event, body, { duplicate: true });
+  const { manager } = demo.people;
+  check(await manager.get('/calls'), { total: 1 });
+  check(await manager.get('/leads'), { total: 1 });
+  check(await manager.get('/appointments'), { total: 1, 'items.0.id': demo.booked.appointmentId });
+}
+
+async function warmCall(demo: Demo): Promise<void> {
+  const { morgan, manager } = demo.people;
+  const call = simulate(demo, {
+    customerName: 'Bartholomew Quigley',
+    agentEmail: emailOf(morgan),
+    durationSeconds: 96,
+    recording: demo.recording('not-booked.mp3'),
+  });
+  await send(demo, call, ['incoming', 'answered', 'completed']);
+  const found = await analyzedCall(demo, call);
+  check(found, {
+    csr_id: morgan.userId,
+    'analysis.qualification': 'warm',
+    'analysis.booking_status': 'not_booked',
+    'analysis.call_outcome_category': 'qualified_but_unbooked',
+    'analysis.objections.length': 1,
+    'analysis.objections.0.category': 'Price',
+    'analysis.objections.0.text': SHOWN,
+    'analysis.objections.0.overcome': false,
+  });
+  check(await manager.get('/leads?status=warm'), { total: 1, 'items.0.id': found.lead_id });
+  check(await manager.get('/appointments'), { total: 1 });
+}
+
+async function missedCall(demo: Demo): Promise<void> {
+  const call = simulate(demo, { customerName: 'Ottoline Breck', answered: false, durationSeconds: 0 });
+  await send(demo, call, ['incoming', 'missed']);
+  const found = await finishedCall(demo, call);
+  check(found, { status: 'missed', answered: false, has_recording: false, 'pipeline.stage': 'done', analysis: null });
+  check(await demo.people.manager.get(`/leads/${found.lead_id}`), { status: 'new' });
+}
+
+async function voicemail(demo: Demo): Promise<void> {
+  const call = simulate(demo, {
+    customerName: 'Thaddeus Mbeki',
+    answered: false,
+    voicemail: true,
+    durationSeconds: 31,
+    recording: demo.recording('voicemail-cold.mp3'),
+  });
+  await send(demo, call, ['incoming', 'completed']);
+  const found = await analyzedCall(demo, call);
+  check(found, {
+    status: 'voicemail',
+    answered: false,
+    'analysis.qualification': 'cold',
+    'analysis.objections.0.category': 'Timing',
+  });
+  check(await demo.people.manager.get(`/leads/${found.lead_id}`), { status: 'cold' });
+}
+
+async function assign({ companyId, people: { casey, rep }, booked }: Demo): Promise<void> {
+  check(await casey.get(`/companies/${companyId}/users?role=sales_rep`), { total: 1, 'items.0.name': rep.name });
+  check(await rep.get('/appointments'), { total: 0 });
+  const change = { assigned_rep_id: rep.userId };
+  check(await casey.patch(`/appointments/${booked.appointmentId}`, change), change);
+  check(await rep.get('/appointments/today/self'), {
+    total: 1,
+    'items.0.id': booked.appointmentId,
+    'items.0.contact.name': booked.call.customerName,
+    'items.0.location': SHOWN,
+  });
+}
+
+async function visit({ people: { rep, manager }, booked, recording }: Demo): Promise<void> {
+  const place = { latitude: 40.7128, longitude: -74.006 };
+  const session = await rep.post('/recordings/sessions/start', { appointment_id: booked.appointmentId, ...place });
+  check(session, { status: 'recording', 'pipeline.stage': 'awaiting_end' });
+  const path = `/recordings/sessions/${session.id}`;
+  const audio = { audio_url: recording('visit-won.mp3') };
+  check(await rep.post(`${path}/stop`, audio), { status: 'completed' });
+  await waitFor('the analysis of the visit', () => rep.peek(path), isFinished);
+  check(await rep.get(path), {
+    'pipeline.stage': 'done',
+    'analysis.outcome': 'won',
+    'analysis.sop_compliance.score': 0.95,
+    'analysis.sentiment_score': 0.91,
+    'analysis.summary': SHOWN,
+  });
+  check(await rep.get(`/appointments/${booked.appointmentId}`), { status: 'completed', outcome: 'won' });
+  check(await manager.get(`/leads/${booked.leadId}`), { status: 'closed_won' });
+}
+
+async function csrMetrics({ people: { casey } }: Demo): Promise<void> {
+  const metrics = await casey.get('/metrics/csr/overview/self');
+  check(metrics, { ...CSR_SELF, 'trend.length': 30 });
+  check(sumTrend(metrics, 'calls'), {
+    'sum_of_days.total_calls': 3,
+    'sum_of_days.qualified_calls': 2,
+    'sum_of_days.booked_calls': 1,
+  });
+}
+
+async function salesMetrics({ people: { rep } }: Demo): Promise<void> {
+  const metrics = await rep.get('/metrics/sales/rep/overview/self');
+  check(metrics, { ...SALES, 'trend.length': 30 });
+  check(sumTrend(metrics, 'appointments'), {
+    'sum_of_days.total_appointments': 1,
+    'sum_of_days.won_appointments': 1,
+    'sum_of_days.lost_appointments': 0,
+  });
+}
+
+async function execCsrMetrics({ people: { executive, casey, morgan } }: Demo): Promise<void> {
+  const metrics = await executive.get('/metrics/exec/csr/overview');
+  check(metrics, { ...CSR_ALL, 'trend.length': 30, 'by_csr.length': 3 });
+  check(groupBy(metrics.by_csr, 'csr_id'), {
+    [`${casey.userId}.total_calls`]: 1,
+    [`${casey.userId}.booked_calls`]: 1,
+    [`${casey.userId}.booking_rate`]: 1,
+    [`${morgan.userId}.total_calls`]: 1,
+    [`${morgan.userId}.booked_calls`]: 0,
+    [`${morgan.userId}.top_missed_booking_reason`]: 'Price',
+    'nobody.total_calls': 2,
+    'nobody.missed_calls': 2,
+    'nobody.analyzed_calls': 1,
+  });
+}
+
+async function execSalesMetrics({ people: { executive, rep } }: Demo): Promise<void> {
+  const metrics = await executive.get('/metrics/exec/sales/overview');
+  check(metrics, { ...SALES, team_win_rate: 1, 'trend.length': 30, 'by_rep.length': 1 });
+  check(groupBy(metrics.by_rep, 'rep_id'), {
+    [`${rep.userId}.name`]: rep.name,
+    [`${rep.userId}.total_appointments`]: 1,
+    [`${rep.userId}.win_rate`]: 1,
+  });
+}
+
+const simulate = (demo: Demo, given: Partial<SimulatedCall>): SimulatedCall =>
+  simulateCall({
+    trackingNumber: demo.trackingNumber,
+    companyResourceId: newResourceId('COM'),
+    customerNumber: newPhoneNumber(),
+    ...given,
+  });
+
+async function send(demo: Demo, call: SimulatedCall, events: CallRailEventName[]) {
+  const sent: [CallRailEventName, string][] = [];
+  for (const event of events) {
+    const body = JSON.stringify(callRailPayload(event, call));
+    await sendOne(demo, event, body, { duplicate: false });
+    sent.push([event, body]);
+  }
+  return sent;
+}
+
+async function sendOne(demo: Demo, event: CallRailEventName, body: string, expected: { duplicate: boolean }) {
+  const answer = await demo.callrail.send(event, body);
+  const { status, duplicate } = answer.body as Data;
+  printExchange(`POST  /callrail/call.${event}`, answer.status, `${status}, duplicate: ${duplicate}`);
+  if (answer.status !== 200 || status !== 'accepted' || duplicate !== expected.duplicate)
+    throw new StepFailed(
+      `call.${event} was answered ${answer.status} ${status}, duplicate ${duplicate}, ` +
+        `expected 200 accepted, duplicate ${expected.duplicate}`,
+    );
+}
+
+const FINAL_STAGES = ['done', 'not_analyzable', 'failed'];
+const isFinished = (subject: Data) => FINAL_STAGES.includes(subject?.pipeline.stage);
+
+/** The call as the API shows it once its pipeline has ended. */
+async function finishedCall({ people: { manager } }: Demo, call: SimulatedCall, what = 'the call'): Promise<Data> {
+  const list = `/calls?phone_number=${call.customerNumber}`;
+  const find = async () => (await manager.peek(list)).items[0];
+  const found = await waitFor(what, find, isFinished);
+  return manager.get(`/calls/${found.id}`);
+}
+
+async function analyzedCall(demo: Demo, call: SimulatedCall): Promise<Data> {
+  const found = await finishedCall(demo, call, 'transcript and analysis');
+  check(found, { 'pipeline.stage': 'done' });
+  return found;
+}
+
+/** Local time of the company, without an offset, as Shunya says it. */
+const todayAt = (hour: number): string =>
+  DateTime.now().setZone(TIME_ZONE).startOf('day').set({ hour }).toFormat("yyyy-MM-dd'T'HH:mm:ss");
+
+/** Each count of the trend over all of its days: they must add up to the whole. */
+function sumTrend(metrics: Data, what: string): { sum_of_days: Record<string, number> } {
+  const sums: Record<string, number> = {};
+  for (const day of metrics.trend)
+    for (const [field, value] of Object.entries(day))
+      if (field.endsWith(`_${what}`)) sums[field] = (sums[field] ?? 0) + Number(value);
+  return { sum_of_days: sums };
+}
+
+const groupBy = (rows: Data[], id: string): Data => Object.fromEntries(rows.map((row) => [row[id] ?? 'nobody', row]));

@@ -1,0 +1,124 @@
+/** Lists: keyset cursors, which stay put while rows arrive, and bounded totals. */
+
+import { z } from '@hono/zod-openapi';
+import { and, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Queryable } from '../../db/client.ts';
+import { invalidField } from './errors.ts';
+
+export const DEFAULT_LIMIT = 50;
+export const MAX_LIMIT = 200;
+/** Up to here a total is exact. */
+const EXACT_TOTAL = 10_000;
+
+/** The query parameters of every list. */
+export const pageQuery = {
+  limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT).openapi({ example: DEFAULT_LIMIT }),
+  cursor: z.string().max(1000).optional().openapi({ description: 'The `next_cursor` of the page before.' }),
+};
+
+/** The `data` of a list. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({
+    items: z.array(item),
+    total: z.int().openapi({ description: 'Exact to 10,000, above that a lower bound.', example: 1 }),
+    total_is_estimate: z.literal(true).optional(),
+    next_cursor: z.string().nullable(),
+  });
+}
+
+export interface List<T> {
+  items: T[];
+  total: number;
+  total_is_estimate?: true;
+  next_cursor: string | null;
+}
+
+/** An opaque cursor over the sort key of the last row of a page. */
+export function encodeCursor(key: unknown): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/** The sort key in a cursor, or 422 where it is not one that we made. */
+export function decodeCursor<T extends z.ZodType>(cursor: string | undefined, schema: T): z.output<T> | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    return schema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+  } catch {
+    throw invalidField('cursor', 'is not a cursor of this list');
+  }
+}
+
+const rowId = z
+  .string()
+  .max(600)
+  .refine((text) => !/[\0\p{Surrogate}]/u.test(text));
+
+/** Postgres has no year 0. */
+const moment = z.iso.datetime({ precision: 3 }).refine((at) => at >= '0001');
+const momentKey = z.object({ at: moment.nullable(), id: rowId });
+
+/** The place of a row in a list that is sorted by a moment, then by id. */
+export interface MomentKey {
+  at: Date | null;
+  id: string;
+}
+
+/** Reads a cursor of a list that is sorted by a moment, then by id; 422 where it is not one. */
+export function decodeMomentCursor(cursor: string | undefined): MomentKey | undefined {
+  const key = decodeCursor(cursor, momentKey);
+  return key && { at: key.at === null ? null : new Date(key.at), id: key.id };
+}
+
+export const encodeMomentCursor = (key: MomentKey): string =>
+  encodeCursor({ at: key.at?.toISOString() ?? null, id: key.id });
+
+/** The condition for rows after a cursor, newest first, ids descending. */
+export function olderThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
+  if (!key) return undefined;
+  if (key.at === null) throw invalidField('cursor', 'is not a cursor of this list');
+  return sql`(${at}, ${id}) < (${key.at.toISOString()}::timestamptz, ${key.id})`;
+}
+
+/** The condition for rows after a cursor, earliest first, rows without a moment last, ids ascending. */
+export function laterThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
+  if (!key) return undefined;
+  if (key.at === null) return and(isNull(at), gt(id, key.id));
+  return or(sql`(${at}, ${id}) > (${key.at.toISOString()}::timestamptz, ${key.id})`, isNull(at));
+}
+
+/** The condition for rows after a cursor over a number that grows with each row, newest first. */
+export function belowSequence(sequence: PgColumn, key: number | undefined): SQL | undefined {
+  return key === undefined ? undefined : lt(sequence, key);
+}
+
+/** Counts rows of a filter, but no further than the exact range and one. */
+export async function countUpTo(db: Queryable, rows: SQL): Promise<{ total: number; total_is_estimate?: true }> {
+  const [row] = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from (${rows} limit ${EXACT_TOTAL + 1}) as counted`,
+  );
+  const count = row?.count ?? 0;
+  return count > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total: count };
+}
+
+/**
+ * Makes the answer of a list.
+ * @param rows one more than `limit` were asked for, which tells whether there is a next page
+ */
+export function toList<Row, Item>(
+  rows: Row[],
+  page: {
+    limit: number;
+    count: { total: number; total_is_estimate?: true };
+    cursorOf: (row: Row) => string;
+    view: (row: Row) => Item;
+  },
+): List<Item> {
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(page.view),
+    ...page.count,
+    next_cursor: rows.length > page.limit && last !== undefined ? page.cursorOf(last) : null,
+  };
+}

@@ -1,0 +1,227 @@
+/**
+ * The only way a route with data gets into the API. Around each handler: token, permission, input, one transaction for a
+ * write, Idempotency-Key, answer. A route without a permission cannot be written down.
+ */
+import { type OpenAPIHono, OpenAPIHono as Router, type z } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { Database, Transaction } from '../../db/client.ts';
+import type { ApiDeps } from '../deps.ts';
+import type { ApiEnv } from '../env.ts';
+import { createEventTickets } from '../live/eventTickets.ts';
+import { createAuthenticator } from './auth.ts';
+import { ApiError, type ErrorCode, invalidField, invalidRequest, notFound } from './errors.ts';
+import { type Answer, answerOnce } from './idempotency.ts';
+import { describeRoute } from './openapi.ts';
+import { type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
+
+export type ApiRouter = OpenAPIHono<ApiEnv>;
+type Method = 'get' | 'post' | 'patch' | 'delete';
+type SuccessStatus = 200 | 201 | 202 | 204;
+
+/** The names in the braces of a path. */
+type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? { [K in Name]: string } & ParamsOf<Rest>
+  : unknown;
+
+export interface RouteSpec<
+  M extends Method,
+  Path extends string,
+  P extends Permission,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Data extends z.ZodType,
+> {
+  method: M;
+  /** Below /api/v1, with `{id}` for parameters. */
+  path: Path;
+  permission: P;
+  summary: string;
+  description?: string;
+  tag: string;
+  query?: Query;
+  body?: Body;
+  /** Of success; 200 unless said. Others that a `reply` may give stand in `alsoStatus`. */
+  status?: SuccessStatus;
+  alsoStatus?: SuccessStatus;
+  /** The schema of `data` in the answer; none for 204. */
+  data?: Data;
+  /** Of a GET that answers a Response with something else than JSON. */
+  text?: { type: string; example: string };
+  /** Codes this route answers beside the usual ones; for the OpenAPI document. */
+  errors?: ErrorCode[];
+  /** A POST that creates honours Idempotency-Key. */
+  creates?: boolean;
+  /** Takes `?ticket=` in place of the bearer, for clients that cannot send headers. */
+  acceptsTicket?: boolean;
+}
+
+interface ReadInput {
+  db: Database;
+}
+
+interface WriteInput {
+  /** The one transaction of this request: committed before the answer is sent, rolled back when the handler throws. */
+  tx: Transaction;
+  /** Runs after the commit and before the answer; its failure does not fail the request. */
+  afterCommit: (action: () => unknown) => void;
+}
+
+export type Input<
+  M extends Method,
+  Path extends string,
+  P extends Permission,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+> = {
+  c: Context<ApiEnv>;
+  params: ParamsOf<Path>;
+  query: z.output<Query>;
+  body: z.output<Body>;
+  access: AccessOf<P>;
+} & (M extends 'get' ? ReadInput : WriteInput);
+
+/** An answer with another status than the route's own, or with an ETag. */
+export class Reply<T> {
+  readonly data: T;
+  readonly options: { status?: SuccessStatus; etag?: string };
+
+  constructor(data: T, options: { status?: SuccessStatus; etag?: string }) {
+    this.data = data;
+    this.options = options;
+  }
+}
+export const reply = <T>(data: T, options: { status?: SuccessStatus; etag?: string }) => new Reply(data, options);
+
+/** Where route modules add their routes. */
+export interface Routes {
+  app: ApiRouter;
+  add<
+    M extends Method,
+    Path extends `/${string}`,
+    P extends Permission,
+    Query extends z.ZodType = z.ZodUndefined,
+    Body extends z.ZodType = z.ZodUndefined,
+    Data extends z.ZodType = z.ZodVoid,
+  >(
+    spec: RouteSpec<M, Path, P, Query, Body, Data>,
+    handler: (
+      input: Input<M, Path, P, Query, Body>,
+    ) => Promise<z.input<Data> | Reply<z.input<Data>> | (M extends 'get' ? Response : never)>,
+  ): void;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: `add` checks the types; inside they are erased.
+export type AnySpec = RouteSpec<Method, string, Permission, any, any, any>;
+// biome-ignore lint/suspicious/noExplicitAny: see above.
+type AnyHandler = (input: any) => Promise<unknown>;
+
+/** Makes an empty set of routes; a route module fills it and returns its `app`. */
+export function createRoutes(deps: ApiDeps): Routes {
+  const app: ApiRouter = new Router<ApiEnv>();
+  const authenticate = createAuthenticator(deps.config.auth);
+  const tickets = createEventTickets(deps.config.shunya.webhookSecrets);
+
+  const identify = async (c: Context<ApiEnv>, spec: AnySpec): Promise<Actor> => {
+    const ticket = spec.acceptsTicket ? c.req.query('ticket') : undefined;
+    const authorization = c.req.header('authorization');
+    if (ticket === undefined || authorization !== undefined) return authenticate(authorization);
+    const actor = tickets.redeem(ticket);
+    if (actor) return actor;
+    const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
+    throw new ApiError('unauthenticated', { detail: 'The ticket is not valid any more.', headers });
+  };
+
+  const register = (spec: AnySpec, handler: AnyHandler): void => {
+    app.openAPIRegistry.registerPath(describeRoute(spec));
+    app.on(spec.method.toUpperCase(), spec.path.replaceAll(/{(.+?)}/g, ':$1'), async (c) => {
+      const actor = await identify(c, spec);
+      const access = accessFor(spec.permission, actor);
+      if (!access) throw new ApiError('forbidden');
+      c.set('access', access);
+      const { params, query, body, rawBody } = await readInput(c, spec);
+      const input = { c, params, query, body, access };
+      if (spec.method === 'get') return toResponse(c, toAnswer(await handler({ ...input, db: deps.db }), spec));
+
+      const actions: (() => unknown)[] = [];
+      const afterCommit = (action: () => unknown) => actions.push(action);
+      const run = async (tx: Transaction) => toAnswer(await handler({ ...input, tx, afterCommit }), spec) as Answer;
+      const answer = spec.creates
+        ? await answerOnce(deps.db, { c, actor, rawBody }, run)
+        : await deps.db.transaction(run);
+      for (const action of actions) await runAction(deps, c, action);
+      return toResponse(c, answer);
+    });
+  };
+  return { app, add: register as Routes['add'] };
+}
+
+async function runAction(deps: ApiDeps, c: Context<ApiEnv>, action: () => unknown): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    deps.logger.warn({ requestId: c.get('requestId'), err: error }, 'an action after the commit failed');
+  }
+}
+
+function toAnswer(result: unknown, spec: AnySpec): Answer | Response {
+  if (result instanceof Response) return result;
+  const { data, options } = result instanceof Reply ? result : { data: result, options: {} };
+  const status = options.status ?? spec.status ?? 200;
+  return { status, body: status === 204 ? null : { data }, etag: options.etag ?? null };
+}
+
+function toResponse(c: Context<ApiEnv>, answer: Answer | Response): Response {
+  if (answer instanceof Response) return answer;
+  if (answer.etag !== null) c.header('ETag', answer.etag);
+  if (answer.status === 204) return c.body(null, 204);
+  const isProblem = answer.status >= 400;
+  return c.body(JSON.stringify(answer.body), answer.status as 200, {
+    'Content-Type': isProblem ? 'application/problem+json' : 'application/json',
+  });
+}
+
+async function readInput(c: Context<ApiEnv>, spec: AnySpec) {
+  const params = c.req.param() as Record<string, string>;
+  // No id is like this, so there is no such thing; Postgres would refuse it.
+  for (const value of Object.values(params)) if (value.length > 600 || findUnstorable(value)) throw notFound();
+  const query = spec.query ? parse(spec.query, readQuery(c)) : undefined;
+  if (!spec.body) return { params, query, body: undefined, rawBody: '' };
+  const rawBody = await c.req.text();
+  return { params, query, body: parse(spec.body, parseJson(rawBody)), rawBody };
+}
+
+/** Query values by name; one that is empty counts as not given, several of one name as a list with commas. */
+const readQuery = (c: Context<ApiEnv>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(c.req.queries())
+      .map(([name, values]) => [name, values.filter((value) => value !== '').join(',')] as const)
+      .filter(([, value]) => value !== ''),
+  );
+
+function parse(schema: z.ZodType, value: unknown): unknown {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalidRequest(parsed.error);
+  const unstorable = findUnstorable(parsed.data);
+  if (unstorable) throw invalidField(unstorable.path, 'holds a character that cannot be stored');
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ApiError('invalid_json');
+  }
+}
+
+/** Where a value holds NUL or half a character, which Postgres refuses. Not recursive: the nesting is the sender's. */
+export function findUnstorable(value: unknown): { path: string } | undefined {
+  const stack: { path: string; value: unknown }[] = [{ path: '', value }];
+  for (let item = stack.pop(); item; item = stack.pop()) {
+    if (typeof item.value === 'string' && /[\0\p{Surrogate}]/u.test(item.value)) return { path: item.path };
+    if (typeof item.value !== 'object' || item.value === null) continue;
+    for (const [key, nested] of Object.entries(item.value))
+      stack.push({ path: item.path === '' ? key : `${item.path}.${key}`, value: nested });
+  }
+  return undefined;
+}

@@ -1,0 +1,136 @@
+/** Shapes that many routes share. */
+import { z } from '@hono/zod-openapi';
+import { DateTime, IANAZone } from 'luxon';
+import { parsePhone } from '../../domain/phone.ts';
+import { EXAMPLE } from './examples.ts';
+
+/** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
+export const text = (max: number) => z.string().trim().max(max);
+export const requiredText = (max: number) => z.string().trim().min(1).max(max).openapi({ pattern: '\\S' });
+
+/** Text that may be absent; `null` and '' take it away. */
+export const optionalText = (max: number) =>
+  z
+    .string()
+    .trim()
+    .max(max)
+    .nullish()
+    .transform((value) => (value === '' ? null : value))
+    .openapi({ type: ['string', 'null'], maxLength: max });
+
+/** An id of another row in a body. */
+export const idText = z.string().min(1).max(255);
+
+/** Years that Postgres, JavaScript and every calendar agree on. */
+const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
+const SANE_YEAR = '^(19|2\\d)\\d\\d-';
+
+/** Luxon reads far more (weeks, ordinal days, a date alone): a day, a time and an offset must be there. */
+const MOMENT = /^\d{4}-?\d\d-?\d\dT\d\d.*(Z|[+-]\d\d(:?\d\d)?)$/i;
+
+/** A moment with its offset, in any form of ISO 8601, as a Date. */
+export const momentInput = z
+  .string()
+  .transform((value, context) => {
+    const moment = DateTime.fromISO(value.toUpperCase(), { zone: 'utc' });
+    if (MOMENT.test(value) && moment.isValid) return moment.toJSDate();
+    context.addIssue('must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00');
+    return z.NEVER;
+  })
+  .refine((moment) => isSaneYear(moment.getUTCFullYear()), 'must lie in the years 1900 to 2999')
+  .openapi({ type: 'string', format: 'date-time', pattern: SANE_YEAR, example: '2026-03-14T09:00:00-04:00' });
+
+/** A calendar day, YYYY-MM-DD. */
+export const dayInput = z.iso
+  .date('must be a date, YYYY-MM-DD')
+  .refine((value) => isSaneYear(Number(value.slice(0, 4))), 'must lie in the years 1900 to 2999')
+  .openapi({ type: 'string', format: 'date', pattern: SANE_YEAR, example: '2026-03-14' });
+
+/** A phone number in a body, as E.164. */
+export const phoneInput = z
+  .string()
+  .max(64)
+  .transform((value, context) => {
+    const phone = parsePhone(value);
+    if (phone === undefined) context.addIssue({ code: 'custom', message: 'must be a phone number' });
+    return phone ?? z.NEVER;
+  })
+  .openapi({ type: 'string', example: '+15551234567' });
+
+/** A phone number in a query, where a `+` may have come as a space. Undefined where it is none. */
+export const parseQueryPhone = (value: string): string | undefined => parsePhone(value.replace(/^ +(?=\d)/, '+'));
+
+export const timeZoneInput = z
+  .string()
+  .max(64)
+  .refine((zone) => IANAZone.isValidZone(zone), 'must be an IANA time zone, like America/New_York')
+  .openapi({ example: 'America/New_York' });
+
+/** A comma-separated list of values, for filters. */
+export const commaList = <T extends readonly [string, ...string[]]>(values: T) =>
+  z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim())
+        .filter((item) => item !== ''),
+    )
+    .pipe(z.array(z.enum(values)).min(1, 'must name at least one value'))
+    .openapi({
+      type: 'string',
+      pattern: `^(${values.join('|')})( *, *(${values.join('|')}))*$`,
+      description: `One or more of ${values.join(', ')}, with commas`,
+      example: values[0],
+    });
+
+export const booleanQuery = z
+  .enum(['true', 'false'])
+  .transform((value) => value === 'true')
+  .openapi({ type: 'string', enum: ['true', 'false'] });
+
+/** Times in answers: ISO 8601 in UTC. */
+export const momentOut = z.string().openapi({ format: 'date-time', example: '2026-03-14T13:00:00.000Z' });
+
+export const iso = (moment: Date): string => moment.toISOString();
+export const isoOrNull = (moment: Date | null): string | null => moment?.toISOString() ?? null;
+
+/** The contact inside of calls, leads and appointments. */
+export const contactRefSchema = z
+  .object({ id: z.string(), phone_number: z.string().nullable(), name: z.string().nullable() })
+  .openapi('ContactRef', { example: { id: EXAMPLE.contactId, phone_number: EXAMPLE.phoneNumber, name: 'Pat Reyes' } });
+
+export const objectionSchema = z
+  .object({
+    category: z.string().nullable(),
+    text: z.string().nullable(),
+    overcome: z.boolean().nullable(),
+    severity: z.string().nullable(),
+  })
+  .openapi('Objection', {
+    example: { category: 'price', text: 'That is more than I thought.', overcome: true, severity: 'medium' },
+  });
+
+export const sopComplianceSchema = z
+  .object({
+    score: z.number().nullable().openapi({ description: '0..1' }),
+    stages_followed: z.array(z.string()),
+    stages_missed: z.array(z.string()),
+  })
+  .openapi('SopCompliance', {
+    example: { score: 0.75, stages_followed: ['greeting', 'discovery', 'booking'], stages_missed: ['recap'] },
+  });
+
+/** The answer of an error. */
+export const problemSchema = z
+  .object({
+    type: z.string().openapi({ example: 'urn:callwright:error:not_found' }),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string(),
+    instance: z.string(),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+  })
+  .openapi('Problem');

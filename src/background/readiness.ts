@@ -1,0 +1,82 @@
+/** Whether the service can do its work: for start-up scripts and operators. Traffic is routed by /healthz. */
+import { readFileSync } from 'node:fs';
+import type { Connection } from '@temporalio/client';
+import { sql } from 'drizzle-orm';
+import type { Readiness } from '../api/deps.ts';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../db/client.ts';
+import { workerHeartbeats } from '../db/schema/index.ts';
+import { missingSearchAttributes } from '../temporal/searchAttributes.ts';
+
+/** A worker writes one this often … */
+export const HEARTBEAT_SECONDS = 5;
+/** … and counts as gone after this: Temporal itself lists a killed one for five minutes more. */
+const STALE_SECONDS = 15;
+const PART_TIMEOUT_MS = 3000;
+
+/** Asks every part, each within three seconds, and says what is wrong with those that fail. */
+export function createReadiness(deps: {
+  db: Database;
+  connection: Connection;
+  config: Config;
+}): () => Promise<Readiness> {
+  const { db, connection, config } = deps;
+  const checks: Record<string, () => Promise<string | undefined>> = {
+    database: async () => {
+      await db.execute(sql`select 1`);
+      return undefined;
+    },
+    migrations: async () => {
+      const [row] = await db.execute<{ applied: number }>(
+        sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
+      );
+      const missing = migrationCount() - (row?.applied ?? 0);
+      return missing > 0 ? `${missing} migration(s) are not applied: run npm run migrate` : undefined;
+    },
+    temporal: async () => {
+      const { namespace } = config.temporal;
+      const missing = await connection.withDeadline(Date.now() + PART_TIMEOUT_MS, () =>
+        missingSearchAttributes(connection, namespace),
+      );
+      return missing.length > 0 ? `search attributes missing: ${missing.join(', ')}: run npm run migrate` : undefined;
+    },
+    worker: async () => {
+      const { taskQueue } = config.temporal;
+      const [row] = await db
+        .select({ alive: sql<number>`count(*)::int` })
+        .from(workerHeartbeats)
+        .where(
+          sql`${workerHeartbeats.taskQueue} = ${taskQueue} and ${workerHeartbeats.beatAt} > now() - make_interval(secs => ${STALE_SECONDS})`,
+        );
+      return row?.alive ? undefined : `no worker polls the task queue ${taskQueue}`;
+    },
+  };
+  return async () => {
+    const parts = Object.fromEntries(
+      await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const)),
+    );
+    return { ready: Object.values(parts).every((part) => part.ok), parts };
+  };
+}
+
+async function outcome(check: () => Promise<string | undefined>): Promise<{ ok: boolean; reason?: string }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve('does not answer'), PART_TIMEOUT_MS);
+  });
+  try {
+    const reason = await Promise.race([check(), late]);
+    return reason ? { ok: false, reason } : { ok: true };
+  } catch {
+    // The error itself may carry SQL; which part it is says enough.
+    return { ok: false, reason: 'cannot be reached' };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Migrations this code comes with. */
+function migrationCount(): number {
+  const journal = new URL('../../drizzle/meta/_journal.json', import.meta.url);
+  return (JSON.parse(readFileSync(journal, 'utf8')) as { entries: unknown[] }).entries.length;
+}

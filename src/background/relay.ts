@@ -1,0 +1,345 @@
+/**
+ * The relay: rings the workflows that stored events are for. It is the only way from the inbox to Temporal, at once after
+ * a commit (`poke`) as well as for what is left; every process that runs one shares the work by leases.
+ */
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { and, inArray, sql } from 'drizzle-orm';
+import type { Config } from '../config/config.ts';
+import type { Database } from '../db/client.ts';
+import { webhookEvents } from '../db/schema/index.ts';
+import { callIdOf } from '../domain/ids.ts';
+import { parseJsonBytes } from '../domain/text.ts';
+import type { WebhookSource } from '../domain/webhookEvent.ts';
+import type { Logger } from '../runtime/telemetry.ts';
+import type { KeptAction } from '../services/inbox/queuedActions.ts';
+import { FORGOTTEN } from '../services/inbox/redacted.ts';
+import { routeWaitingEvents, stateOfRun } from '../services/inbox/routing.ts';
+import {
+  callAttributes,
+  deliveryAttributes,
+  type PipelineWaits,
+  retrySignal,
+  ringSignal,
+  skipSignal,
+  visitAttributes,
+  WORKFLOW_TYPES,
+} from '../workflows/contracts.ts';
+
+export interface Relay {
+  /** Something was committed: look now. */
+  poke(): void;
+  /** Ends after the round under way. */
+  stop(): Promise<void>;
+}
+
+/** Small: what comes in while a batch is rung waits for all of it, so a backlog must not fill a large one. */
+const BATCH = 20;
+/** Rings under way at once. */
+const CONCURRENCY = 10;
+const RING_DEADLINE_MS = 1000;
+/** A relay that claims an event and dies leaves it to the others after this. */
+const LEASE_SECONDS = 10;
+/** Rings again what was rung but not applied: a Reset, a killed worker. Doubles up to the maximum. */
+const RERING_SECONDS = 15;
+const RERING_MAX_SECONDS = 300;
+const IDLE_MS = 1000;
+const BREAKER_MAX_MS = 5000;
+/** How often events that waited for a number or a job are routed again. */
+const REROUTE_MS = 10_000;
+
+interface KeptEvent {
+  name: 'retry' | 'skip';
+  kept: KeptAction;
+}
+
+interface Claimed {
+  id: string;
+  /** Of an operator's action: what to send. */
+  action: KeptEvent | null;
+  workflowId: string;
+  companyId: string;
+  providerCallId: string | null;
+  jobId: string | null;
+}
+
+export interface RelayDeps {
+  db: Database;
+  client: Client;
+  config: Config;
+  logger: Logger;
+}
+
+/** The waits of all pipelines, as input for new workflows. */
+export const pipelineWaits = (config: Config): PipelineWaits => ({
+  callMaxSeconds: config.callMaxSeconds,
+  visitMaxSeconds: config.visitMaxSeconds,
+  recordingWaitSeconds: config.recordingWaitSeconds,
+  shunyaPollSeconds: config.shunya.pollSeconds,
+  shunyaJobTimeoutSeconds: config.shunya.jobTimeoutSeconds,
+  retryInitialSeconds: config.providerRetry.initialSeconds,
+  retryMaxSeconds: config.providerRetry.maxSeconds,
+  retryAttempts: config.providerRetry.attempts,
+});
+
+export function startRelay(deps: RelayDeps): Relay {
+  const { db, logger, config } = deps;
+  let stopped = false;
+  let poked = false;
+  let wake: (() => void) | undefined;
+  let failures = 0;
+  let nextRerouteAt = 0;
+
+  const sleep = (ms: number, interruptible: boolean) =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        wake = undefined;
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      wake = interruptible ? done : () => stopped && done();
+    });
+
+  const loop = async () => {
+    while (!stopped) {
+      poked = false;
+      try {
+        if (Date.now() >= nextRerouteAt) {
+          nextRerouteAt = Date.now() + REROUTE_MS;
+          await db.transaction((tx) => routeWaitingEvents(tx, null, config));
+        }
+        const { claimed, rung, unreachable } = await ringDue(deps);
+        // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
+        failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
+        if (claimed === BATCH && !unreachable) continue;
+      } catch (error) {
+        failures += 1;
+        logger.warn({ err: error }, 'the relay could not work; trying again');
+      }
+      // While Temporal or Postgres is away a poke must not make it hammer: one round per back-off.
+      if (failures > 0) await sleep(Math.min(BREAKER_MAX_MS, 250 * 2 ** Math.min(failures, 10)), false);
+      else if (!poked) await sleep(IDLE_MS, true);
+    }
+  };
+  const running = loop();
+
+  return {
+    poke() {
+      poked = true;
+      wake?.();
+    },
+    async stop() {
+      stopped = true;
+      wake?.();
+      await running;
+    },
+  };
+}
+
+/** One round: claims what is due, rings each workflow once for all of its events, marks them. */
+async function ringDue(deps: RelayDeps): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
+  const claimed = await claimDue(deps.db);
+  const groups = [...groupByWorkflow(claimed).values()];
+  let rung = 0;
+  let unreachable = false;
+  const work = async () => {
+    for (let group = groups.shift(); group; group = groups.shift()) {
+      // Once Temporal does not answer, the rest of the batch would only wait for the same deadline.
+      if (!unreachable && (await ringGroup(deps, group))) rung += 1;
+      else {
+        unreachable = true;
+        await release(deps.db, group);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return { claimed: claimed.length, rung, unreachable };
+}
+
+function groupByWorkflow(events: Claimed[]): Map<string, Claimed[]> {
+  const groups = new Map<string, Claimed[]>();
+  for (const event of events) {
+    // An operator's action is a signal of its own.
+    const key = event.action ? event.id : event.workflowId;
+    groups.set(key, [...(groups.get(key) ?? []), event]);
+  }
+  return groups;
+}
+
+/** Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call. */
+async function claimDue(db: Database): Promise<Claimed[]> {
+  const rows = await db.execute<{
+    id: string;
+    workflow_id: string;
+    company_id: string;
+    provider_call_id: string | null;
+    job_id: string | null;
+    source: WebhookSource;
+    route: string;
+    body: Buffer;
+  }>(sql`
+    update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
+    where id in (
+      select id from webhook_events
+      where status in ('pending', 'dispatched') and next_ring_at <= now() and id in (
+        select id from (
+          select id, sequence, row_number() over (partition by company_id order by sequence) as turn
+          from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
+        ) due order by turn, sequence limit ${BATCH})
+      for update skip locked)
+    returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
+      case when source = 'operator' then body else '' end as body`);
+  return rows.map((row) => ({
+    id: row.id,
+    workflowId: row.workflow_id,
+    companyId: row.company_id,
+    providerCallId: row.provider_call_id,
+    jobId: row.job_id,
+    action:
+      row.source === 'operator'
+        ? { name: row.route === 'skip' ? 'skip' : 'retry', kept: parseJsonBytes(row.body) as KeptAction }
+        : null,
+  }));
+}
+
+async function release(db: Database, group: Claimed[]): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({ nextRingAt: sql`now()` })
+    .where(
+      inArray(
+        webhookEvents.id,
+        group.map((event) => event.id),
+      ),
+    );
+}
+
+/** @returns false when Temporal cannot be reached, so that the round ends */
+async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
+  const { db, client, logger } = deps;
+  const [first] = group;
+  if (!first) return true;
+  const ids = group.map((event) => event.id);
+  try {
+    await client.withDeadline(Date.now() + RING_DEADLINE_MS, () =>
+      first.action ? act(deps, first, first.action) : ring(deps, first),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) {
+      await settleUnheard(db, group);
+      return true;
+    }
+    if (isUnreachable(error)) return false;
+    // A poison event, or a search attribute that Temporal does not know: loud, later again, and not in the others' way.
+    logger.error(
+      { workflow_id: first.workflowId, company_id: first.companyId, err: error },
+      'a workflow cannot be rung',
+    );
+    await markRung(db, ids, false);
+    return true;
+  }
+  await (first.action ? markSent(db, ids) : markRung(db, ids, true));
+  return true;
+}
+
+async function markRung(db: Database, ids: string[], rung: boolean): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({
+      attempts: sql`${webhookEvents.attempts} + 1`,
+      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${RERING_SECONDS} * power(2, least(${webhookEvents.attempts}, 10))))`,
+      ...(rung
+        ? { status: sql`'dispatched'` as never, dispatchedAt: sql`coalesce(${webhookEvents.dispatchedAt}, now())` }
+        : {}),
+    })
+    // One that was applied meanwhile stays applied.
+    .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
+}
+
+/** An operator's action has its effect by being sent. */
+async function markSent(db: Database, ids: string[]): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({ status: 'applied', dispatchedAt: sql`now()`, appliedAt: sql`now()` })
+    .where(inArray(webhookEvents.id, ids));
+}
+
+/** Sends an operator's action to the first of its workflows that is there; where none is, the pipeline starts again. */
+async function act(deps: RelayDeps, event: Claimed, { name, kept }: KeptEvent): Promise<void> {
+  const { workflowIds, operator, reason } = kept;
+  for (const workflowId of workflowIds) {
+    try {
+      const signal = name === 'skip' ? skipSignal : retrySignal;
+      return await deps.client.workflow.getHandle(workflowId).signal(signal, { operator, reason });
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  }
+  await ring(deps, event);
+}
+
+/** A callback whose analysis is over is stored and done, or forgotten where its call was deleted; any other is rung again. */
+async function settleUnheard(db: Database, group: Claimed[]): Promise<void> {
+  const ids = group.map((event) => event.id);
+  const [first] = group;
+  const run = first?.jobId ? await stateOfRun(db, first.jobId) : 'running';
+  if (run === 'running') return markRung(db, ids, false);
+  const settled = run === 'gone' ? FORGOTTEN : { status: 'applied' as const, reason: 'came_late' };
+  await db
+    .update(webhookEvents)
+    .set({ ...settled, appliedAt: sql`now()` })
+    .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
+}
+
+/** One signal that carries an event's id at most; it starts the workflow of a call or visit where none runs. */
+async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void> {
+  const { companyId, workflowId } = event;
+  const start = {
+    workflowId,
+    taskQueue: config.temporal.taskQueue,
+    signal: ringSignal,
+    signalArgs: [{ eventId: event.id }] as [{ eventId: string }],
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    // Its workflow tasks, and those of its child, take turns with other companies' as its events do here.
+    priority: { fairnessKey: companyId.slice(0, 64) },
+  } as const;
+  const waits = pipelineWaits(config);
+  if (workflowId.startsWith('call:') && event.providerCallId) {
+    const { providerCallId } = event;
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
+      ...start,
+      args: [{ companyId, providerCallId, waits }],
+      typedSearchAttributes: callAttributes(companyId, callIdOf(companyId, providerCallId)),
+      staticSummary: 'A phone call: from its first event to its applied analysis',
+    });
+  } else if (workflowId.startsWith('visit:')) {
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.visitRecording, {
+      ...start,
+      args: [{ companyId, sessionId: workflowId.slice('visit:'.length), waits }],
+      typedSearchAttributes: visitAttributes(companyId),
+      staticSummary: "A sales rep's visit: from its start to the appointment's outcome",
+    });
+  } else if (workflowId.startsWith('delivery:')) {
+    const deliveryId = workflowId.slice('delivery:'.length);
+    await client.workflow.signalWithStart(WORKFLOW_TYPES.webhookDelivery, {
+      ...start,
+      args: [{ companyId, deliveryId, retrySeconds: config.webhookRetrySeconds }],
+      typedSearchAttributes: deliveryAttributes(companyId),
+      staticSummary: 'A webhook to a company: from its event to its arrival',
+    });
+  } else {
+    await client.workflow.getHandle(workflowId).signal(ringSignal, { eventId: event.id });
+  }
+}
+
+/** gRPC: CANCELLED (a server that stops), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or no connection. */
+function isUnreachable(error: unknown): boolean {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as { code?: unknown };
+    if (code === 1 || code === 4 || code === 8 || code === 14) return true;
+    if (at.name === 'AbortError' || /deadline|unavailable|ECONNREFUSED/i.test(at.message)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,239 @@
+/** What an analysis, a correction or an outcome does to leads and appointments; shared by activities and REST. */
+import { randomUUID } from 'node:crypto';
+import { and, desc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { announce } from '../../db/queries/deliveries.ts';
+import {
+  appointments,
+  callAnalyses,
+  calls,
+  companies,
+  leads,
+  recordingAnalyses,
+  recordingSessions,
+  users,
+} from '../../db/schema/index.ts';
+import type { AppointmentOutcome, Qualification } from '../../domain/analysis.ts';
+import { parseAppointmentDate } from '../../domain/appointmentDate.ts';
+import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
+
+type CallKey = { companyId: string; callId: string };
+
+/** The newest analysis of a call: the one that counts. */
+async function selectCurrentAnalysis(tx: Transaction, key: CallKey) {
+  const [analysis] = await tx
+    .select({
+      qualification: callAnalyses.qualification,
+      bookingStatus: callAnalyses.bookingStatus,
+      appointmentDate: callAnalyses.appointmentDate,
+      appointmentLocation: callAnalyses.appointmentLocation,
+      serviceRequested: callAnalyses.serviceRequested,
+      assignedRepId: callAnalyses.assignedRepId,
+    })
+    .from(callAnalyses)
+    .where(and(eq(callAnalyses.companyId, key.companyId), eq(callAnalyses.callId, key.callId)))
+    .orderBy(desc(callAnalyses.generation))
+    .limit(1);
+  return analysis;
+}
+
+type CurrentAnalysis = NonNullable<Awaited<ReturnType<typeof selectCurrentAnalysis>>>;
+
+async function lockCallAndLead(tx: Transaction, key: CallKey) {
+  const [row] = await tx
+    .select({
+      callStartedAt: calls.startedAt,
+      contactId: calls.contactId,
+      leadId: leads.id,
+      leadStatus: leads.status,
+      leadQualification: leads.qualification,
+      statusSetAt: leads.statusSetAt,
+      timeZone: companies.timeZone,
+    })
+    .from(calls)
+    .innerJoin(leads, eq(leads.id, calls.leadId))
+    .innerJoin(companies, eq(companies.id, calls.companyId))
+    .where(and(eq(calls.companyId, key.companyId), eq(calls.id, key.callId)))
+    .for('update', { of: [calls, leads] });
+  return row;
+}
+
+const QUALIFICATION_RANK: Record<Qualification, number> = { unqualified: 0, cold: 1, warm: 2, hot: 3 };
+
+/**
+ * Applies the newest analysis of a call: raises its lead, and makes the one appointment if the caller booked.
+ * Harmless to repeat. Must run in the transaction that marks the analysis as applied.
+ */
+export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): Promise<void> {
+  const row = await lockCallAndLead(tx, key);
+  const analysis = await selectCurrentAnalysis(tx, key);
+  if (!row || !analysis) return;
+
+  const heldByPerson = row.statusSetAt !== null && row.callStartedAt < row.statusSetAt;
+  const status = heldByPerson ? row.leadStatus : raiseLeadStatus(row.leadStatus, leadStatusOf(analysis));
+  const known = row.leadQualification;
+  const said = analysis.qualification;
+  const raises = said !== null && (known === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[known]);
+  const qualification = raises && !heldByPerson ? said : known;
+  if (status !== row.leadStatus || qualification !== known) await updateLead(tx, row.leadId, { status, qualification });
+  await bookAppointment(tx, key, row, analysis);
+}
+
+/**
+ * Applies a person's correction of a call's analysis: the lead becomes what it says now, also downward; corrected to
+ * booked makes the one appointment; away from booked leaves it for a person to cancel. A lead that was won stays won: that
+ * is a visit's word, or a person's, about what came of it.
+ * @param fields the corrected API field names; the lead moves only when they decide its status
+ */
+export async function applyCorrection(tx: Transaction, key: CallKey & { fields: readonly string[] }): Promise<void> {
+  if (!key.fields.includes('qualification') && !key.fields.includes('booking_status')) return;
+  const row = await lockCallAndLead(tx, key);
+  const analysis = await selectCurrentAnalysis(tx, key);
+  if (!row || !analysis) return;
+
+  const isWon = row.leadStatus === 'closed_won';
+  const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
+  await updateLead(tx, row.leadId, { status, qualification: analysis.qualification });
+  await bookAppointment(tx, key, row, analysis);
+}
+
+/** Writes a lead; endpoints are told only where people would see a difference. */
+async function updateLead(
+  tx: Transaction,
+  leadId: string,
+  set: Pick<Partial<typeof leads.$inferInsert>, 'status' | 'qualification'>,
+): Promise<void> {
+  const [before] = await tx
+    .select({ companyId: leads.companyId, status: leads.status, qualification: leads.qualification })
+    .from(leads)
+    .where(eq(leads.id, leadId))
+    .for('update');
+  if (!before) return;
+  await tx
+    .update(leads)
+    .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
+    .where(eq(leads.id, leadId));
+  const after = { ...before, ...set };
+  if (after.status === before.status && after.qualification === before.qualification) return;
+  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId });
+}
+
+async function bookAppointment(
+  tx: Transaction,
+  key: CallKey,
+  call: { contactId: string; leadId: string; timeZone: string },
+  analysis: CurrentAnalysis,
+): Promise<void> {
+  if (analysis.bookingStatus !== 'booked') return;
+  const [rep] = analysis.assignedRepId
+    ? await tx
+        .select({ id: users.id })
+        .from(users)
+        .where(and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId)))
+    : [];
+  const [made] = await tx
+    .insert(appointments)
+    .values({
+      id: randomUUID(),
+      companyId: key.companyId,
+      leadId: call.leadId,
+      contactId: call.contactId,
+      callId: key.callId,
+      scheduledStart: parseAppointmentDate(analysis.appointmentDate, call.timeZone),
+      location: analysis.appointmentLocation,
+      serviceType: analysis.serviceRequested,
+      assignedRepId: rep?.id ?? null,
+    })
+    .onConflictDoNothing({ target: appointments.callId })
+    .returning({ id: appointments.id });
+  if (made) await announce(tx, { companyId: key.companyId, type: 'appointment.created', subjectId: made.id });
+}
+
+/**
+ * Gives an appointment its outcome, with the effects of a visit: won or lost completes it; won always closes the lead as
+ * won, lost closes it unless another appointment of it is still to come. What a person set is final for analyses.
+ */
+export async function applyOutcome(
+  tx: Transaction,
+  change: { companyId: string; appointmentId: string; outcome: AppointmentOutcome; byPerson: boolean },
+): Promise<void> {
+  const where = and(eq(appointments.companyId, change.companyId), eq(appointments.id, change.appointmentId));
+  const [appointment] = await tx
+    .select({ leadId: appointments.leadId, byPerson: appointments.outcomeByPerson })
+    .from(appointments)
+    .where(where)
+    .for('update');
+  if (!appointment || (appointment.byPerson && !change.byPerson)) return;
+
+  const decided = change.outcome !== 'pending';
+  await tx
+    .update(appointments)
+    .set({
+      outcome: change.outcome,
+      ...(decided ? { status: 'completed' as const } : {}),
+      ...(change.byPerson ? { outcomeByPerson: true } : {}),
+      version: sql`${appointments.version} + 1`,
+      updatedAt: sql`now()`,
+    })
+    .where(where);
+  if (!decided) return;
+  if (change.outcome === 'lost' && (await hasOpenAppointment(tx, appointment.leadId, change.appointmentId))) return;
+  await updateLead(tx, appointment.leadId, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
+}
+
+async function hasOpenAppointment(tx: Transaction, leadId: string, exceptId: string): Promise<boolean> {
+  // The lead's row serialises two outcomes of one lead at the same time.
+  await tx.select({ id: leads.id }).from(leads).where(eq(leads.id, leadId)).for('update');
+  const open = await tx
+    .select({ id: appointments.id })
+    .from(appointments)
+    .where(
+      and(
+        eq(appointments.leadId, leadId),
+        ne(appointments.id, exceptId),
+        inArray(appointments.status, ['scheduled', 'confirmed']),
+        eq(appointments.outcome, 'pending'),
+      ),
+    )
+    .limit(1);
+  return open.length > 0;
+}
+
+/** Applies the newest analysis of a visit: its outcome becomes the appointment's, unless a later visit already spoke. */
+export async function applyVisitAnalysisEffects(
+  tx: Transaction,
+  visit: { companyId: string; sessionId: string },
+): Promise<void> {
+  const [row] = await tx
+    .select({
+      appointmentId: recordingSessions.appointmentId,
+      startedAt: recordingSessions.startedAt,
+      outcome: recordingAnalyses.outcome,
+    })
+    .from(recordingSessions)
+    .innerJoin(recordingAnalyses, eq(recordingAnalyses.sessionId, recordingSessions.id))
+    .where(and(eq(recordingSessions.companyId, visit.companyId), eq(recordingSessions.id, visit.sessionId)))
+    .orderBy(desc(recordingAnalyses.generation))
+    .limit(1);
+  if (!row?.outcome) return;
+
+  const later = await tx
+    .select({ id: recordingSessions.id })
+    .from(recordingSessions)
+    .innerJoin(recordingAnalyses, eq(recordingAnalyses.sessionId, recordingSessions.id))
+    .where(
+      and(
+        eq(recordingSessions.appointmentId, row.appointmentId),
+        gt(recordingSessions.startedAt, row.startedAt),
+        sql`${recordingAnalyses.outcome} is not null`,
+      ),
+    )
+    .limit(1);
+  if (later.length > 0) return;
+  await applyOutcome(tx, {
+    companyId: visit.companyId,
+    appointmentId: row.appointmentId,
+    outcome: row.outcome,
+    byPerson: false,
+  });
+}

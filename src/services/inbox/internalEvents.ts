@@ -1,0 +1,38 @@
+/** Events of our own in the inbox: how a change of rows rings a workflow. */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Queryable } from '../../db/client.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
+
+export interface InternalEvent {
+  source?: 'internal' | 'operator';
+  companyId: string;
+  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due; retry, skip */
+  route: string;
+  /** The workflow to ring. */
+  workflowId: string;
+  providerCallId?: string;
+  /** Ids and states only. */
+  body?: Record<string, unknown>;
+}
+
+/**
+ * Stores an event of our own in the caller's transaction, so that a change of rows and the ring of its workflow
+ * are committed together.
+ * @returns the event's id
+ */
+export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<string> {
+  const id = randomUUID();
+  const body = Buffer.from(JSON.stringify(event.body ?? {}));
+  await db.insert(webhookEvents).values({
+    id,
+    source: event.source ?? 'internal',
+    route: event.route,
+    companyId: event.companyId,
+    status: 'pending',
+    body,
+    bodySha256: createHash('sha256').update(body).digest('hex'),
+    providerCallId: event.providerCallId,
+    workflowId: event.workflowId,
+  });
+  return id;
+}

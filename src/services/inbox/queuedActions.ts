@@ -1,0 +1,22 @@
+/** Operators' actions that Temporal could not take: kept in the inbox, and sent by the relay once it is back. */
+import type { Queryable } from '../../db/client.ts';
+import type { OperatorAction } from '../../workflows/contracts.ts';
+import { storeInternalEvent } from './internalEvents.ts';
+
+/** Ids and states only; `reason` is the id of the audit row. */
+export interface KeptAction extends OperatorAction {
+  /** Where the step may be blocked, the likelier first. */
+  workflowIds: string[];
+}
+
+/** Keeps one in the caller's transaction or at once; `pipeline.workflowId` starts again where none of the others is there. */
+export async function keepAction(
+  db: Queryable,
+  name: 'retry' | 'skip',
+  pipeline: { companyId: string; providerCallId: string | null; workflowId: string },
+  action: KeptAction,
+): Promise<void> {
+  const { companyId, workflowId, providerCallId } = pipeline;
+  const of = { companyId, workflowId, providerCallId: providerCallId ?? undefined };
+  await storeInternalEvent(db, { source: 'operator', route: name, ...of, body: { ...action } });
+}

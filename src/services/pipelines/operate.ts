@@ -1,0 +1,166 @@
+/** What operators do to running pipelines, over Temporal. It may be away: nothing here waits long or fails a request. */
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { ApiDeps } from '../../api/deps.ts';
+import type { PipelineRow } from '../../db/queries/pipelines.ts';
+import type { SubjectKind } from '../../domain/pipeline.ts';
+import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { errorFields } from '../../runtime/telemetry.ts';
+import { type OperatorAction, retrySignal, retryUpdate, skipUpdate } from '../../workflows/contracts.ts';
+import { keepAction } from '../inbox/queuedActions.ts';
+import { storeInternalEvent } from '../inbox/store.ts';
+
+type OperatorDeps = Pick<ApiDeps, 'db' | 'temporal' | 'inbox' | 'logger'>;
+
+const UPDATE_DEADLINE_MS = 5000;
+const SIGNAL_DEADLINE_MS = 2000;
+const TERMINATE_DEADLINE_MS = 2000;
+/** Retries of a batch: more at once would only queue up before Shunya's own limit. */
+const BATCH_SIGNALS_PER_SECOND = 100;
+/** A batch answers its caller before a proxy gives up on it. */
+const BATCH_SECONDS_MAX = 15;
+
+/**
+ * delivered: it takes effect · refused: nothing to do any more · unconfirmed: Temporal is away, it is sent again by itself ·
+ * restarting: the workflow was gone and starts again
+ */
+export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
+
+/** The workflow that carries a pipeline from start to end. */
+export const pipelineWorkflowId = (row: Pick<PipelineRow, 'kind' | 'companyId' | 'providerCallId' | 'subjectId'>) =>
+  row.kind === 'call' ? callWorkflowId(row.companyId, row.providerCallId ?? '') : visitWorkflowId(row.subjectId);
+
+/** The workflows whose step may be blocked, the likelier first: the analysis below while that is under way. */
+function blockedWorkflowIds(row: PipelineRow): string[] {
+  const isAnalyzing = row.stage === 'transcribing' || row.stage === 'analyzing';
+  const below = isAnalyzing ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
+  return [...below, pipelineWorkflowId(row)];
+}
+
+export type PipelineSubject =
+  | { kind: 'call'; companyId: string; providerCallId: string }
+  | { kind: SubjectKind; id: string };
+
+/** The call or visit that a workflow id names; undefined where it names none. */
+export function parseWorkflowId(workflowId: string): PipelineSubject | undefined {
+  const [, companyId, providerCallId] = /^call:([^:]+):(.+)$/s.exec(workflowId) ?? [];
+  if (companyId !== undefined && providerCallId !== undefined) return { kind: 'call', companyId, providerCallId };
+  const [, sessionId] = /^visit:([^:]+)$/.exec(workflowId) ?? [];
+  if (sessionId !== undefined) return { kind: 'visit', id: sessionId };
+  const [, kind, id] = /^analysis:(call|visit):([^:]+):\d+$/.exec(workflowId) ?? [];
+  return id === undefined ? undefined : { kind: kind as SubjectKind, id };
+}
+
+/**
+ * Sends an operator's action to whatever is blocked. Its audit row is committed before: the row's id is the id of the
+ * Update, so that a repeat cannot act twice, and the only trace of the reason in Temporal.
+ */
+export async function sendOperatorUpdate(
+  deps: OperatorDeps,
+  name: 'retry' | 'skip',
+  row: PipelineRow,
+  action: OperatorAction,
+): Promise<Delivery> {
+  let delivery: UpdateResult = 'not_found';
+  for (const workflowId of blockedWorkflowIds(row)) {
+    delivery = await sendUpdate(deps, name, workflowId, action);
+    if (delivery === 'unconfirmed') await keep(deps, name, row, action);
+    if (delivery === 'delivered' || delivery === 'unconfirmed') return delivery;
+  }
+  return delivery === 'not_found' ? restart(deps, row) : delivery;
+}
+
+type UpdateResult = Exclude<Delivery, 'restarting'> | 'not_found';
+
+async function sendUpdate(
+  { temporal, logger }: OperatorDeps,
+  name: 'retry' | 'skip',
+  workflowId: string,
+  action: OperatorAction,
+): Promise<UpdateResult> {
+  const { client } = temporal;
+  const update = name === 'retry' ? retryUpdate : skipUpdate;
+  try {
+    // Without a worker an Update waits for ever; with a deadline we stop waiting and it still runs later.
+    await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+      client.workflow.getHandle(workflowId).executeUpdate(update, { args: [action], updateId: action.reason }),
+    );
+    return 'delivered';
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) return 'refused';
+    if (error instanceof WorkflowNotFoundError) return 'not_found';
+    logger.warn({ ...errorFields(error), workflowId, auditId: action.reason }, `${name} is not confirmed`);
+    return 'unconfirmed';
+  }
+}
+
+/** The relay sends it again, as a signal, once Temporal is back. Twice does no harm. */
+async function keep({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
+  const { companyId, providerCallId } = row;
+  const pipeline = { companyId, providerCallId, workflowId: pipelineWorkflowId(row) };
+  await keepAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
+}
+
+/** A workflow that was terminated, or that Temporal has forgotten, starts again from the rows. */
+async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> {
+  await storeInternalEvent(deps.db, {
+    companyId: row.companyId,
+    route: `${row.kind}.redrive`,
+    workflowId: pipelineWorkflowId(row),
+    providerCallId: row.providerCallId ?? undefined,
+  });
+  deps.inbox.poke();
+  return 'restarting';
+}
+
+/**
+ * Sends `retry` to many pipelines, at a rate of its own. Stops early when Temporal does not answer or when time is up; the
+ * rest is kept for the relay.
+ * @returns how many were sent
+ */
+export async function signalRetries(
+  deps: OperatorDeps,
+  rows: readonly PipelineRow[],
+  action: OperatorAction,
+): Promise<number> {
+  const { client } = deps.temporal;
+  const startedAt = Date.now();
+  let sent = 0;
+  for (const row of rows) {
+    if (Date.now() - startedAt > BATCH_SECONDS_MAX * 1000) break;
+    // It passes the signal on to whatever is blocked below.
+    const handle = client.workflow.getHandle(pipelineWorkflowId(row));
+    try {
+      await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () => handle.signal(retrySignal, action));
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) {
+        deps.logger.warn({ ...errorFields(error), auditId: action.reason, sent }, 'a batch of retries was cut short');
+        break;
+      }
+      await restart(deps, row);
+    }
+    sent += 1;
+    const aheadMs = (sent / BATCH_SIGNALS_PER_SECOND) * 1000 - (Date.now() - startedAt);
+    if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
+  }
+  for (const row of rows.slice(sent)) await keep(deps, 'retry', row, action);
+  return sent;
+}
+
+/** Ends the workflows of something that was deleted, as far as Temporal can be reached; what is left finds no rows. */
+export async function stopWorkflows(
+  deps: Pick<ApiDeps, 'temporal' | 'logger'>,
+  workflowIds: readonly string[],
+): Promise<void> {
+  const { client } = deps.temporal;
+  const results = await Promise.allSettled(
+    workflowIds.map((workflowId) =>
+      client.withDeadline(Date.now() + TERMINATE_DEADLINE_MS, () =>
+        client.workflow.getHandle(workflowId).terminate('deleted'),
+      ),
+    ),
+  );
+  for (const result of results) {
+    if (result.status === 'fulfilled' || result.reason instanceof WorkflowNotFoundError) continue;
+    deps.logger.warn(errorFields(result.reason), 'a workflow of something deleted goes on until it finds no rows');
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * Privacy deletion: of one call, or of a contact with everything that hangs on it. What stays is a tombstone by the
+ * provider's call id, so that late webhooks bring nothing back, and an audit trail without personal data.
+ */
+import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { lockCall } from '../../db/queries/calls.ts';
+import {
+  analysisRuns,
+  appointments,
+  auditLog,
+  callAnalyses,
+  calls,
+  callTombstones,
+  callTranscripts,
+  contactCards,
+  idempotencyKeys,
+  jobTombstones,
+  leads,
+  recordingAnalyses,
+  recordingSessions,
+  recordingTranscripts,
+  shunyaJobs,
+  webhookEvents,
+} from '../../db/schema/index.ts';
+import type { SubjectKind } from '../../domain/pipeline.ts';
+import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+
+/** Workflows that worked on what is gone; to be ended after the commit, as far as Temporal can be reached. */
+export interface Deletion {
+  workflowIds: string[];
+}
+
+/**
+ * Deletes a call: its row with the audio link, transcripts, analyses, jobs, raw events. Lead, contact and the
+ * appointment it booked stay.
+ */
+export async function deleteCall(tx: Transaction, call: { id: string; companyId: string }): Promise<Deletion> {
+  return deleteCalls(tx, call.companyId, eq(calls.id, call.id));
+}
+
+/** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach. */
+export async function deleteContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
+  const { companyId } = contact;
+  await lockContact(tx, contact);
+  const visits = await deleteVisits(tx, companyId, contact.id);
+  const gone = await tx
+    .delete(appointments)
+    .where(and(eq(appointments.companyId, companyId), eq(appointments.contactId, contact.id)))
+    .returning({ id: appointments.id });
+  const ofCalls = await deleteCalls(tx, companyId, eq(calls.contactId, contact.id));
+  const ofLeads = await tx
+    .delete(leads)
+    .where(and(eq(leads.companyId, companyId), eq(leads.contactId, contact.id)))
+    .returning({ id: leads.id });
+  await tx.delete(contactCards).where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)));
+  await forgetMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
+  return { workflowIds: [...visits.workflowIds, ...ofCalls.workflowIds] };
+}
+
+/**
+ * Locks a contact and all of it, in the order in which others lock: whoever is about to add to it, or writes one of its
+ * calls, waits, and then finds nothing to join.
+ */
+async function lockContact(tx: Transaction, { id, companyId }: { id: string; companyId: string }): Promise<void> {
+  const ofContact = and(eq(calls.companyId, companyId), eq(calls.contactId, id));
+  const known = await tx
+    .select({ companyId: calls.companyId, providerCallId: calls.providerCallId })
+    .from(calls)
+    .where(ofContact)
+    .orderBy(calls.providerCallId);
+  for (const call of known) await lockCall(tx, call);
+  await tx.select({ id: contactCards.id }).from(contactCards).where(eq(contactCards.id, id)).for('update');
+  await tx.select({ id: calls.id }).from(calls).where(ofContact).orderBy(calls.id).for('update');
+  await tx.select({ id: appointments.id }).from(appointments).where(eq(appointments.contactId, id)).for('update');
+  await tx.select({ id: leads.id }).from(leads).where(eq(leads.contactId, id)).for('update');
+}
+
+async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Promise<Deletion> {
+  const rows = await tx
+    .select({ id: calls.id, providerCallId: calls.providerCallId, generation: calls.generation })
+    .from(calls)
+    .where(and(eq(calls.companyId, companyId), which))
+    .for('update');
+  if (rows.length === 0) return { workflowIds: [] };
+  const ids = rows.map(({ id }) => id);
+  const providerCallIds = rows.map(({ providerCallId }) => providerCallId);
+
+  await tx
+    .insert(callTombstones)
+    .values(providerCallIds.map((providerCallId) => ({ companyId, providerCallId })))
+    .onConflictDoNothing();
+  await deleteWork(tx, companyId, 'call', ids);
+  await tx
+    .delete(webhookEvents)
+    .where(and(eq(webhookEvents.companyId, companyId), inArray(webhookEvents.providerCallId, providerCallIds)));
+  await tx.delete(callTranscripts).where(inArray(callTranscripts.callId, ids));
+  await tx.delete(callAnalyses).where(inArray(callAnalyses.callId, ids));
+  await tx
+    .update(appointments)
+    .set({ callId: null, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
+    .where(inArray(appointments.callId, ids));
+  await tx.delete(calls).where(inArray(calls.id, ids));
+  await forgetMentions(tx, companyId, ids);
+  return {
+    workflowIds: rows.flatMap(({ id, providerCallId, generation }) => [
+      callWorkflowId(companyId, providerCallId),
+      ...analysisWorkflowIds('call', id, generation),
+    ]),
+  };
+}
+
+async function deleteVisits(tx: Transaction, companyId: string, contactId: string): Promise<Deletion> {
+  const rows = await tx
+    .select({ id: recordingSessions.id, generation: recordingSessions.generation })
+    .from(recordingSessions)
+    .innerJoin(appointments, eq(appointments.id, recordingSessions.appointmentId))
+    .where(and(eq(recordingSessions.companyId, companyId), eq(appointments.contactId, contactId)))
+    .for('update');
+  if (rows.length === 0) return { workflowIds: [] };
+  const ids = rows.map(({ id }) => id);
+
+  await deleteWork(tx, companyId, 'visit', ids);
+  const workflowIds = ids.map(visitWorkflowId);
+  await tx
+    .delete(webhookEvents)
+    .where(and(eq(webhookEvents.companyId, companyId), inArray(webhookEvents.workflowId, workflowIds)));
+  await tx.delete(recordingTranscripts).where(inArray(recordingTranscripts.sessionId, ids));
+  await tx.delete(recordingAnalyses).where(inArray(recordingAnalyses.sessionId, ids));
+  await tx.delete(recordingSessions).where(inArray(recordingSessions.id, ids));
+  await forgetMentions(tx, companyId, ids);
+  return {
+    workflowIds: [...workflowIds, ...rows.flatMap((row) => analysisWorkflowIds('visit', row.id, row.generation))],
+  };
+}
+
+/** Deletes what was asked of Shunya about calls or visits, and what it told us: runs, jobs, callbacks. */
+async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind, subjectIds: string[]): Promise<void> {
+  const jobs = await tx
+    .delete(shunyaJobs)
+    .where(and(eq(shunyaJobs.subjectKind, kind), inArray(shunyaJobs.subjectId, subjectIds)))
+    .returning({ id: shunyaJobs.id, taskId: shunyaJobs.taskId, shunyaCallId: shunyaJobs.shunyaCallId });
+  await tx
+    .delete(analysisRuns)
+    .where(and(eq(analysisRuns.subjectKind, kind), inArray(analysisRuns.subjectId, subjectIds)));
+  if (jobs.length === 0) return;
+  await tx
+    .insert(jobTombstones)
+    .values(jobs.map(({ shunyaCallId, taskId }) => ({ companyId, shunyaCallId, taskId: taskId ?? '' })))
+    .onConflictDoNothing();
+  const taskIds = jobs.flatMap(({ taskId }) => taskId ?? []);
+  await tx.delete(webhookEvents).where(
+    and(
+      eq(webhookEvents.source, 'shunya'),
+      // Callbacks that were never matched have no company, but they name the job.
+      or(eq(webhookEvents.companyId, companyId), sql`${webhookEvents.companyId} is null`),
+      or(
+        inArray(
+          webhookEvents.jobId,
+          jobs.map(({ id }) => id),
+        ),
+        inArray(
+          webhookEvents.shunyaCallId,
+          jobs.map(({ shunyaCallId }) => shunyaCallId),
+        ),
+        taskIds.length > 0 ? inArray(webhookEvents.taskId, taskIds) : undefined,
+      ),
+    ),
+  );
+}
+
+/** Takes free text from the audit trail of what is gone, and answers that were kept for Idempotency-Keys. */
+async function forgetMentions(tx: Transaction, companyId: string, ids: string[]): Promise<void> {
+  await tx
+    .update(auditLog)
+    .set({ reason: null, details: null })
+    .where(and(eq(auditLog.companyId, companyId), inArray(auditLog.subjectId, ids)));
+  const mentions = ids.map((id) => sql`strpos(${idempotencyKeys.answer}::text, ${id}) > 0`);
+  await tx.delete(idempotencyKeys).where(and(eq(idempotencyKeys.companyId, companyId), or(...mentions)));
+}
+
+/** A generation may have been allocated that no workflow ran; ending it finds nothing. */
+const analysisWorkflowIds = (kind: SubjectKind, id: string, generations: number): string[] =>
+  Array.from({ length: generations }, (_, index) => analysisWorkflowId(kind, id, index + 1));

@@ -1,8 +1,0 @@
-import { startVitest } from 'vitest/node';
-
-// `npm run histories`: records the scenarios that test/histories lacks from a running service, then replays all.
-process.env.RECORD_HISTORIES = '1';
-const vitest = await startVitest('test', ['test/replay.test.ts'], { run: true, watch: false });
-const failed = vitest.state.getTestModules().some((file) => !file.ok()) || vitest.state.getUnhandledErrors().length > 0;
-await vitest.close();
-process.exit(failed ? 1 : 0);
