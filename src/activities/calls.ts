@@ -10,6 +10,7 @@ import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall }
 import { foldCall } from '../domain/foldCall.ts';
 import { callIdOf } from '../domain/ids.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
+import { phoneForms } from '../domain/phone.ts';
 import { parseJsonBytes } from '../domain/text.ts';
 import { callWorkflowId } from '../domain/workflowIds.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
@@ -238,23 +239,41 @@ async function findContact(
   folded: FoldedCall,
   existing: CallRow | undefined,
 ): Promise<string> {
-  const card = { id: randomUUID(), companyId, phoneNumber: folded.callerNumber ?? null };
-  if (!folded.callerNumber) {
+  const { callerNumber } = folded;
+  const card = { id: randomUUID(), companyId, phoneNumber: callerNumber ?? null };
+  if (!callerNumber) {
     if (existing) return existing.contactId;
     await tx.insert(contactCards).values(card);
     return card.id;
   }
+  const known = await findCard(tx, companyId, callerNumber);
+  if (known) return known;
   await tx
     .insert(contactCards)
     .values(card)
     .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] });
-  const [contact] = await tx
-    .select({ id: contactCards.id })
+  const contactId = await findCard(tx, companyId, callerNumber);
+  if (!contactId) throw new Error('a contact that was just stored is gone');
+  return contactId;
+}
+
+/** The card of a phone in any of its forms, locked. It takes the best form once a call shows it. */
+async function findCard(tx: Transaction, companyId: string, phone: string): Promise<string | undefined> {
+  const forms = phoneForms(phone);
+  // No unique index keeps two forms of one phone apart.
+  if (forms.length > 1) {
+    const key = `phone:${companyId}:${forms[0]}`;
+    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
+  }
+  const cards = await tx
+    .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber })
     .from(contactCards)
-    .where(and(eq(contactCards.companyId, companyId), eq(contactCards.phoneNumber, folded.callerNumber)))
+    .where(and(eq(contactCards.companyId, companyId), inArray(contactCards.phoneNumber, forms)))
     .for('update');
-  if (!contact) throw new Error('a contact that was just stored is gone');
-  return contact.id;
+  const card = cards.find(({ phoneNumber }) => phoneNumber === forms[0]) ?? cards[0];
+  if (card && phone === forms[0] && card.phoneNumber !== phone)
+    await tx.update(contactCards).set({ phoneNumber: phone }).where(eq(contactCards.id, card.id));
+  return card?.id;
 }
 
 /** The lead of the call: its own, else the newest open one of the contact, else a new one. */

@@ -2,6 +2,7 @@
 import { and, desc, eq, ilike, inArray, like, or, type SQL, sql } from 'drizzle-orm';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallStatus } from '../../domain/call.ts';
+import { phoneForms } from '../../domain/phone.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import type { Queryable, Transaction } from '../client.ts';
@@ -138,7 +139,7 @@ function matches(filter: CallFilter): SQL | undefined {
     bookingStatus && inArray(callAnalyses.bookingStatus, bookingStatus),
     qualification && inArray(callAnalyses.qualification, qualification),
     filter.csrId === undefined ? undefined : eq(calls.csrId, filter.csrId),
-    filter.phoneNumber === undefined ? undefined : eq(contactCards.phoneNumber, filter.phoneNumber),
+    filter.phoneNumber === undefined ? undefined : inArray(contactCards.phoneNumber, phoneForms(filter.phoneNumber)),
     filter.startedOn && onDays(sql`${calls.startedAt}`, filter.startedOn),
     filter.text === undefined ? undefined : mentions(filter.text),
   );

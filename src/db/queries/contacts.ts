@@ -1,5 +1,6 @@
 /** People who called. */
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { phoneForms } from '../../domain/phone.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
 
@@ -49,5 +50,5 @@ export const contactsOf = (filter: ContactFilter): SQL | undefined =>
     filter.repId === undefined
       ? undefined
       : sql`exists (select 1 from ${appointments} where ${appointments.contactId} = ${contactCards.id} and ${appointments.assignedRepId} = ${filter.repId})`,
-    filter.phoneNumber === undefined ? undefined : eq(contactCards.phoneNumber, filter.phoneNumber),
+    filter.phoneNumber === undefined ? undefined : inArray(contactCards.phoneNumber, phoneForms(filter.phoneNumber)),
   );

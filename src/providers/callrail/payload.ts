@@ -1,7 +1,7 @@
 /** CallRail's payloads, webhook and REST alike, in our words. Nothing in one is an error: what cannot be read is absent. */
 import { DateTime } from 'luxon';
 import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
-import { parsePhone } from '../../domain/phone.ts';
+import { parseCaller, parsePhone } from '../../domain/phone.ts';
 import { storableText } from '../../domain/text.ts';
 
 export interface CallRailEvent {
@@ -39,7 +39,7 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
   };
 
   const callerNames = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
-  const callerNumber = first(readPhone, ...callerNames);
+  const callerNumber = first(readCaller, ...callerNames);
   const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
 
   return withoutUndefined<CallRailEvent>({
@@ -86,6 +86,7 @@ function readText(value: unknown): string | undefined {
 }
 
 const readPhone = (value: unknown): string | undefined => parsePhone(readText(value));
+const readCaller = (value: unknown): string | undefined => parseCaller(readText(value));
 
 function readBoolean(value: unknown): boolean | undefined {
   if (typeof value === 'boolean') return value;
