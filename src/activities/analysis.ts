@@ -218,7 +218,8 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
         kind,
         attempt,
         state: 'waiting',
-        idempotencyKey: step,
+        // The call id is random: a database restored from a backup never uses a key again with another body.
+        idempotencyKey: `${step}:${shunyaCallId}`,
         shunyaCallId,
       })
       .onConflictDoNothing();

@@ -1,10 +1,11 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
+import { Context } from '@temporalio/activity';
 import { recordTemporalAction } from '../db/queries/audit.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { SubjectKey } from './runs.ts';
 
 export interface OperatorActionInput extends SubjectKey {
-  /** The same again when the action is applied again, by a Reset. */
+  /** The same again when the run that applied it repeats the step. */
   id: string;
   action: 'retry' | 'skip';
   /** Where it took effect. */
@@ -16,9 +17,13 @@ export interface OperatorActionInput extends SubjectKey {
 
 export function createOperatorActivities({ db }: Pick<ActivityDeps, 'db'>) {
   return {
-    /** Writes an action to the audit log, once; nothing where REST wrote it before it sent it. */
+    /**
+     * Writes an action to the audit log, once; nothing where REST wrote it before it sent it. A Reset applies it again, in
+     * another run, and so does who sends an Update's id again to a later run: each is written down.
+     */
     async recordOperatorAction(input: OperatorActionInput): Promise<void> {
-      await recordTemporalAction(db, input);
+      const runId = Context.current().info.workflowExecution?.runId ?? '';
+      await recordTemporalAction(db, { ...input, id: `${input.id}/${runId}` });
     },
   };
 }

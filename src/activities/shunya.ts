@@ -150,16 +150,21 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
     ring(woken);
   }
 
-  /** Writes the failure on the job for who looks there; a permanent one ends the job, any other one goes on as thrown. */
+  /**
+   * Writes the failure on the job for who looks there. A permanent one ends the job; so does a key that Shunya knows with
+   * another body, as after a restore from a backup, and the next attempt has another key. Any other one goes on as thrown.
+   */
   async function recordFailure(job: ShunyaJob, error: unknown): Promise<void> {
     const provider = error instanceof ShunyaError || error instanceof CallRailError;
     if (!provider) throw error;
     const permanent =
       error instanceof ShunyaError ? error.permanent : !error.transient && error.code === 'foreign_link';
+    const keyReused = error instanceof ShunyaError && error.isKeyReused;
     const woken = await db.transaction(async (tx) => {
       const code = error instanceof ShunyaError ? error.code : `callrail_${error.code}`;
-      if (permanent) {
-        await markFailed(tx, job.id, { code, retryable: false });
+      if (keyReused && (await selectJob(tx, job.id, true))?.state !== 'ready') return [];
+      if (permanent || keyReused) {
+        await markFailed(tx, job.id, { code, retryable: keyReused });
         return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
       }
       await tx
@@ -169,6 +174,6 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
       return [];
     });
     ring(woken);
-    if (!permanent) throw error;
+    if (!permanent && !keyReused) throw error;
   }
 }

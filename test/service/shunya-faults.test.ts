@@ -496,6 +496,23 @@ describe.concurrent('Shunya', () => {
   });
 });
 
+describe.concurrent('a key that Shunya knows with another body', () => {
+  it.each(['transcription', 'analysis'])('is given up for another one at once, for the %s', async (kind) => {
+    const { company, call, fault } = await oneCall();
+    const refusal = { status: 422, error_code: 'IDEMPOTENCY_KEY_REUSED', retryable: false };
+    await fault({ type: 'error', on: 'submit', kind, times: 1, ...refusal });
+    await company.play(call);
+    await company.callIn(call, 'done');
+    const attempts = (await company.jobs(call)).filter((job) => job.kind === kind);
+    expect(attempts).toMatchObject([
+      { attempt: 1, state: 'failed', error_code: 'IDEMPOTENCY_KEY_REUSED' },
+      { attempt: 2, state: 'completed' },
+    ]);
+    expect(new Set(attempts.map((job) => job.idempotency_key)).size).toBe(2);
+    await expectAccepted(company, call);
+  });
+});
+
 describe.concurrent('an operator', () => {
   const action = () => ({ operator: 'op-1', reason: `audit-${randomUUID()}` });
 
@@ -599,6 +616,36 @@ describe.concurrent('an operator', () => {
     expect(await auditOf(company)).toMatchObject([
       { actor_id: 'op\ufffd', action: 'pipeline.retry', reason: 'r'.repeat(2000) },
       { actor_id: 'unknown', action: 'pipeline.skip', reason: '' },
+    ]);
+  });
+
+  it('leaves an audit entry whatever is given as the reason, the id of another entry too', async () => {
+    const { company, call, id, workflowId, fault } = await blockedCall();
+    const other = await company.manager.post(`/pipelines/retry`, { filter: { kind: 'visit' }, reason: 'of a batch' });
+    const [used] = await service.sql`
+      insert into audit_log (id, company_id, actor_id, actor_role, action, subject_kind, subject_id, reason, taken_up_by)
+      values (${randomUUID()}, ${company.id}, 'jo', 'manager', 'pipeline.retry', 'call', ${id}, 'an old one', 'x')
+      returning id`;
+    const [ofAnother] = await service.sql`
+      insert into audit_log (id, company_id, actor_id, actor_role, action, subject_kind, subject_id, reason)
+      values (${randomUUID()}, 'another', 'jo', 'manager', 'pipeline.retry', 'call', ${id}, 'elsewhere') returning id`;
+    const handle = await analysisOf(company, call);
+    for (const reason of [other.audit_id, used?.id, ofAnother?.id]) {
+      await fault({ type: 'error', on: 'submit', status: 429, retry_after_seconds: 600, times: 1 });
+      const { attempts } = (await company.findCall(call)).pipeline;
+      await handle.executeUpdate(retryUpdate, { args: [{ operator: 'jo', reason }] });
+      await eventually(async () => expect((await company.findCall(call)).pipeline.attempts).toBe(attempts + 1));
+    }
+    // What REST sends is in the log already; the same id again is another action.
+    const sent = await company.manager.post(`/pipelines/${workflowId}/skip`, { reason: 'by REST' }, { status: 202 });
+    await company.callIn(call, 'failed');
+    const entries = (await auditOf(company)).filter((entry: { reason: string }) => entry.reason !== 'an old one');
+    expect(entries).toMatchObject([
+      { id: other.audit_id, action: 'pipeline.retry_batch' },
+      { actor_id: 'jo', actor_role: 'operator', action: 'pipeline.retry', subject_id: id, reason: other.audit_id },
+      { actor_id: 'jo', actor_role: 'operator', action: 'pipeline.retry', subject_id: id, reason: used?.id },
+      { actor_id: 'jo', actor_role: 'operator', action: 'pipeline.retry', subject_id: id, reason: ofAnother?.id },
+      { id: sent.audit_id, actor_id: 'manager', actor_role: 'manager', action: 'pipeline.skip', reason: 'by REST' },
     ]);
   });
 

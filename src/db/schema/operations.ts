@@ -29,6 +29,8 @@ export const auditLog = pgTable(
     subjectId: text('subject_id').notNull(),
     reason: text('reason'),
     details: jsonb('details'),
+    /** An operator's action is sent with this entry's id as its reason: the one action in Temporal that took it up. */
+    takenUpBy: text('taken_up_by'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
   (table) => [index('audit_log_subject').on(table.companyId, table.subjectKind, table.subjectId, table.sequence)],

@@ -26,6 +26,11 @@ export class ShunyaError extends Error {
     this.permanent = fields.permanent;
     this.retryAfterSeconds = fields.retryAfterSeconds;
   }
+
+  /** Shunya took this Idempotency-Key before, with another body: only a new attempt, with a new key, gets anywhere. */
+  get isKeyReused(): boolean {
+    return this.code.toUpperCase() === 'IDEMPOTENCY_KEY_REUSED';
+  }
 }
 
 /** A provider's code if it looks like one; anything that could be text, or a phone number, is `unknown`. */
