@@ -11,7 +11,6 @@ export default defineConfig({
           environment: 'node',
           // Property tests run thousands of cases; a shared machine may be ten times slower.
           testTimeout: 60_000,
-          retry: 2,
         },
       },
       {
@@ -24,14 +23,14 @@ export default defineConfig({
           // Forks: the Temporal SDK's native part and its Runtime are per process.
           pool: 'forks',
           testTimeout: 120_000,
-          // Shared machines stall for seconds; what fails three times is broken. Each try makes rows of its own.
-          retry: 2,
           hookTimeout: 120_000,
           // Tests wait more than they work.
           maxConcurrency: 8,
         },
       },
     ],
+    // What fails once fails: a test that passes on the second try has found a race.
+    retry: 0,
     // Two cores: more files at a time only make each other late.
     maxWorkers: 2,
   },

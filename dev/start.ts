@@ -1,12 +1,15 @@
 import { loadConfigOrExit } from '../src/config/config.ts';
+import { migrateDatabase } from '../src/migrate.ts';
 import { type Infrastructure, startInfrastructure } from './local/infra.ts';
 import { StartError } from './local/processes.ts';
 import { apiUrl, type RunningServices, startServices } from './local/services.ts';
+import { watchProduct } from './local/watch.ts';
 
-// `npm start` (all) and `npm run start:infra` (infra). Stops in order on Ctrl-C or SIGTERM, however often they come.
+// `npm start` (all), `npm run start:infra` (infra), `npm run dev` (all; API and worker start again when src/ or drizzle/
+// changes). Stops in order on Ctrl-C or SIGTERM, however often they come.
 const mode = process.argv[2] ?? 'all';
-if (mode !== 'all' && mode !== 'infra') {
-  process.stderr.write('usage: dev/start.ts all|infra\n');
+if (!['all', 'infra', 'dev'].includes(mode)) {
+  process.stderr.write('usage: dev/start.ts all|infra|dev\n');
   process.exit(1);
 }
 
@@ -15,8 +18,9 @@ const tell = (line: string) => process.stdout.write(`${line}\n`);
 let infrastructure: Infrastructure | undefined;
 let services: RunningServices | undefined;
 let isStopping = false;
+let endWatch = () => {};
 
-const starting = start();
+let starting = start();
 starting.catch(fail);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
 
@@ -27,9 +31,28 @@ async function start(): Promise<void> {
     tell('Infrastructure is ready. Ctrl-C stops it.');
     return;
   }
+  // A change during the start is seen too; it waits its turn.
+  if (mode === 'dev') endWatch = watchProduct(restart);
   services = await startServices(config, tell);
   if ((await services.ready) || isStopping) return tellReady();
   tell(`The API does not answer 200 at ${apiUrl(config)}/readyz yet; see the lines above.`);
+}
+
+/** API and worker again, with the code as it is now. What cannot be migrated or started is told, and waits for the next change. */
+async function restart(file: string): Promise<void> {
+  await starting.catch(() => {});
+  if (isStopping) return;
+  starting = startAgain(file);
+  await starting.catch((error) => tell(`not started: ${(error as Error).message}`));
+}
+
+async function startAgain(file: string): Promise<void> {
+  tell(`${file} changed; API and worker start again`);
+  await services?.stop();
+  await migrateDatabase(config.databaseUrl);
+  if (isStopping) return;
+  services = await startServices(config, tell);
+  if (await services.ready) tell('callwright is ready again.');
 }
 
 function tellReady(): void {
@@ -50,6 +73,7 @@ function fail(error: unknown): void {
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
+  endWatch();
   infrastructure?.announceStop();
   if (!process.exitCode) tell('Stopping…');
   await services?.stop();

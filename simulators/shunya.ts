@@ -2,16 +2,11 @@ import { randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
-import { CallbackSender } from './shunya/callbacks.ts';
+import { CallbackSender, type SimulatorLogger } from './shunya/callbacks.ts';
 import { CALLBACK_FAULTS, type Fault, FaultBook, faultsSchema } from './shunya/faults.ts';
 import { type Job, type JobKind, JobStore } from './shunya/jobs.ts';
 import { analysisResult, transcriptResult } from './shunya/scenarios.ts';
 import { RequestStats } from './shunya/stats.ts';
-
-export interface SimulatorLogger {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-}
 
 export interface ShunyaSimulatorOptions {
   /** 0 takes a free one. */

@@ -1,11 +1,15 @@
 import { createHmac } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SimulatorLogger } from '../shunya.ts';
 
 /** Signed webhooks to the service, each tried a few times. */
 
 const BACK_OFF_MS = [250, 500, 1000, 2000, 4000, 8000];
 const ANSWER_TIMEOUT_MS = 10_000;
+
+export interface SimulatorLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
 
 export interface Outgoing {
   body: Record<string, unknown>;

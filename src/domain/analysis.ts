@@ -55,15 +55,6 @@ export interface VisitAnalysis extends ConversationAnalysis {
 export const APPOINTMENT_OUTCOMES = ['pending', 'won', 'lost'] as const;
 export type AppointmentOutcome = (typeof APPOINTMENT_OUTCOMES)[number];
 
-/** A call counts as qualified when hot, warm or cold, or booked. */
-export function isQualified(analysis: {
-  qualification: Qualification | null;
-  bookingStatus: BookingStatus | null;
-}): boolean {
-  const { qualification, bookingStatus } = analysis;
-  return bookingStatus === 'booked' || (qualification !== null && qualification !== 'unqualified');
-}
-
 /** The category that qualification and booking status give; null where they say too little. */
 export function deriveCategory(analysis: {
   qualification: Qualification | null;

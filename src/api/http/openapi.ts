@@ -1,11 +1,12 @@
 /** How routes stand in the OpenAPI document. */
-import { type RouteConfig, z } from '@hono/zod-openapi';
+import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { IDEMPOTENCY_KEPT_DAYS } from '../../db/queries/idempotency.ts';
+import type { ApiEnv } from '../env.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import { completeExamples, EXAMPLE, examplePath, parameterExample } from './examples.ts';
 import { IDEMPOTENCY_KEY } from './idempotency.ts';
-import type { AnySpec, ApiRouter } from './router.ts';
 import { problemSchema } from './schemas.ts';
+import type { AnySpec } from './spec.ts';
 
 const API_INFO = {
   title: 'Callwright',
@@ -34,11 +35,11 @@ const TAGS = [
   { name: 'System', description: 'For load balancers, start-up scripts and operators.' },
 ];
 
-type Document = ReturnType<ApiRouter['getOpenAPI31Document']>;
+type Document = ReturnType<OpenAPIHono<ApiEnv>['getOpenAPI31Document']>;
 type Operation = NonNullable<NonNullable<Document['paths']>[string]['get']>;
 
 /** The whole document of an app whose routes are registered. */
-export function describeApi(app: ApiRouter) {
+export function describeApi(app: OpenAPIHono<ApiEnv>) {
   app.openAPIRegistry.registerComponent('securitySchemes', 'bearer', {
     type: 'http',
     scheme: 'bearer',

@@ -1,7 +1,7 @@
 /** Lists: keyset cursors, which stay put while rows arrive, and bounded totals. */
 
 import { z } from '@hono/zod-openapi';
-import { and, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
+import { and, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../../db/client.ts';
 import { invalidField } from './errors.ts';
@@ -85,11 +85,6 @@ export function laterThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined
   if (!key) return undefined;
   if (key.at === null) return and(isNull(at), gt(id, key.id));
   return or(sql`(${at}, ${id}) > (${key.at.toISOString()}::timestamptz, ${key.id})`, isNull(at));
-}
-
-/** The condition for rows after a cursor over a number that grows with each row, newest first. */
-export function belowSequence(sequence: PgColumn, key: number | undefined): SQL | undefined {
-  return key === undefined ? undefined : lt(sequence, key);
 }
 
 /** Counts rows of a filter, but no further than the exact range and one. */

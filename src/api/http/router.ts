@@ -9,51 +9,18 @@ import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { createEventTickets } from '../live/eventTickets.ts';
 import { createAuthenticator } from './auth.ts';
-import { ApiError, type ErrorCode, invalidField, invalidRequest, notFound } from './errors.ts';
+import { ApiError, invalidField, invalidRequest, notFound } from './errors.ts';
 import { type Answer, answerOnce } from './idempotency.ts';
 import { describeRoute } from './openapi.ts';
 import { type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
+import type { AnySpec, Method, RouteSpec, SuccessStatus } from './spec.ts';
 
 export type ApiRouter = OpenAPIHono<ApiEnv>;
-type Method = 'get' | 'post' | 'patch' | 'delete';
-type SuccessStatus = 200 | 201 | 202 | 204;
 
 /** The names in the braces of a path. */
 type ParamsOf<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? { [K in Name]: string } & ParamsOf<Rest>
   : unknown;
-
-export interface RouteSpec<
-  M extends Method,
-  Path extends string,
-  P extends Permission,
-  Query extends z.ZodType,
-  Body extends z.ZodType,
-  Data extends z.ZodType,
-> {
-  method: M;
-  /** Below /api/v1, with `{id}` for parameters. */
-  path: Path;
-  permission: P;
-  summary: string;
-  description?: string;
-  tag: string;
-  query?: Query;
-  body?: Body;
-  /** Of success; 200 unless said. Others that a `reply` may give stand in `alsoStatus`. */
-  status?: SuccessStatus;
-  alsoStatus?: SuccessStatus;
-  /** The schema of `data` in the answer; none for 204. */
-  data?: Data;
-  /** Of a GET that answers a Response with something else than JSON. */
-  text?: { type: string; example: string };
-  /** Codes this route answers beside the usual ones; for the OpenAPI document. */
-  errors?: ErrorCode[];
-  /** A POST that creates honours Idempotency-Key. */
-  creates?: boolean;
-  /** Takes `?ticket=` in place of the bearer, for clients that cannot send headers. */
-  acceptsTicket?: boolean;
-}
 
 interface ReadInput {
   db: Database;
@@ -111,8 +78,6 @@ export interface Routes {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: `add` checks the types; inside they are erased.
-export type AnySpec = RouteSpec<Method, string, Permission, any, any, any>;
-// biome-ignore lint/suspicious/noExplicitAny: see above.
 type AnyHandler = (input: any) => Promise<unknown>;
 
 /** Makes an empty set of routes; a route module fills it and returns its `app`. */

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi';
 import { EXAMPLE } from '../http/examples.ts';
 import { momentOut } from '../http/schemas.ts';
 
-export { contactRefView, contactView } from '../../views/contact.ts';
+export { contactView } from '../../views/contact.ts';
 
 export const contactSchema = z
   .object({
