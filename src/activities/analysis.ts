@@ -3,7 +3,7 @@ import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
 import type { Transaction } from '../db/client.ts';
 import { analysisRuns, shunyaJobs, webhookEvents } from '../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage } from '../domain/pipeline.ts';
-import { parseJsonBytes } from '../domain/text.ts';
+import { parseBodyBytes } from '../domain/text.ts';
 import { normalizeTranscript, readShunyaCallback } from '../providers/shunya/payload.ts';
 import type { Block, PipelineWaits } from '../workflows/contracts.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -183,7 +183,7 @@ export function createAnalysisActivities({ db, config, ring }: ActivityDeps) {
 
   async function takeCallback(tx: Transaction, job: ShunyaJob, body: Buffer, asked: Set<string>): Promise<string[]> {
     if (job.state === 'completed' || job.state === 'failed') return [];
-    const callback = readShunyaCallback(parseJsonBytes(body));
+    const callback = readShunyaCallback(parseBodyBytes(body));
     if (callback.outcome === 'failed') {
       const { code, retryable } = callback.error ?? { code: 'job_failed' };
       return failJob(tx, job, { code, retryable });

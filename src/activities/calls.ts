@@ -11,7 +11,7 @@ import { foldCall } from '../domain/foldCall.ts';
 import { callIdOf } from '../domain/ids.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
 import { phoneForms } from '../domain/phone.ts';
-import { parseJsonBytes } from '../domain/text.ts';
+import { parseBodyBytes } from '../domain/text.ts';
 import { callWorkflowId } from '../domain/workflowIds.ts';
 import { readCallRailEvent } from '../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../services/analysis/effects.ts';
@@ -175,7 +175,7 @@ async function foldEvents(tx: Transaction, input: AdvanceCallInput, config: Conf
 function toCallEvent(row: { sequence: number; route: string; body: Buffer; receivedAt: Date }): CallEvent[] {
   const kind = row.route.replace(/^call\./, '') as CallEventKind;
   if (!CALL_EVENT_KINDS.includes(kind)) return [];
-  const { fields } = readCallRailEvent(kind, parseJsonBytes(row.body));
+  const { fields } = readCallRailEvent(kind, parseBodyBytes(row.body));
   return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields }];
 }
 

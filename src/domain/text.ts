@@ -16,3 +16,28 @@ export function parseJsonBytes(bytes: Uint8Array): unknown {
     return undefined;
   }
 }
+
+/**
+ * What the body of a webhook says, JSON or a form. CallRail once sent forms; their fields are read like those of JSON, and
+ * so are names within `call[…]`. Bytes alone decide, so that what was taken once is read the same from the database.
+ * @returns undefined where it is neither
+ */
+export function parseBodyBytes(bytes: Uint8Array): unknown {
+  const json = parseJsonBytes(bytes);
+  return json === undefined ? parseFormBytes(bytes) : json;
+}
+
+function parseFormBytes(bytes: Uint8Array): Record<string, string> | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // A form has no spaces or quotes, they are encoded; so broken JSON, XML or prose is none.
+    if (!/^[^\s"'<>{}=]+=[^\s"'<>{}]*$/.test(text)) return undefined;
+    const fields = [...new URLSearchParams(text)].map(([name, value]) => [
+      name.replace(/^call\[([^\]]+)\]$/, '$1'),
+      value,
+    ]);
+    return Object.fromEntries(fields);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,5 +1,13 @@
 /** Who calls, as carriers and people have it; seen over HTTP only. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  type CallRailEventName,
+  callRailPayload,
+  missedPayload,
+  newResourceId,
+  signCallRail,
+} from '../../simulators/callrail.ts';
+import { exchange } from '../harness/http.ts';
 import { eventually } from '../harness/poll.ts';
 import { type Service, startService, type TestCompany } from '../harness/service.ts';
 
@@ -77,5 +85,110 @@ describe.concurrent('a caller', () => {
   it('from an Argentine fixed line keeps the number as it is', async () => {
     const company = await service.company();
     expect((await missed(company, '+541143210987')).contact.phone_number).toBe('+541143210987');
+  });
+});
+
+describe.concurrent('what is no call', () => {
+  const sent = async (company: TestCompany, event: CallRailEventName, payload: Record<string, unknown>) => {
+    const { status, body } = await company.sender.send(event, payload);
+    return { status, body: body as { status: string; event_id: string } };
+  };
+  const text = (company: TestCompany, given: Record<string, unknown> = {}) => ({
+    resource_id: `SCI${newResourceId('CAL').slice(3)}`,
+    source_number: '+13035550119',
+    destination_number: company.trackingNumber,
+    content: 'Can you come today?',
+    message_type: 'sms',
+    timestamp: '2026-03-02T16:54:53.505-05:00',
+    ...given,
+  });
+
+  it.each([
+    ['the number called', (company: TestCompany) => text(company, { tracking_phone_number: company.trackingNumber })],
+    ['the company id', (company: TestCompany) => text(company, { company_resource_id: `COM-${company.id}` })],
+    ['nothing', (company: TestCompany) => text(company)],
+  ])('is kept as invalid with the reason and makes no call: a text message, found by %s', async (_, payload) => {
+    const company = await service.company();
+    await service.admin.patch(`/companies/${company.id}`, { callrail_company_id: `COM-${company.id}` });
+    for (const event of ['incoming', 'completed', 'modified'] as const) {
+      const { status, body } = await sent(company, event, payload(company));
+      expect([status, body.status]).toEqual([200, 'invalid']);
+      const kept = await service.admin.get(`/webhook-events/${body.event_id}`);
+      expect(kept).toMatchObject({ status: 'invalid', reason: 'not_a_call:text_message' });
+      // A person who sends it through again does not make it one.
+      await service.admin.post(`/webhook-events/${body.event_id}/redrive`);
+      expect(await service.admin.get(`/webhook-events/${body.event_id}`)).toEqual(kept);
+    }
+    const call = company.simulate({ answered: false });
+    await company.play(call, ['missed']);
+    await listed(company, call);
+    expect((await company.manager.get('/calls')).items).toHaveLength(1);
+    expect((await company.manager.get('/leads')).items).toHaveLength(1);
+  });
+
+  it('a form, a chat and what has nothing of a call are kept as invalid, too', async () => {
+    const company = await service.company({});
+    await service.admin.patch(`/companies/${company.id}`, { callrail_company_id: `COM-${company.id}` });
+    const common = { company_resource_id: `COM-${company.id}`, customer_phone_number: '+13035550119' };
+    const payloads: [Record<string, unknown>, string][] = [
+      [
+        { ...common, resource_id: newResourceId('CAL').replace('CAL', 'FRM'), form_data: { a: 'b' } },
+        'not_a_call:form',
+      ],
+      [{ ...common, id: newResourceId('CAL').slice(3), type: 'chat' }, 'not_a_call:chat'],
+      [{ id: newResourceId('CAL').slice(3), company_resource_id: `COM-${company.id}`, value: 3 }, 'not_a_call'],
+    ];
+    for (const [payload, reason] of payloads) {
+      const { body } = await sent(company, 'completed', payload);
+      expect(body.status).toBe('invalid');
+      expect(await service.admin.get(`/webhook-events/${body.event_id}`)).toMatchObject({ reason });
+    }
+    expect((await company.manager.get('/calls')).items).toEqual([]);
+  });
+});
+
+describe.concurrent('a form-encoded body', () => {
+  const post = (company: TestCompany, event: string, body: string, contentType = 'application/x-www-form-urlencoded') =>
+    exchange(`${service.baseUrl}/api/v1/callrail/call.${event}`, {
+      method: 'POST',
+      headers: { 'content-type': contentType, signature: signCallRail(body, company.signingKey) },
+      body,
+    });
+  const form = (payload: Record<string, unknown>, name = (key: string) => key) =>
+    new URLSearchParams(
+      Object.entries(payload).flatMap(([key, value]): [string, string][] =>
+        typeof value === 'object' ? [] : [[name(key), String(value)]],
+      ),
+    ).toString();
+
+  it.each([
+    ['plain names', (key: string) => key],
+    ['names within call[…]', (key: string) => `call[${key}]`],
+  ])('is read like JSON, its signature over the raw bytes: %s', async (_, name) => {
+    const company = await service.company();
+    const call = company.simulate({ customerName: 'José Müller', durationSeconds: 61 });
+    for (const event of ['incoming', 'answered', 'completed'] as const) {
+      const answer = await post(company, event, form(callRailPayload(event, call), name));
+      expect([answer.status, answer.body.status]).toEqual([200, 'accepted']);
+    }
+    expect(await company.callIn(call, 'awaiting_recording')).toMatchObject({
+      status: 'completed',
+      duration_seconds: 61,
+      contact: { name: 'José Müller', phone_number: call.customerNumber },
+    });
+  });
+
+  it('that says it is JSON, or is neither, is refused with 400', async () => {
+    const company = await service.company();
+    const body = form(missedPayload(company.simulate()));
+    expect((await post(company, 'missed', body, 'application/json')).status).toBe(400);
+    expect((await post(company, 'missed', 'no form')).status).toBe(400);
+  });
+
+  it('with JSON in it is JSON, as tools send it by default', async () => {
+    const company = await service.company();
+    const call = company.simulate({ answered: false });
+    expect((await post(company, 'missed', JSON.stringify(missedPayload(call)))).body.status).toBe('accepted');
+    expect((await company.callIn(call, 'done')).status).toBe('missed');
   });
 });

@@ -4,7 +4,13 @@ import type { Context } from 'hono';
 import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
-import { adoptEventsOfCall, holdCompany, isCallDeleted, routeCallRailEvent } from '../../services/inbox/routing.ts';
+import {
+  adoptEventsOfCall,
+  holdCompany,
+  isCallDeleted,
+  routeCallRailEvent,
+  whyInvalid,
+} from '../../services/inbox/routing.ts';
 import {
   type NewWebhookEvent,
   type StoredEvent,
@@ -15,7 +21,7 @@ import {
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
-import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
+import { answerStored, createWebhookRouter, describeWebhook, readBody } from './receive.ts';
 
 const EVENTS = CALL_EVENT_KINDS.filter((kind) => kind !== 'abandoned');
 
@@ -48,7 +54,8 @@ export function callrailWebhooks(deps: ApiDeps) {
         summary: `CallRail: call.${kind}`,
         description:
           "Takes the short form and CallRail's real payloads. `Signature` is the base64 HMAC-SHA1 of the raw body with " +
-          'one of the signing keys of the company. Byte-identical repeats are answered with the stored event.',
+          'one of the signing keys of the company. Byte-identical repeats are answered with the stored event. A form-encoded ' +
+          'body is read like JSON. A text message, a form or another event that is no call is kept as `invalid`.',
         example: EXAMPLES[kind],
         headers: z.object({ Signature: z.string().optional() }),
       }),
@@ -65,7 +72,7 @@ export function callrailWebhooks(deps: ApiDeps) {
 /** Verifies, then commits one row: the event is ours from then on. */
 async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): Promise<StoredEvent> {
   const signature = c.req.header('signature')?.slice(0, 200) ?? null;
-  return store(deps, { kind, signature, ...(await readJsonBody(c)) });
+  return store(deps, { kind, signature, ...(await readBody(c)) });
 }
 
 interface Received {
@@ -102,7 +109,8 @@ async function store(deps: ApiDeps, received: Received): Promise<StoredEvent> {
     throw new ApiError('invalid_signature', signature === null ? { detail: 'The header Signature is missing.' } : {});
   }
   const companyId = route.decision === 'accepted' ? route.companyId : null;
-  if (!providerCallId) return storeEvent(db, stored({ status: 'invalid', reason: 'no_call_id', companyId }));
+  const reason = whyInvalid(read);
+  if (reason || !providerCallId) return storeEvent(db, stored({ status: 'invalid', reason, companyId }));
   if (!companyId) {
     const event = await storeEvent(db, stored({ status: 'unrouted', reason: 'unknown_number' }));
     // Another event of the call may have told its company while this one was stored.

@@ -1,7 +1,7 @@
 /** What both senders of webhooks share: the raw body, its JSON, the answer, and how it stands in the OpenAPI document. */
 import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import type { Context, MiddlewareHandler } from 'hono';
-import { parseJsonBytes } from '../../domain/text.ts';
+import { parseBodyBytes, parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import type { StoredEvent } from '../../services/inbox/store.ts';
 import type { ApiEnv } from '../env.ts';
@@ -14,6 +14,8 @@ const ANSWER_WITHIN_MS = 10_000;
 /** Handlers that hang although they were answered: beyond this the database is away, and more would fill the memory. */
 const HANGING_MAX = 500;
 const RETRY_AFTER_SECONDS = '5';
+
+const FORM = 'application/x-www-form-urlencoded';
 
 /** A router whose routes answer in time: 2xx once the event is committed, else 503 with Retry-After. */
 export function createWebhookRouter(limits: Partial<AnswerLimits> = {}): OpenAPIHono<ApiEnv> {
@@ -59,9 +61,10 @@ export function answerInTime({ withinMs, hangingMax }: AnswerLimits): Middleware
 }
 
 /** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
-export async function readJsonBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
+export async function readBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
   const body = Buffer.from(await c.req.arrayBuffer());
-  const payload = parseJsonBytes(body);
+  const isForm = c.req.header('content-type')?.toLowerCase().startsWith(FORM);
+  const payload = isForm ? parseBodyBytes(body) : parseJsonBytes(body);
   if (payload === undefined) throw new ApiError('invalid_json');
   return { body, payload };
 }
@@ -110,8 +113,11 @@ export function describeWebhook(route: {
       headers: route.headers,
       body: {
         required: true,
-        // Any JSON is taken and kept; what cannot be read is answered as `invalid`.
-        content: { 'application/json': { schema: z.unknown(), example: route.example } },
+        // Any JSON is taken and kept; what cannot be read is answered as `invalid`. A form is read like JSON.
+        content: {
+          'application/json': { schema: z.unknown(), example: route.example },
+          [FORM]: { schema: z.record(z.string(), z.string()) },
+        },
       },
     },
     responses: {

@@ -8,7 +8,7 @@ import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } fr
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
-import { answerStored, createWebhookRouter, describeWebhook, readJsonBody } from './receive.ts';
+import { answerStored, createWebhookRouter, describeWebhook, readBody } from './receive.ts';
 
 const EXAMPLE = { event: 'job.completed', job_id: 'task-71', job_type: 'analysis', call_id: 4821337190021 };
 
@@ -48,7 +48,7 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> 
   });
   if (verdict !== 'ok') throw new ApiError('invalid_signature', { detail: `The signature is ${WORDS[verdict]}.` });
 
-  const { body, payload } = await readJsonBody(c);
+  const { body, payload } = await readBody(c);
   const callback = readShunyaCallback(payload);
   const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
     source: 'shunya',

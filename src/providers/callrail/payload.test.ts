@@ -366,3 +366,65 @@ it('never throws, and says nothing that Postgres or JSON would refuse', () => {
     { numRuns: 500 },
   );
 });
+
+describe('what is no call', () => {
+  const TEXT = {
+    id: '8154748',
+    resource_id: 'SCI00000000000000000000000000000001',
+    source_number: '+13035550119',
+    destination_number: '+12125550180',
+    content: 'Can you come today?',
+    message_type: 'sms',
+    media_urls: [],
+    timestamp: '2026-03-02T16:54:53.505-05:00',
+    lead_status: null,
+    conversation_id: 'ab1',
+    company_resource_id: 'COM00000000000000000000000000000001',
+    person_resource_id: 'PER00000000000000000000000000000001',
+  };
+  const { message_type: _, ...untyped } = TEXT;
+  const FORM = {
+    resource_id: 'FRM00000000000000000000000000000001',
+    company_resource_id: 'COM00000000000000000000000000000001',
+    customer_phone_number: '+13035550119',
+    customer_name: 'Pat Reyes',
+    form_data: { name: 'Pat Reyes' },
+    form_url: 'https://acme.example/contact',
+    submitted_at: '2026-03-02T16:54:53.505-05:00',
+  };
+  it.each([
+    ['a text message', TEXT, 'text_message'],
+    ['a text message with pictures', { ...TEXT, message_type: 'mms' }, 'text_message'],
+    ['a text message that does not say so', untyped, 'text_message'],
+    ['a text message known by its id alone', { resource_id: TEXT.resource_id }, 'text_message'],
+    ['a text message with the words of a call', { ...TEXT, direction: 'inbound', call_id: '1' }, 'text_message'],
+    ['a text message by its event', { id: 7, event: 'text_message_received' }, 'text_message'],
+    ['a text message by its object', { id: 7, object: 'Text Message', caller_number: '+13035550119' }, 'text_message'],
+    ['a form', FORM, 'form'],
+    ['a form by its id alone', { resource_id: FORM.resource_id }, 'form'],
+    ['a form by its type', { id: 7, type: 'form_submission', tracking_number: '+12125550180' }, 'form'],
+    ['a chat', { id: 7, type: 'chat' }, 'chat'],
+    ['a web chat by its transcript', { id: 7, chat_transcript: [], customer_name: 'Pat' }, 'chat'],
+    ['an id and a company, and nothing of a call', { resource_id: 'XYZ1', company_id: 1, timestamp: 1e9 }, 'unknown'],
+    ['nothing', {}, 'unknown'],
+  ])('%s', (_, payload, kind) => {
+    expect(read(payload).notACall).toBe(kind);
+  });
+
+  it.each([
+    ['a real payload', POST_CALL],
+    ['a real payload that rings', PRE_CALL],
+    ['the short form', { call_id: '1', caller_number: '+13035550119', tracking_number: '+12125550180' }],
+    ['an id of a call alone', { resource_id: 'CAL00000000000000000000000000000001' }],
+    ['the short form with an id alone', { call_id: '1' }],
+    ['numbers alone', { id: 7, caller_number: '+13035550119', tracking_number: '+12125550180' }],
+    ['a call that says so', { ...POST_CALL, type: 'call', event: 'call.completed', object: 'Call' }],
+    ['a call with content', { ...POST_CALL, content: 'x', form_name: 'y', message_type: 'call' }],
+    [
+      'a call of a type that only begins like another',
+      { ...POST_CALL, type: 'formal', kind: 'Texas', event: 'chatty' },
+    ],
+  ])('is not %s', (_, payload) => {
+    expect(read(payload).notACall).toBeUndefined();
+  });
+});

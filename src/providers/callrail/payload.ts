@@ -10,7 +10,12 @@ export interface CallRailEvent {
   /** CallRail's ids of the company, to be compared with `callrail_company_id`: its resource id, its numeric one, or both. */
   callrailCompanyIds: string[];
   fields: CallEventFields;
+  /** What it is of instead, where it is no event of a call. */
+  notACall?: NotACall;
 }
+
+/** What CallRail tells of besides calls, and other things that end up at a call's address. */
+export type NotACall = 'text_message' | 'form' | 'chat' | 'unknown';
 
 const MAX_ID_LENGTH = 255;
 const MAX_TEXT_LENGTH = 500;
@@ -45,6 +50,7 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
   return withoutUndefined<CallRailEvent>({
     providerCallId: first(readId, 'resource_id', 'call_id', 'id'),
     callrailCompanyIds: [...new Set(companyIds)],
+    notACall: readNotACall(body),
     fields: withoutUndefined<CallEventFields>({
       callerNumber,
       callerNumberRaw: callerNumber ? undefined : first(readText, ...callerNames),
@@ -63,6 +69,61 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
       source: first(readText, 'source_name', 'source', 'formatted_tracking_source', 'formatted_source'),
     }),
   });
+}
+
+/** Only a call has one of these. */
+const CALL_FIELDS = [
+  'call_id',
+  'call_type',
+  'formatted_call_type',
+  'answered',
+  'voicemail',
+  'duration',
+  'recording',
+  'recording_url',
+  'recording_duration',
+  'transcription',
+  'changes',
+];
+/** A call has one of these at least; what is sent of texts and forms may have them too. */
+const SHARED_FIELDS = [
+  ...['customer_phone_number', 'customer_number', 'caller_number', 'callernum'],
+  ...['tracking_phone_number', 'tracking_number', 'trackingnum', 'business_phone_number', 'destinationnum'],
+  ...['direction', 'start_time', 'agent_email', 'csr_id', 'customer_name', 'callername'],
+];
+const FIELDS_OF: [NotACall, string[]][] = [
+  [
+    'text_message',
+    ['message_type', 'content', 'media_urls', 'source_number', 'destination_number', 'thread_resource_id'],
+  ],
+  ['form', ['form_data', 'form_url', 'form_name', 'first_form', 'submitted_at']],
+  ['chat', ['chat_id', 'chat_transcript']],
+];
+/** How CallRail's ids of other things begin. */
+const ID_PREFIXES: [NotACall, RegExp][] = [
+  ['text_message', /^(SCI|SMT|SMS)/],
+  ['form', /^(FRM|FSB)/],
+  ['chat', /^CHT/],
+];
+/** Where an event names its own kind, and the words for what is no call. */
+const KIND_FIELDS = ['message_type', 'type', 'kind', 'object', 'event', 'event_type', 'interaction_type'];
+const KIND_WORDS: [NotACall, RegExp][] = [
+  ['text_message', /^(sms|mms|text|text[ _-]?messages?|messages?)(?![a-z])/i],
+  ['form', /^(web[ _-]?)?forms?([ _-]?(submissions?|fills?|captures?))?(?![a-z])/i],
+  ['chat', /^(web|live)?[ _-]?chats?(?![a-z])/i],
+];
+
+/** An event that says its kind is of that kind; else one with nothing of a call in it is none. */
+function readNotACall(body: Record<string, unknown>): NotACall | undefined {
+  const words = KIND_FIELDS.map((name) => body[name]).filter((word) => typeof word === 'string');
+  const said = KIND_WORDS.find(([, pattern]) => words.some((word) => pattern.test(word.trim())));
+  if (said) return said[0];
+  const id = typeof body.resource_id === 'string' ? body.resource_id : '';
+  const has = (name: string) => Object.hasOwn(body, name);
+  if (id.startsWith('CAL') || CALL_FIELDS.some(has)) return undefined;
+  const hinted = ID_PREFIXES.find(([, prefix]) => prefix.test(id)) ?? FIELDS_OF.find(([, names]) => names.some(has));
+  if (hinted) return hinted[0];
+  return SHARED_FIELDS.some(has) ? undefined : 'unknown';
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

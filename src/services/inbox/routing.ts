@@ -10,9 +10,10 @@ import {
   shunyaJobs,
   webhookEvents,
 } from '../../db/schema/index.ts';
-import { parseJsonBytes } from '../../domain/text.ts';
+import { parseBodyBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import { analysisWorkflowId, callWorkflowId } from '../../domain/workflowIds.ts';
+import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
 import { readShunyaCallback, type ShunyaCallback } from '../../providers/shunya/payload.ts';
 import { FORGOTTEN } from './redacted.ts';
@@ -64,6 +65,13 @@ export async function routeCallRailEvent(
   return isAccepted
     ? { decision: 'accepted', companyId: named.id }
     : { decision: 'rejected', companyId: named.id, hasKeys };
+}
+
+/** Why a CallRail event can take no effect, as a code; null where it can. A person may still find it in the inbox. */
+export function whyInvalid({ notACall, providerCallId }: CallRailEvent): string | null {
+  if (notACall && notACall !== 'unknown') return `not_a_call:${notACall}`;
+  if (providerCallId === undefined) return 'no_call_id';
+  return notACall ? 'not_a_call' : null;
 }
 
 /** Written out: in a select of one table Drizzle names columns without their table, which in a subquery are another's. */
@@ -294,7 +302,7 @@ async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): P
 
 async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
   if (event.source === 'shunya') {
-    const callback = readShunyaCallback(parseJsonBytes(event.body));
+    const callback = readShunyaCallback(parseBodyBytes(event.body));
     const route = await routeAndHoldCallback(tx, callback);
     if (route.decision === 'matched') {
       const { companyId, jobId, workflowId } = route;
@@ -303,7 +311,8 @@ async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
     if (route.decision === 'deleted') return { ...FORGOTTEN, companyId: route.companyId, appliedAt: new Date() };
     return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
   }
-  if (!event.providerCallId) return { status: 'invalid' as const, reason: 'no_call_id' };
+  const reason = whyInvalid(readCallRailEvent('modified', parseBodyBytes(event.body)));
+  if (reason || !event.providerCallId) return { status: 'invalid' as const, reason };
   const route = await routeCallRailEvent(tx, { ...event, providerCallId: event.providerCallId }, config);
   if (route.decision === 'unrouted') return { status: 'unrouted' as const, reason: 'unknown_number' };
   const { companyId } = route;
