@@ -2,6 +2,7 @@
 import type { Database } from '../db/client.ts';
 import { findAppointment } from '../db/queries/appointments.ts';
 import { findCall } from '../db/queries/calls.ts';
+import { findContact } from '../db/queries/contacts.ts';
 import {
   type DueDelivery,
   disableEndpointOf,
@@ -15,6 +16,7 @@ import type { OutgoingEventType } from '../domain/outgoingWebhook.ts';
 import type { SendOutcome } from '../providers/webhooks/client.ts';
 import { appointmentView } from '../views/appointment.ts';
 import { callView } from '../views/call.ts';
+import { contactView } from '../views/contact.ts';
 import { leadView } from '../views/lead.ts';
 import { sessionView } from '../views/recording.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -45,8 +47,8 @@ export function createDeliveryActivities({ db, webhooks }: Pick<ActivityDeps, 'd
         await endDelivery(db, deliveryId, 'subject_deleted');
         return { waitSeconds: null };
       }
-      const { id, url, secrets, eventType: type, createdAt } = delivery;
-      const body = JSON.stringify({ type, timestamp: createdAt.toISOString(), data });
+      const { id, url, secrets, eventType: type, createdAt, previous } = delivery;
+      const body = JSON.stringify({ type, timestamp: createdAt.toISOString(), data, ...(previous && { previous }) });
       const outcome = await webhooks.send({ id, url, secrets, body });
       if (!outcome.ok && outcome.status === HTTP_GONE) await disableEndpointOf(db, id, 'gone');
       const waitSeconds = nextWait(outcome, delivery.attempts, retrySeconds);
@@ -63,22 +65,39 @@ function nextWait(outcome: SendOutcome, attemptsBefore: number, retrySeconds: re
   return Math.max(spread, outcome.retryAfterSeconds ?? 0);
 }
 
+type ReadSubject = (db: Database, about: DueDelivery) => Promise<object | undefined>;
+
+const readCall: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findCall(db, { companyId }, subjectId);
+  return row && callView(row);
+};
+const readContact: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findContact(db, { companyId }, subjectId);
+  return row && contactView(row);
+};
+const readLead: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findLead(db, { companyId }, subjectId);
+  return row && leadView(row);
+};
+const readAppointment: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findAppointment(db, { companyId }, subjectId);
+  return row && appointmentView(row);
+};
+const readVisit: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findSession(db, { companyId }, subjectId);
+  return row && sessionView(row);
+};
+
 /** The subject as the API shows it; undefined where it was deleted. */
-const readSubject: Record<OutgoingEventType, (db: Database, about: DueDelivery) => Promise<object | undefined>> = {
-  'call.analyzed': async (db, { companyId, subjectId }) => {
-    const row = await findCall(db, { companyId }, subjectId);
-    return row && callView(row);
-  },
-  'lead.updated': async (db, { companyId, subjectId }) => {
-    const row = await findLead(db, { companyId }, subjectId);
-    return row && leadView(row);
-  },
-  'appointment.created': async (db, { companyId, subjectId }) => {
-    const row = await findAppointment(db, { companyId }, subjectId);
-    return row && appointmentView(row);
-  },
-  'visit.analyzed': async (db, { companyId, subjectId }) => {
-    const row = await findSession(db, { companyId }, subjectId);
-    return row && sessionView(row);
-  },
+const readSubject: Record<OutgoingEventType, ReadSubject> = {
+  'call.missed': readCall,
+  'call.analyzed': readCall,
+  'contact.updated': readContact,
+  'lead.updated': readLead,
+  'appointment.created': readAppointment,
+  'appointment.rescheduled': readAppointment,
+  'appointment.updated': readAppointment,
+  'appointment.cancelled': readAppointment,
+  'visit.started': readVisit,
+  'visit.analyzed': readVisit,
 };

@@ -101,6 +101,18 @@ const isOrigin = (text: string): boolean => {
 
 /** Names, `*.names`, addresses; each may have a port. */
 const HOST_ENTRY = /^((\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d{1,5})?$/i;
+/** CallRail's hosts, and S3 in all of its forms; not all of amazonaws.com. */
+const DEFAULT_RECORDING_HOSTS = [
+  'callrail.com',
+  '*.callrail.com',
+  's3.amazonaws.com',
+  '*.s3.amazonaws.com',
+  's3.*.amazonaws.com',
+  '*.s3.*.amazonaws.com',
+  's3.dualstack.*.amazonaws.com',
+  '*.s3.dualstack.*.amazonaws.com',
+];
+
 const hostList = nonEmptyList.refine(
   (items) => items.every((item) => HOST_ENTRY.test(item) || isIP(item) !== 0),
   'must be host names, with commas; no scheme and no path',
@@ -182,7 +194,7 @@ const environmentSchema = z.object({
   PROVIDER_RETRY_ATTEMPTS: positiveInteger(8),
   CALLRAIL_BASE_URL: httpUrl().default('https://api.callrail.com'),
   CALLRAIL_RECONCILE_SECONDS: positive(900),
-  RECORDING_HOSTS: hostList.default(['callrail.com', '*.callrail.com', 's3.amazonaws.com', '*.s3.amazonaws.com']),
+  RECORDING_HOSTS: hostList.default(DEFAULT_RECORDING_HOSTS),
   ALLOW_UNSIGNED_CALLRAIL: boolean.optional(),
   WEBHOOK_RETRY_SECONDS: secondsList(WEBHOOK_RETRY_SECONDS),
 });

@@ -7,9 +7,27 @@ const DEFAULT_PORTS: Record<string, string> = { 'http:': '80', 'https:': '443' }
 // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what must not be in it
 const AMBIGUOUS = /[\\\s\u0000-\u001f\u007f]/;
 
+/** The link with spaces encoded, as file names of voice recorders have them; anything else stays. */
+export const tidyLink = (url: string): string => url.trim().replaceAll(' ', '%20');
+
+/** Whether two links name the same object: host and path. Query and fragment are signatures that come anew each time. */
+export function isSameObject(one: string, other: string): boolean {
+  if (!URL.canParse(one) || !URL.canParse(other)) return one === other;
+  const [a, b] = [new URL(one), new URL(other)];
+  return a.protocol === b.protocol && a.host === b.host && decoded(a.pathname) === decoded(b.pathname);
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}
+
 /**
  * Whether a link leads to a host that may hold recordings: http or https, no credentials in it, and its host listed by
- * name, as `*.domain` (any depth below), or with a port. An address literal must be listed as it is.
+ * name, as `*.domain` (any depth below), with `*` for one label in the middle, or with a port. An address literal must be listed as it is.
  * @param hosts RECORDING_HOSTS
  */
 export function isRecordingHostAllowed(url: string, hosts: readonly string[]): boolean {
@@ -21,10 +39,17 @@ export function isRecordingHostAllowed(url: string, hosts: readonly string[]): b
   const host = hostname.toLowerCase().replace(/\.$/, '');
   return hosts.map(readEntry).some((listed) => {
     if (listed.port !== undefined && listed.port !== (port || defaultPort)) return false;
-    return listed.name.startsWith('*.')
-      ? !isAddress(host) && host.endsWith(listed.name.slice(1))
-      : host === listed.name;
+    return listed.name.includes('*') ? !isAddress(host) && patternOf(listed.name).test(host) : host === listed.name;
   });
+}
+
+/** `*.` in front stands for one or more labels, a `*` elsewhere for exactly one. */
+function patternOf(name: string): RegExp {
+  const labels = name.split('.').map((label, index) => {
+    if (label === '*') return index === 0 ? '[a-z0-9_-]+(?:\\.[a-z0-9_-]+)*' : '[a-z0-9-]+';
+    return label.replace(/[^a-z0-9-]/g, '\\$&');
+  });
+  return new RegExp(`^${labels.join('\\.')}$`);
 }
 
 function readEntry(entry: string): { name: string; port: string | undefined } {

@@ -14,6 +14,12 @@ export const appointmentView = (appointment: AppointmentRow) => ({
   service_type: appointment.serviceType,
   status: appointment.status,
   outcome: appointment.outcome,
+  said_date: appointment.saidDate,
+  review: appointment.reviewReason && {
+    reason: appointment.reviewReason,
+    since: (appointment.reviewSince ?? appointment.updatedAt).toISOString(),
+    appointment_id: appointment.reviewOfId,
+  },
   rescheduled_from_id: appointment.rescheduledFromId,
   rescheduled_to_id: appointment.rescheduledToId,
   created_at: appointment.createdAt.toISOString(),

@@ -19,7 +19,7 @@ export const ERROR_CODES = {
   conflict: { status: 409, title: 'The request contradicts the current state' },
   already_exists: { status: 409, title: 'It exists already' },
   phone_number_taken: { status: 409, title: 'The number belongs to a company already' },
-  appointment_over: { status: 409, title: 'The appointment is over: completed, cancelled or already rescheduled' },
+  appointment_over: { status: 409, title: 'The appointment is over: completed, cancelled, rescheduled or a no-show' },
   rep_double_booked: { status: 409, title: 'The rep has another appointment at that time' },
   session_already_stopped: { status: 409, title: 'The session was stopped with another recording' },
   analysis_running: { status: 409, title: 'An analysis is under way' },
@@ -48,6 +48,8 @@ export interface FieldError {
 interface ApiErrorOptions {
   detail?: string;
   errors?: FieldError[];
+  /** The appointment to use instead. */
+  appointmentId?: string;
   headers?: Record<string, string>;
   cause?: unknown;
 }
@@ -59,6 +61,7 @@ export class ApiError extends Error {
   readonly status: number;
   readonly detail: string | undefined;
   readonly errors: FieldError[] | undefined;
+  readonly appointmentId: string | undefined;
   readonly headers: Record<string, string>;
 
   constructor(code: ErrorCode, options: ApiErrorOptions = {}) {
@@ -67,6 +70,7 @@ export class ApiError extends Error {
     this.status = ERROR_CODES[code].status;
     this.detail = options.detail;
     this.errors = options.errors;
+    this.appointmentId = options.appointmentId;
     this.headers = options.headers ?? {};
   }
 }
@@ -100,6 +104,7 @@ export interface Problem {
   code: ErrorCode;
   request_id: string;
   errors?: FieldError[];
+  appointment_id?: string;
 }
 
 /** The body that an ApiError is answered with. */
@@ -115,6 +120,7 @@ export function problemOf(error: ApiError, c: Context<ApiEnv>): Problem {
     code: error.code,
     request_id: c.get('requestId'),
     ...(error.errors && { errors: error.errors }),
+    ...(error.appointmentId && { appointment_id: error.appointmentId }),
   };
 }
 

@@ -25,20 +25,26 @@ export const idText = z.string().min(1).max(255);
 const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
 const SANE_YEAR = '^(19|2\\d)\\d\\d-';
 
-/** Luxon reads far more (weeks, ordinal days, a date alone): a day, a time and an offset must be there. */
-const MOMENT = /^\d{4}-?\d\d-?\d\dT\d\d.*(Z|[+-]\d\d(:?\d\d)?)$/i;
+/** Luxon reads far more (weeks, ordinal days, a date alone): a day and a time must be there. */
+const MOMENT = /^\d{4}-?\d\d-?\d\d[T ]\d\d/i;
 
-/** A moment with its offset, in any form of ISO 8601, as a Date. */
+/** A moment in any form of ISO 8601; without an offset it is local time of the company. As a function of its zone. */
 export const momentInput = z
   .string()
   .transform((value, context) => {
-    const moment = DateTime.fromISO(value.toUpperCase(), { zone: 'utc' });
-    if (MOMENT.test(value) && moment.isValid) return moment.toJSDate();
-    context.addIssue('must be ISO 8601 with an offset, like 2026-03-14T09:00:00-04:00');
+    const text = value.toUpperCase().replace(' ', 'T');
+    const moment = DateTime.fromISO(text, { zone: 'utc' });
+    if (MOMENT.test(value) && moment.isValid && isSaneYear(moment.year))
+      return (timeZone: string): Date => DateTime.fromISO(text, { zone: timeZone }).toJSDate();
+    context.addIssue('must be ISO 8601 in the years 1900 to 2999, like 2026-03-14T09:00:00 or with an offset, …-04:00');
     return z.NEVER;
   })
-  .refine((moment) => isSaneYear(moment.getUTCFullYear()), 'must lie in the years 1900 to 2999')
-  .openapi({ type: 'string', format: 'date-time', pattern: SANE_YEAR, example: '2026-03-14T09:00:00-04:00' });
+  .openapi({
+    type: 'string',
+    pattern: SANE_YEAR,
+    example: '2026-03-14T09:00:00-04:00',
+    description: 'ISO 8601. Without an offset it is local time of the company.',
+  });
 
 /** A calendar day, YYYY-MM-DD. */
 export const dayInput = z.iso
@@ -132,5 +138,9 @@ export const problemSchema = z
     code: z.string(),
     request_id: z.string(),
     errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    appointment_id: z
+      .string()
+      .optional()
+      .openapi({ description: 'The appointment that replaced the one of the request.' }),
   })
   .openapi('Problem');

@@ -9,22 +9,30 @@ import {
   type AppointmentScope,
   appointmentsOf,
   findAppointment,
-  findOverlap,
   findSuccessor,
-  insertAppointment,
   listAppointments,
-  lockAppointment,
-  MAX_APPOINTMENT_MINUTES,
-  takesTime,
-  updateAppointment,
 } from '../../db/queries/appointments.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { lockLead } from '../../db/queries/leads.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
-import { APPOINTMENT_STATUSES, DEFAULT_APPOINTMENT_MINUTES } from '../../domain/appointment.ts';
+import {
+  APPOINTMENT_STATUSES,
+  DEFAULT_APPOINTMENT_MINUTES,
+  isOpenStatus,
+  MAX_APPOINTMENT_MINUTES,
+} from '../../domain/appointment.ts';
 import { applyOutcome } from '../../services/analysis/effects.ts';
+import { findOverlap } from '../../services/appointments/overlap.ts';
+import { dismissReview } from '../../services/appointments/review.ts';
+import {
+  changeAppointment,
+  type LockedAppointment,
+  lockAppointment,
+  makeAppointment,
+  rescheduleAppointment,
+} from '../../services/appointments/write.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkIfMatch, etagOf } from '../http/conditional.ts';
 import { ApiError, notFound } from '../http/errors.ts';
@@ -53,6 +61,9 @@ export const appointmentFilters = {
   status: commaList(APPOINTMENT_STATUSES).optional(),
   lead_id: z.string().max(255).optional(),
   contact_id: z.string().max(255).optional(),
+  review: booleanQuery.optional().openapi({
+    description: '`true`: only appointments that a person should look at, see `review`. `false`: only the others.',
+  }),
   unscheduled: booleanQuery.optional().openapi({ description: '`true`: only those whose time is not known.' }),
 };
 const listQuery = z.object({ ...pageQuery, ...appointmentFilters });
@@ -89,6 +100,9 @@ const appointmentPatch = z
     assigned_rep_id: idText.nullish(),
     location: optionalText(500),
     service_type: optionalText(200),
+    review: z.null().optional().openapi({
+      description: '`null` removes the review mark: a person looked and the appointment is right as it is.',
+    }),
     force: forceInput,
   })
   .openapi('AppointmentPatch', { example: { outcome: 'won' } });
@@ -155,20 +169,26 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       const { companyId } = access;
       const lead = await lockLead(tx, access, body.lead_id);
       if (!lead) throw new ApiError('not_found', { detail: 'lead_id: there is no such lead.' });
-      const { scheduled_start: scheduledStart, duration_minutes: durationMinutes, location } = body;
+      const timeZone = await companyTimeZone(tx, companyId);
+      const { duration_minutes: durationMinutes, location } = body;
+      const scheduledStart = body.scheduled_start(timeZone);
       const assignedRepId = body.assigned_rep_id ?? null;
       await assertUserOfCompany(tx, companyId, assignedRepId);
       if (!body.force) await assertRepIsFree(tx, { companyId, scheduledStart, durationMinutes, assignedRepId });
-      const id = await insertAppointment(tx, {
-        companyId,
-        leadId: lead.id,
-        contactId: lead.contactId,
-        scheduledStart,
-        durationMinutes,
-        assignedRepId,
-        location,
-        serviceType: body.service_type,
-      });
+      const id = await makeAppointment(
+        tx,
+        {
+          companyId,
+          leadId: lead.id,
+          contactId: lead.contactId,
+          scheduledStart,
+          durationMinutes,
+          assignedRepId,
+          location,
+          serviceType: body.service_type,
+        },
+        timeZone,
+      );
       const entry = { action: 'appointment.create', subjectKind: 'appointment', subjectId: id };
       await writeAudit(tx, { companyId, actor: access.actor, ...entry });
       return readAppointment(tx, access, id);
@@ -211,7 +231,8 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       if (fields.length === 0) return readAppointment(tx, access, id);
       await assertNotReplaced(tx, id);
 
-      await changeAppointment(tx, access.companyId, before, body);
+      await changeDetails(tx, before, body);
+      if (body.review === null) await dismissReview(tx, id);
       if (body.outcome !== undefined)
         await applyOutcome(tx, {
           companyId: access.companyId,
@@ -253,26 +274,17 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       const old = await lockAppointment(tx, access, params.id);
       if (!old) throw notFound();
       await assertNotReplaced(tx, old.id);
-      if (!takesTime(old.status) && old.status !== 'no_show')
+      if (!isOpenStatus(old.status) && old.status !== 'no_show')
         throw new ApiError('appointment_over', { detail: `Its status is ${old.status}.` });
-      await updateAppointment(tx, old.id, takesTime(old.status) ? { status: 'cancelled' } : {});
-
       const slot = {
-        companyId,
-        scheduledStart: body.scheduled_start,
+        scheduledStart: body.scheduled_start(await companyTimeZone(tx, companyId)),
         durationMinutes: body.duration_minutes ?? old.durationMinutes,
         assignedRepId: body.assigned_rep_id === undefined ? old.assignedRepId : body.assigned_rep_id,
+        location: body.location === undefined ? old.location : body.location,
       };
       if (slot.assignedRepId !== old.assignedRepId) await assertUserOfCompany(tx, companyId, slot.assignedRepId);
-      if (!body.force) await assertRepIsFree(tx, slot);
-      const id = await insertAppointment(tx, {
-        ...slot,
-        leadId: old.leadId,
-        contactId: old.contactId,
-        location: body.location === undefined ? old.location : body.location,
-        serviceType: old.serviceType,
-        rescheduledFromId: old.id,
-      });
+      if (!body.force) await assertRepIsFree(tx, { ...slot, companyId, exceptId: old.id });
+      const id = await rescheduleAppointment(tx, old, slot);
       const entry = { action: 'appointment.reschedule', subjectKind: 'appointment', subjectId: old.id };
       await writeAudit(tx, { companyId, actor: access.actor, ...entry, details: { rescheduled_to_id: id } });
       return readAppointment(tx, access, id);
@@ -286,7 +298,10 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
 async function assertNotReplaced(tx: Transaction, id: string): Promise<void> {
   const successor = await findSuccessor(tx, id);
   if (successor)
-    throw new ApiError('appointment_over', { detail: `It was rescheduled: see appointment ${successor}.` });
+    throw new ApiError('appointment_over', {
+      detail: `It was rescheduled: see appointment ${successor}.`,
+      appointmentId: successor,
+    });
 }
 
 /** What the filters ask for, of the appointments that somebody may see. */
@@ -301,8 +316,8 @@ export async function readAppointmentFilter(
     { from: date, to: date, timeZone },
     { from, to, timeZone },
   ];
-  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId } = query;
-  return { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled };
+  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId, review } = query;
+  return { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled, review };
 }
 
 async function listPage(db: Queryable, filter: AppointmentFilter, query: { limit: number; cursor?: string }) {
@@ -321,18 +336,16 @@ async function readAppointment(db: Queryable, scope: AppointmentScope, id: strin
   return reply(appointmentView(appointment), { etag: etagOf(appointment) });
 }
 
-type Locked = NonNullable<Awaited<ReturnType<typeof lockAppointment>>>;
-
 /** Writes everything but the outcome. The rep's time is looked at only where the change takes time it did not take. */
-async function changeAppointment(
+async function changeDetails(
   tx: Transaction,
-  companyId: string,
-  before: Locked,
+  before: LockedAppointment,
   body: z.output<typeof appointmentPatch>,
 ): Promise<void> {
+  const start = body.scheduled_start;
   const change = {
     status: body.status,
-    scheduledStart: body.scheduled_start,
+    scheduledStart: start ? start(await companyTimeZone(tx, before.companyId)) : start,
     durationMinutes: body.duration_minutes,
     assignedRepId: body.assigned_rep_id,
     location: body.location,
@@ -340,18 +353,19 @@ async function changeAppointment(
   };
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   if (Object.keys(given).length === 0) return;
-  if (body.assigned_rep_id !== before.assignedRepId) await assertUserOfCompany(tx, companyId, body.assigned_rep_id);
+  if (body.assigned_rep_id !== before.assignedRepId)
+    await assertUserOfCompany(tx, before.companyId, body.assigned_rep_id);
 
-  const after: Locked = { ...before, ...given };
+  const after: LockedAppointment = { ...before, ...given };
   const moves =
     after.scheduledStart?.getTime() !== before.scheduledStart?.getTime() ||
     after.durationMinutes !== before.durationMinutes ||
     after.assignedRepId !== before.assignedRepId ||
-    !takesTime(before.status);
+    !isOpenStatus(before.status);
   const endsNow = body.outcome === 'won' || body.outcome === 'lost';
-  if (moves && takesTime(after.status) && !endsNow && !body.force)
-    await assertRepIsFree(tx, { ...after, companyId, exceptId: before.id });
-  await updateAppointment(tx, before.id, change);
+  if (moves && isOpenStatus(after.status) && !endsNow && !body.force)
+    await assertRepIsFree(tx, { ...after, exceptId: before.id });
+  await changeAppointment(tx, before, given);
 }
 
 async function assertRepIsFree(

@@ -4,19 +4,12 @@ import { sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
-import {
-  findLead,
-  type LeadRow,
-  type LeadScope,
-  leadsOf,
-  listLeads,
-  lockLead,
-  updateLeadByPerson,
-} from '../../db/queries/leads.ts';
+import { findLead, type LeadRow, type LeadScope, leadsOf, listLeads, lockLead } from '../../db/queries/leads.ts';
 import { findUser } from '../../db/queries/users.ts';
 import { leads } from '../../db/schema/index.ts';
 import { QUALIFICATIONS } from '../../domain/analysis.ts';
 import { LEAD_STATUSES } from '../../domain/lead.ts';
+import { changeLead } from '../../services/leads/change.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkIfMatch, etagOf } from '../http/conditional.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
@@ -31,7 +24,7 @@ import {
 } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { commaList, dayInput, idText, optionalText } from '../http/schemas.ts';
+import { booleanQuery, commaList, dayInput, idText, optionalText } from '../http/schemas.ts';
 import { leadSchema, leadView } from '../views/lead.ts';
 
 /** Filters of the list and of the export. */
@@ -40,6 +33,9 @@ export const leadFilters = {
   qualification: commaList(QUALIFICATIONS).optional(),
   assigned_rep_id: z.string().max(255).optional(),
   contact_id: z.string().max(255).optional(),
+  has_open_appointment: booleanQuery.optional().openapi({
+    description: '`false`: only leads without a scheduled or confirmed appointment. `true`: only those with one.',
+  }),
   date_from: dayInput.optional().openapi({ description: 'Made on this day or later, in the company’s time zone.' }),
   date_to: dayInput.optional(),
 };
@@ -121,11 +117,7 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
 
       await assertUserOfCompany(tx, access.companyId, body.assigned_rep_id);
       const { status, qualification, notes, source, assigned_rep_id: assignedRepId } = body;
-      await updateLeadByPerson(
-        tx,
-        { companyId: access.companyId, id },
-        { status, qualification, notes, source, assignedRepId },
-      );
+      await changeLead(tx, before, { status, qualification, notes, source, assignedRepId });
       await writeAudit(tx, {
         companyId: access.companyId,
         actor: access.actor,
@@ -144,9 +136,10 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
 /** What the filters ask for, of the leads that somebody may see. */
 export async function readLeadFilter(db: Queryable, { companyId, repId }: Access<string>, query: LeadFilters) {
   const { status, qualification, assigned_rep_id: assignedRepId, contact_id: contactId } = query;
+  const { has_open_appointment: hasOpenAppointment } = query;
   const { date_from: from, date_to: to } = query;
   const createdOn = from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined;
-  return { companyId, repId, status, qualification, assignedRepId, contactId, createdOn };
+  return { companyId, repId, status, qualification, assignedRepId, contactId, createdOn, hasOpenAppointment };
 }
 
 async function readLead(db: Queryable, scope: LeadScope, id: string) {

@@ -1,8 +1,9 @@
 /** Visits: a sales rep starts and stops the recording of an appointment. */
 import { z } from '@hono/zod-openapi';
 import { sql } from 'drizzle-orm';
-import type { Queryable } from '../../db/client.ts';
-import { lockAppointment } from '../../db/queries/appointments.ts';
+import type { Queryable, Transaction } from '../../db/client.ts';
+import { findLastSuccessor } from '../../db/queries/appointments.ts';
+import { announce } from '../../db/queries/deliveries.ts';
 import {
   findOpenSession,
   findSession,
@@ -15,8 +16,10 @@ import {
   stopSession,
 } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
-import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
+import { isOpenStatus } from '../../domain/appointment.ts';
+import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/recordingHosts.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
+import { type LockedAppointment, lockAppointment } from '../../services/appointments/write.ts';
 import { storeInternalEvent } from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
@@ -59,13 +62,16 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       permission: 'visits.record',
       tag,
       summary: 'Start recording a visit',
-      description: 'One session of an appointment is open at a time: while it is, this answers it with 200.',
+      description:
+        'An appointment has one open session at a time: while it is open, this answers it with 200. An appointment that ' +
+        'was rescheduled, cancelled, completed or marked no-show cannot be visited: 409, with `appointment_id` where ' +
+        'another appointment replaces it.',
       body: startInput,
       status: 201,
       alsoStatus: 200,
       data: sessionSchema,
       creates: true,
-      errors: ['not_found'],
+      errors: ['not_found', 'appointment_over'],
     },
     async ({ tx, body, access, afterCommit }) => {
       const { companyId, actor } = access;
@@ -75,10 +81,12 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       const open = await findOpenSession(tx, appointment.id);
       if (open !== undefined) return reply(await readSession(tx, access, open), { status: 200 });
 
+      await assertTakesPlace(tx, appointment);
       const { latitude, longitude } = body;
       const session = { companyId, appointmentId: appointment.id, startedBy: actor.userId, latitude, longitude };
       const id = await insertSession(tx, session);
       await storeVisitEvent(tx, companyId, 'visit.started', id);
+      await announce(tx, { companyId, type: 'visit.started', subjectId: id });
       afterCommit(() => deps.inbox.poke());
       return readSession(tx, access, id);
     },
@@ -92,15 +100,17 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Stop recording a visit and name its audio',
       description:
-        'Again with the same link: the session as it is by then. A late stop of a session that was closed is still taken.',
+        'Stopping again with a link to the same object (host and path; a fresh signature does not matter) answers the ' +
+        'session as it is by then. A late stop of a session that was closed is still taken.',
       body: stopInput,
       data: sessionSchema,
       errors: ['session_already_stopped'],
     },
-    async ({ tx, params: { id }, body: { audio_url: audioUrl }, access, afterCommit }) => {
+    async ({ tx, params: { id }, body, access, afterCommit }) => {
+      const audioUrl = tidyLink(body.audio_url);
       const session = await lockSession(tx, access, id);
       if (!session) throw notFound();
-      if (session.audioUrl === audioUrl) return readSession(tx, access, id);
+      if (session.audioUrl !== null && isSameObject(session.audioUrl, audioUrl)) return readSession(tx, access, id);
       if (session.audioUrl !== null) throw new ApiError('session_already_stopped');
       if (!isRecordingHostAllowed(audioUrl, deps.config.recordingHosts))
         throw invalidField('audio_url', 'must be an http(s) link to a host that may hold recordings');
@@ -147,6 +157,16 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
   );
 
   return routes.app;
+}
+
+async function assertTakesPlace(tx: Transaction, { id, status }: LockedAppointment): Promise<void> {
+  const successor = await findLastSuccessor(tx, id);
+  if (successor !== undefined)
+    throw new ApiError('appointment_over', {
+      detail: `It was rescheduled: see appointment ${successor}.`,
+      appointmentId: successor,
+    });
+  if (!isOpenStatus(status)) throw new ApiError('appointment_over', { detail: `Its status is ${status}.` });
 }
 
 async function readSession(db: Queryable, scope: SessionScope, id: string) {

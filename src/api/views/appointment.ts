@@ -1,7 +1,7 @@
 /** An appointment, as the API answers it. */
 import { z } from '@hono/zod-openapi';
 import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
-import { APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
+import { APPOINTMENT_STATUSES, REVIEW_REASONS } from '../../domain/appointment.ts';
 import { EXAMPLE } from '../http/examples.ts';
 import { contactRefSchema, momentOut } from '../http/schemas.ts';
 
@@ -20,6 +20,24 @@ export const appointmentSchema = z
     service_type: z.string().nullable(),
     status: z.enum(APPOINTMENT_STATUSES),
     outcome: z.enum(APPOINTMENT_OUTCOMES),
+    said_date: z.string().nullable().openapi({
+      description: 'The date as the caller said it, where a call booked the appointment.',
+    }),
+    review: z
+      .object({
+        reason: z.enum(REVIEW_REASONS).openapi({
+          description:
+            '`possible_duplicate`: a call booked it for a time for which the contact has an appointment already. ' +
+            '`second_open_appointment`: the contact has an open appointment at another time. ' +
+            '`overlap`: a call booked it while its rep has another appointment. ' +
+            '`unusual_hour`: it starts before 06:00 or after 21:00 in the company’s time zone. ' +
+            '`no_open_appointment`: it will not take place and its booked lead has no other open appointment.',
+        }),
+        since: momentOut.openapi({ description: 'When the reason came up.' }),
+        appointment_id: z.string().nullable().openapi({ description: 'The other appointment the reason is about.' }),
+      })
+      .nullable()
+      .openapi({ description: 'Why a person should look at the appointment; null when nobody needs to.' }),
     rescheduled_from_id: z.string().nullable().openapi({ description: 'The appointment this one replaces.' }),
     rescheduled_to_id: z.string().nullable().openapi({ description: 'The appointment that replaced this one.' }),
     created_at: momentOut,
@@ -38,6 +56,8 @@ function appointmentExample() {
     assigned_rep_id: EXAMPLE.userId,
     location: '1 Main St, Springfield',
     service_type: 'Roof repair',
+    said_date: 'Saturday the 14th at nine',
+    review: null,
     status: 'scheduled' as const,
     outcome: 'pending' as const,
     rescheduled_from_id: null,

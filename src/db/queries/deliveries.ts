@@ -20,9 +20,9 @@ const CLOCK_SLACK_SECONDS = 1;
  */
 export async function announce(
   tx: Transaction,
-  event: { companyId: string; type: OutgoingEventType; subjectId: string },
+  event: { companyId: string; type: OutgoingEventType; subjectId: string; previous?: Record<string, unknown> },
 ): Promise<void> {
-  const { companyId, type, subjectId } = event;
+  const { companyId, type, subjectId, previous } = event;
   const listening = await tx
     .select({ endpointId: webhookEndpoints.id })
     .from(webhookEndpoints)
@@ -35,7 +35,7 @@ export async function announce(
     );
   for (const { endpointId } of listening) {
     const id = randomUUID();
-    await tx.insert(webhookDeliveries).values({ id, companyId, endpointId, eventType: type, subjectId });
+    await tx.insert(webhookDeliveries).values({ id, companyId, endpointId, eventType: type, subjectId, previous });
     await ringDelivery(tx, { id, companyId });
   }
 }
@@ -49,6 +49,8 @@ export interface DueDelivery {
   companyId: string;
   eventType: OutgoingEventType;
   subjectId: string;
+  /** What changed, as it was before. */
+  previous: Record<string, unknown> | null;
   createdAt: Date;
   attempts: number;
   url: string;
@@ -76,6 +78,7 @@ export async function takeDelivery(db: Database, id: string): Promise<DeliverySt
         companyId: webhookDeliveries.companyId,
         eventType: webhookDeliveries.eventType,
         subjectId: webhookDeliveries.subjectId,
+        previous: webhookDeliveries.previous,
         createdAt: webhookDeliveries.createdAt,
         attempts: webhookDeliveries.attempts,
         status: webhookDeliveries.status,

@@ -2,10 +2,9 @@
 import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Qualification } from '../../domain/analysis.ts';
 import type { LeadStatus } from '../../domain/lead.ts';
-import type { Queryable, Transaction } from '../client.ts';
+import type { Queryable } from '../client.ts';
 import { appointments, contactCards, leads } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
-import { announce } from './deliveries.ts';
 
 const leadColumns = {
   id: leads.id,
@@ -37,6 +36,8 @@ export interface LeadFilter extends LeadScope {
   qualification?: readonly Qualification[];
   assignedRepId?: string;
   contactId?: string;
+  /** Whether an appointment of it is scheduled or confirmed. */
+  hasOpenAppointment?: boolean;
   createdOn?: Partial<DayRange> & { timeZone: string };
 }
 
@@ -61,8 +62,13 @@ export async function lockLead(db: Queryable, scope: LeadScope, id: string) {
   const [row] = await db
     .select({
       id: leads.id,
+      companyId: leads.companyId,
       contactId: leads.contactId,
       status: leads.status,
+      qualification: leads.qualification,
+      source: leads.source,
+      assignedRepId: leads.assignedRepId,
+      notes: leads.notes,
       version: leads.version,
       updatedAt: leads.updatedAt,
     })
@@ -70,32 +76,6 @@ export async function lockLead(db: Queryable, scope: LeadScope, id: string) {
     .where(and(leadsOf(scope), eq(leads.id, id)))
     .for('update');
   return row;
-}
-
-export interface LeadChange {
-  status?: LeadStatus;
-  qualification?: Qualification | null;
-  source?: string | null;
-  assignedRepId?: string | null;
-  notes?: string | null;
-}
-
-/** Writes a person's change of a lead; a status they set holds against analyses of calls that started before. */
-export async function updateLeadByPerson(
-  tx: Transaction,
-  lead: { companyId: string; id: string },
-  change: LeadChange,
-): Promise<void> {
-  await tx
-    .update(leads)
-    .set({
-      ...change,
-      ...(change.status === undefined ? {} : { statusSetAt: sql`now()` }),
-      version: sql`${leads.version} + 1`,
-      updatedAt: sql`now()`,
-    })
-    .where(eq(leads.id, lead.id));
-  await announce(tx, { companyId: lead.companyId, type: 'lead.updated', subjectId: lead.id });
 }
 
 /** The condition of a list of leads. */
@@ -107,9 +87,13 @@ export function leadsOf(filter: LeadFilter): SQL | undefined {
     filter.qualification && inArray(leads.qualification, [...filter.qualification]),
     filter.assignedRepId === undefined ? undefined : eq(leads.assignedRepId, filter.assignedRepId),
     filter.contactId === undefined ? undefined : eq(leads.contactId, filter.contactId),
+    filter.hasOpenAppointment === undefined ? undefined : sql`${hasOpenAppointment} = ${filter.hasOpenAppointment}`,
     filter.createdOn && onDays(sql`${leads.createdAt}`, filter.createdOn),
   );
 }
+
+const hasOpenAppointment = sql`exists (select 1 from ${appointments} where ${appointments.leadId} = ${leads.id}
+  and ${appointments.status} in ('scheduled', 'confirmed'))`;
 
 const isLeadOfRep = (leadId: SQL, repId: string): SQL =>
   sql`exists (select 1 from ${appointments} where ${appointments.leadId} = ${leadId} and ${appointments.assignedRepId} = ${repId})`;

@@ -1,6 +1,7 @@
+import { sql } from 'drizzle-orm';
 import { type AnyPgColumn, boolean, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { AppointmentOutcome } from '../../domain/analysis.ts';
-import type { AppointmentStatus } from '../../domain/appointment.ts';
+import type { AppointmentStatus, ReviewReason } from '../../domain/appointment.ts';
 import { calls } from './calls.ts';
 import { moment, timestamps } from './columns.ts';
 import { companies } from './companies.ts';
@@ -33,6 +34,15 @@ export const appointments = pgTable(
     outcome: text('outcome').$type<AppointmentOutcome>().notNull().default('pending'),
     /** A person set the outcome; no analysis changes it any more. */
     outcomeByPerson: boolean('outcome_by_person').notNull().default(false),
+    /** The date as the caller said it, where a call booked it. */
+    saidDate: text('said_date'),
+    /** Why a person should look at it; null when nobody needs to. */
+    reviewReason: text('review_reason').$type<ReviewReason>(),
+    reviewSince: moment('review_since'),
+    /** The other appointment that the reason is about. */
+    reviewOfId: text('review_of_id'),
+    /** A person looked and found it right; the same reason is not raised again. */
+    reviewDismissed: text('review_dismissed').$type<ReviewReason>(),
     /** The appointment this one replaces; each is replaced once, so that they make a chain. */
     rescheduledFromId: text('rescheduled_from_id').references((): AnyPgColumn => appointments.id),
     version: integer('version').notNull().default(1),
@@ -45,5 +55,10 @@ export const appointments = pgTable(
     index('appointments_by_start').on(table.companyId, table.scheduledStart, table.id),
     index('appointments_by_rep').on(table.companyId, table.assignedRepId, table.scheduledStart),
     index('appointments_lead').on(table.leadId),
+    // The list of those that a person should look at.
+    index('appointments_review')
+      .on(table.companyId, table.scheduledStart, table.id)
+      .where(sql`${table.reviewReason} is not null`),
+    index('appointments_contact').on(table.contactId),
   ],
 );

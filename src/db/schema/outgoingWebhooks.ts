@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { bigserial, boolean, index, integer, pgTable, text } from 'drizzle-orm/pg-core';
+import { bigserial, boolean, index, integer, jsonb, pgTable, text } from 'drizzle-orm/pg-core';
 import type { DeliveryStatus, OutgoingEventType } from '../../domain/outgoingWebhook.ts';
 import { moment, timestamps } from './columns.ts';
 import { companies } from './companies.ts';
@@ -30,8 +30,8 @@ export const webhookEndpoints = pgTable(
 );
 
 /**
- * One event for one endpoint; workflow delivery:{id}. Holds ids and states only: what is sent is read from the subject
- * at each attempt, so that a privacy deletion has nothing to find here.
+ * One event for one endpoint; workflow delivery:{id}. What is sent is read from the subject at each attempt; only what
+ * changed is kept here, until the subject is deleted.
  */
 export const webhookDeliveries = pgTable(
   'webhook_deliveries',
@@ -47,6 +47,8 @@ export const webhookDeliveries = pgTable(
       .references(() => webhookEndpoints.id, { onDelete: 'cascade' }),
     eventType: text('event_type').$type<OutgoingEventType>().notNull(),
     subjectId: text('subject_id').notNull(),
+    /** What changed, as it was before; emptied when the subject is deleted. */
+    previous: jsonb('previous').$type<Record<string, unknown>>(),
     status: text('status').$type<DeliveryStatus>().notNull().default('pending'),
     /** Tries since it was made, or since it was last sent again by a person. */
     attempts: integer('attempts').notNull().default(0),
@@ -63,6 +65,7 @@ export const webhookDeliveries = pgTable(
   (table) => [
     // The delivery log, newest first.
     index('webhook_deliveries_log').on(table.companyId, table.sequence),
+    index('webhook_deliveries_subject').on(table.companyId, table.subjectId),
     index('webhook_deliveries_endpoint').on(table.endpointId, table.sequence),
     // Housekeeping: what is old, and what has lost its workflow.
     index('webhook_deliveries_age').on(table.createdAt),

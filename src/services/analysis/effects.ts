@@ -1,7 +1,7 @@
 /** What an analysis, a correction or an outcome does to leads and appointments; shared by activities and REST. */
-import { randomUUID } from 'node:crypto';
 import { and, desc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { findLastSuccessor } from '../../db/queries/appointments.ts';
 import { announce } from '../../db/queries/deliveries.ts';
 import {
   appointments,
@@ -16,6 +16,9 @@ import {
 import type { AppointmentOutcome, Qualification } from '../../domain/analysis.ts';
 import { parseAppointmentDate } from '../../domain/appointmentDate.ts';
 import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
+import { changedFields } from '../../domain/outgoingWebhook.ts';
+import { refreshLeadReviews } from '../appointments/review.ts';
+import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -114,8 +117,10 @@ async function updateLead(
     .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
     .where(eq(leads.id, leadId));
   const after = { ...before, ...set };
-  if (after.status === before.status && after.qualification === before.qualification) return;
-  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId });
+  const previous = changedFields(before, after);
+  if (Object.keys(previous).length === 0) return;
+  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId, previous });
+  if (after.status !== before.status) await refreshLeadReviews(tx, leadId);
 }
 
 async function bookAppointment(
@@ -131,22 +136,21 @@ async function bookAppointment(
         .from(users)
         .where(and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId)))
     : [];
-  const [made] = await tx
-    .insert(appointments)
-    .values({
-      id: randomUUID(),
+  await makeAppointment(
+    tx,
+    {
       companyId: key.companyId,
       leadId: call.leadId,
       contactId: call.contactId,
       callId: key.callId,
       scheduledStart: parseAppointmentDate(analysis.appointmentDate, call.timeZone),
+      saidDate: analysis.appointmentDate,
       location: analysis.appointmentLocation,
       serviceType: analysis.serviceRequested,
       assignedRepId: rep?.id ?? null,
-    })
-    .onConflictDoNothing({ target: appointments.callId })
-    .returning({ id: appointments.id });
-  if (made) await announce(tx, { companyId: key.companyId, type: 'appointment.created', subjectId: made.id });
+    },
+    call.timeZone,
+  );
 }
 
 /**
@@ -157,33 +161,21 @@ export async function applyOutcome(
   tx: Transaction,
   change: { companyId: string; appointmentId: string; outcome: AppointmentOutcome; byPerson: boolean },
 ): Promise<void> {
-  const where = and(eq(appointments.companyId, change.companyId), eq(appointments.id, change.appointmentId));
-  const [appointment] = await tx
-    .select({ leadId: appointments.leadId, byPerson: appointments.outcomeByPerson })
-    .from(appointments)
-    .where(where)
-    .for('update');
-  if (!appointment || (appointment.byPerson && !change.byPerson)) return;
+  const appointment = await lockAppointment(tx, { companyId: change.companyId }, change.appointmentId);
+  if (!appointment || (appointment.outcomeByPerson && !change.byPerson)) return;
 
   const decided = change.outcome !== 'pending';
-  await tx
-    .update(appointments)
-    .set({
-      outcome: change.outcome,
-      ...(decided ? { status: 'completed' as const } : {}),
-      ...(change.byPerson ? { outcomeByPerson: true } : {}),
-      version: sql`${appointments.version} + 1`,
-      updatedAt: sql`now()`,
-    })
-    .where(where);
+  await changeAppointment(tx, appointment, {
+    outcome: change.outcome,
+    ...(decided ? { status: 'completed' as const } : {}),
+    ...(change.byPerson ? { outcomeByPerson: true } : {}),
+  });
   if (!decided) return;
   if (change.outcome === 'lost' && (await hasOpenAppointment(tx, appointment.leadId, change.appointmentId))) return;
   await updateLead(tx, appointment.leadId, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
 }
 
 async function hasOpenAppointment(tx: Transaction, leadId: string, exceptId: string): Promise<boolean> {
-  // The lead's row serialises two outcomes of one lead at the same time.
-  await tx.select({ id: leads.id }).from(leads).where(eq(leads.id, leadId)).for('update');
   const open = await tx
     .select({ id: appointments.id })
     .from(appointments)
@@ -199,7 +191,7 @@ async function hasOpenAppointment(tx: Transaction, leadId: string, exceptId: str
   return open.length > 0;
 }
 
-/** Applies the newest analysis of a visit: its outcome becomes the appointment's, unless a later visit already spoke. */
+/** Applies the newest analysis of a visit: its outcome becomes the appointment's, unless a later visit decided already. */
 export async function applyVisitAnalysisEffects(
   tx: Transaction,
   visit: { companyId: string; sessionId: string },
@@ -216,6 +208,8 @@ export async function applyVisitAnalysisEffects(
     .orderBy(desc(recordingAnalyses.generation))
     .limit(1);
   if (!row?.outcome) return;
+  // A visit that began before its appointment was moved counts for the one that replaced it.
+  const appointmentId = (await findLastSuccessor(tx, row.appointmentId)) ?? row.appointmentId;
 
   const later = await tx
     .select({ id: recordingSessions.id })
@@ -223,7 +217,7 @@ export async function applyVisitAnalysisEffects(
     .innerJoin(recordingAnalyses, eq(recordingAnalyses.sessionId, recordingSessions.id))
     .where(
       and(
-        eq(recordingSessions.appointmentId, row.appointmentId),
+        inArray(recordingSessions.appointmentId, [row.appointmentId, appointmentId]),
         gt(recordingSessions.startedAt, row.startedAt),
         sql`${recordingAnalyses.outcome} is not null`,
       ),
@@ -232,7 +226,7 @@ export async function applyVisitAnalysisEffects(
   if (later.length > 0) return;
   await applyOutcome(tx, {
     companyId: visit.companyId,
-    appointmentId: row.appointmentId,
+    appointmentId,
     outcome: row.outcome,
     byPerson: false,
   });

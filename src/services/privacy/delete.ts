@@ -21,6 +21,7 @@ import {
   recordingSessions,
   recordingTranscripts,
   shunyaJobs,
+  webhookDeliveries,
   webhookEvents,
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
@@ -72,8 +73,8 @@ async function lockContact(tx: Transaction, { id, companyId }: { id: string; com
   for (const call of known) await lockCall(tx, call);
   await tx.select({ id: contactCards.id }).from(contactCards).where(eq(contactCards.id, id)).for('update');
   await tx.select({ id: calls.id }).from(calls).where(ofContact).orderBy(calls.id).for('update');
-  await tx.select({ id: appointments.id }).from(appointments).where(eq(appointments.contactId, id)).for('update');
   await tx.select({ id: leads.id }).from(leads).where(eq(leads.contactId, id)).for('update');
+  await tx.select({ id: appointments.id }).from(appointments).where(eq(appointments.contactId, id)).for('update');
 }
 
 async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Promise<Deletion> {
@@ -98,7 +99,7 @@ async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Prom
   await tx.delete(callAnalyses).where(inArray(callAnalyses.callId, ids));
   await tx
     .update(appointments)
-    .set({ callId: null, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
+    .set({ callId: null, saidDate: null, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
     .where(inArray(appointments.callId, ids));
   await tx.delete(calls).where(inArray(calls.id, ids));
   await forgetMentions(tx, companyId, ids);
@@ -169,12 +170,16 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
   );
 }
 
-/** Takes free text from the audit trail of what is gone, and answers that were kept for Idempotency-Keys. */
+/** Takes free text from the audit trail and the delivery log of what is gone, and answers kept for Idempotency-Keys. */
 async function forgetMentions(tx: Transaction, companyId: string, ids: string[]): Promise<void> {
   await tx
     .update(auditLog)
     .set({ reason: null, details: null })
     .where(and(eq(auditLog.companyId, companyId), inArray(auditLog.subjectId, ids)));
+  await tx
+    .update(webhookDeliveries)
+    .set({ previous: null })
+    .where(and(eq(webhookDeliveries.companyId, companyId), inArray(webhookDeliveries.subjectId, ids)));
   const mentions = ids.map((id) => sql`strpos(${idempotencyKeys.answer}::text, ${id}) > 0`);
   await tx.delete(idempotencyKeys).where(and(eq(idempotencyKeys.companyId, companyId), or(...mentions)));
 }

@@ -1,0 +1,155 @@
+/** Makes and changes appointments: every write goes through here, with its outgoing event and its review. */
+import { randomUUID } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { type AppointmentScope, appointmentsOf } from '../../db/queries/appointments.ts';
+import { announce } from '../../db/queries/deliveries.ts';
+import { appointments, companies, leads } from '../../db/schema/index.ts';
+import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
+import { changedFields } from '../../domain/outgoingWebhook.ts';
+import { type Reviewed, refreshReviews, reviewBooking } from './review.ts';
+
+const lockedColumns = {
+  id: appointments.id,
+  companyId: appointments.companyId,
+  leadId: appointments.leadId,
+  contactId: appointments.contactId,
+  scheduledStart: appointments.scheduledStart,
+  durationMinutes: appointments.durationMinutes,
+  assignedRepId: appointments.assignedRepId,
+  location: appointments.location,
+  serviceType: appointments.serviceType,
+  status: appointments.status,
+  outcome: appointments.outcome,
+  outcomeByPerson: appointments.outcomeByPerson,
+  version: appointments.version,
+  updatedAt: appointments.updatedAt,
+};
+
+export type LockedAppointment = NonNullable<Awaited<ReturnType<typeof lockAppointment>>>;
+
+/** Locks an appointment for a change, and its lead before it: changes of one lead's appointments happen one by one. */
+export async function lockAppointment(tx: Transaction, scope: AppointmentScope, id: string) {
+  const where = and(appointmentsOf(scope), eq(appointments.id, id));
+  const [found] = await tx.select({ leadId: appointments.leadId }).from(appointments).where(where);
+  if (!found) return undefined;
+  await tx.select({ id: leads.id }).from(leads).where(eq(leads.id, found.leadId)).for('update');
+  const [row] = await tx.select(lockedColumns).from(appointments).where(where).for('update');
+  return row;
+}
+
+export type NewAppointment = Pick<
+  typeof appointments.$inferInsert,
+  | 'companyId'
+  | 'leadId'
+  | 'contactId'
+  | 'callId'
+  | 'scheduledStart'
+  | 'saidDate'
+  | 'assignedRepId'
+  | 'location'
+  | 'serviceType'
+  | 'rescheduledFromId'
+> & { durationMinutes?: number };
+
+/**
+ * Makes an appointment and tells the company's endpoints. The lead must be locked.
+ * @param timeZone the company's
+ * @returns its id. Nothing is made where the call that books it has an appointment already.
+ */
+export async function makeAppointment(tx: Transaction, appointment: NewAppointment, timeZone: string): Promise<string> {
+  const id = randomUUID();
+  const [made] = await tx
+    .insert(appointments)
+    .values({
+      ...appointment,
+      id,
+      durationMinutes: appointment.durationMinutes ?? DEFAULT_APPOINTMENT_MINUTES,
+    })
+    .onConflictDoNothing({ target: appointments.callId })
+    .returning(lockedColumns);
+  if (!made) return id;
+  await announce(tx, { companyId: made.companyId, type: 'appointment.created', subjectId: made.id });
+  if (appointment.callId) await reviewBooking(tx, made, timeZone);
+  // A new one may answer what another was marked for.
+  await refreshReviews(tx, made, timeZone);
+  return id;
+}
+
+export type AppointmentChange = Partial<
+  Pick<
+    typeof appointments.$inferInsert,
+    | 'scheduledStart'
+    | 'durationMinutes'
+    | 'assignedRepId'
+    | 'location'
+    | 'serviceType'
+    | 'status'
+    | 'outcome'
+    | 'outcomeByPerson'
+  >
+>;
+
+/** Changes an appointment that is locked, tells the endpoints what it was before, and brings reviews up to date. */
+export async function changeAppointment(
+  tx: Transaction,
+  before: LockedAppointment,
+  change: AppointmentChange,
+  { silent = false } = {},
+): Promise<void> {
+  const [after] = await tx
+    .update(appointments)
+    .set({ ...change, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
+    .where(eq(appointments.id, before.id))
+    .returning(lockedColumns);
+  if (!after) return;
+  const previous = changedFields(shown(before), shown(after));
+  if (!silent && Object.keys(previous).length > 0) {
+    const isCancelled = after.status === 'cancelled' && before.status !== 'cancelled';
+    const type = isCancelled ? 'appointment.cancelled' : 'appointment.updated';
+    await announce(tx, { companyId: after.companyId, type, subjectId: after.id, previous });
+  }
+  const timing = (each: Reviewed) => [each.scheduledStart?.getTime(), each.durationMinutes, each.assignedRepId];
+  if (after.status !== before.status || timing(after).join() !== timing(before).join())
+    await refreshReviews(tx, after, await timeZoneOf(tx, after.companyId));
+}
+
+/**
+ * Replaces an open or missed appointment by one at another time. The old one is cancelled (a no-show stays one) and each
+ * names the other. @returns the new one's id
+ */
+export async function rescheduleAppointment(
+  tx: Transaction,
+  old: LockedAppointment,
+  slot: Pick<LockedAppointment, 'scheduledStart' | 'durationMinutes' | 'assignedRepId' | 'location'>,
+): Promise<string> {
+  const { companyId, leadId, contactId, serviceType } = old;
+  const id = randomUUID();
+  await tx
+    .insert(appointments)
+    .values({ ...slot, id, companyId, leadId, contactId, serviceType, rescheduledFromId: old.id });
+  // One event tells of both; endpoints that know of new appointments only are told of this one too.
+  await changeAppointment(tx, old, isOpenStatus(old.status) ? { status: 'cancelled' } : {}, { silent: true });
+  await announce(tx, { companyId, type: 'appointment.created', subjectId: id });
+  const previous = { id: old.id, ...shown(old) };
+  await announce(tx, { companyId, type: 'appointment.rescheduled', subjectId: id, previous });
+  const [made] = await tx.select(lockedColumns).from(appointments).where(eq(appointments.id, id));
+  if (made) await refreshReviews(tx, made, await timeZoneOf(tx, companyId));
+  return id;
+}
+
+/** An appointment's fields as events name them. */
+const shown = (row: LockedAppointment) => ({
+  scheduled_start: row.scheduledStart?.toISOString() ?? null,
+  duration_minutes: row.durationMinutes,
+  assigned_rep_id: row.assignedRepId,
+  location: row.location,
+  service_type: row.serviceType,
+  status: row.status,
+  outcome: row.outcome,
+});
+
+async function timeZoneOf(tx: Transaction, companyId: string): Promise<string> {
+  const [row] = await tx.select({ timeZone: companies.timeZone }).from(companies).where(eq(companies.id, companyId));
+  return row?.timeZone ?? 'UTC';
+}
