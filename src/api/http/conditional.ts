@@ -1,5 +1,6 @@
 /** ETag and If-Match: a change of something that changed meanwhile is refused. */
 import type { Context } from 'hono';
+import type { Precondition } from '../../services/caller.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from './errors.ts';
 
@@ -18,3 +19,9 @@ export function checkIfMatch(c: Context<ApiEnv>, row: { version?: number; update
   const current = [unquoted(etagOf(row)), row.updatedAt.toISOString()];
   if (!header.split(',').some((tag) => current.includes(unquoted(tag)))) throw new ApiError('stale');
 }
+
+/** The request's If-Match as a service checks it, once it has locked the row. */
+export const ifMatch =
+  (c: Context<ApiEnv>): Precondition =>
+  (row) =>
+    checkIfMatch(c, row);

@@ -4,6 +4,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { z } from 'zod';
 import { isDatabaseUnavailable } from '../../db/errors.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
+import { Refusal, type RefusalCode } from '../../services/refusal.ts';
 import type { ApiEnv } from '../env.ts';
 
 /** The closed list of codes: what each means and the status it is answered with. */
@@ -36,7 +37,7 @@ export const ERROR_CODES = {
   internal: { status: 500, title: 'Something went wrong on our side' },
   bad_gateway: { status: 502, title: 'A service we depend on failed' },
   unavailable: { status: 503, title: 'The service cannot answer right now' },
-} as const satisfies Record<string, { status: number; title: string }>;
+} as const satisfies Record<string, { status: number; title: string }> & Record<RefusalCode, unknown>;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** One thing that is wrong with a body or query; `path` names the field, with dots. */
@@ -132,6 +133,10 @@ function problemResponse(error: ApiError, c: Context<ApiEnv>): Response {
 /** Maps whatever was thrown to an ApiError; what is unknown becomes a 500 that says nothing. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
+  if (error instanceof Refusal) {
+    const { code, detail, fields: errors, cause } = error;
+    return new ApiError(code, { detail, errors, cause });
+  }
   if (isDatabaseUnavailable(error))
     return new ApiError('unavailable', { headers: { 'Retry-After': '5' }, detail: 'Please try again.', cause: error });
   if (error instanceof HTTPException) {

@@ -4,6 +4,7 @@ import { z } from '@hono/zod-openapi';
 import { and, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../../db/client.ts';
+import type { Count, MomentKey as Key, Page } from '../../db/queries/paging.ts';
 import { invalidField } from './errors.ts';
 
 export const DEFAULT_LIMIT = 50;
@@ -115,5 +116,44 @@ export function toList<Row, Item>(
     items: shown.map(page.view),
     ...page.count,
     next_cursor: rows.length > page.limit && last !== undefined ? page.cursorOf(last) : null,
+  };
+}
+
+/** How a list is sorted: what a cursor holds, and the key of a row. */
+interface SortKey<Row, Key> {
+  schema: z.ZodType<Key>;
+  of: (row: Row) => Key;
+}
+
+const date = moment.transform((at) => new Date(at));
+
+/** Sorted by a moment that every row has, then by id. */
+export const byMoment = <Row>(of: (row: Row) => Key): SortKey<Row, Key> => ({
+  schema: z.object({ at: date, id: rowId }),
+  of,
+});
+
+/** Sorted by a number that grows with each row. */
+export const bySequence = <Row>(of: (row: Row) => number): SortKey<Row, number> => ({ schema: z.int().min(0), of });
+
+/** Answers one page of a list: its rows, the total, and the cursor of the next page. */
+export async function listPage<Row, Key, Item>(
+  query: { limit: number; cursor?: string },
+  list: {
+    rows: (page: Page<Key>) => Promise<Row[]>;
+    count: () => Promise<Count>;
+    key: SortKey<Row, Key>;
+    view: (row: Row) => Item;
+  },
+): Promise<List<Item>> {
+  const after = decodeCursor(query.cursor, list.key.schema);
+  // One more than is shown tells whether there is a next page.
+  const rows = await list.rows({ limit: query.limit + 1, after });
+  const shown = rows.slice(0, query.limit);
+  const last = shown.at(-1);
+  return {
+    items: shown.map(list.view),
+    ...(await list.count()),
+    next_cursor: rows.length > query.limit && last !== undefined ? encodeCursor(list.key.of(last)) : null,
   };
 }

@@ -1,5 +1,6 @@
 /** Who may do what: the contract's role table, in one place. */
 import type { Role } from '../../domain/user.ts';
+import { refuseMissing } from '../../services/refusal.ts';
 
 /** company: rows of the caller's company · own: those of the caller's own appointments · all: of every company. */
 export type Scope = 'company' | 'own' | 'all';
@@ -82,4 +83,9 @@ export function accessFor(permission: Permission, actor: Actor): Access | undefi
   if (scope === 'all') return { actor, companyId: undefined, repId: undefined };
   if (actor.companyId === null) return undefined;
   return { actor, companyId: actor.companyId, repId: scope === 'own' ? actor.userId : undefined };
+}
+
+/** 404 for a company that the caller's role does not reach. */
+export function assertCompanyInReach(access: Access, companyId: string): void {
+  if (access.companyId !== undefined && access.companyId !== companyId) throw refuseMissing();
 }

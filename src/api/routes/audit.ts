@@ -1,9 +1,9 @@
 /** The audit log: who did what, when and why. */
 import { z } from '@hono/zod-openapi';
-import { auditMatching, listAudit } from '../../db/queries/audit.ts';
+import { type AuditRow, countAudit, listAudit } from '../../db/queries/audit.ts';
 import type { ApiDeps } from '../deps.ts';
 import { EXAMPLE } from '../http/examples.ts';
-import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { iso, momentOut } from '../http/schemas.ts';
 
@@ -67,11 +67,10 @@ export function auditRoutes(deps: ApiDeps): ApiRouter {
         subjectId: query.subject_id,
         actorId: query.actor_id,
       };
-      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
-      return toList(await listAudit(db, filter, { limit: query.limit + 1, afterSequence }), {
-        limit: query.limit,
-        count: await countUpTo(db, auditMatching(db, filter)),
-        cursorOf: (row) => encodeCursor(row.sequence),
+      return listPage(query, {
+        rows: (page) => listAudit(db, filter, page),
+        count: () => countAudit(db, filter),
+        key: bySequence((row: AuditRow) => row.sequence),
         view: (row) => ({
           id: row.id,
           company_id: row.companyId,

@@ -1,39 +1,25 @@
 /** Set-up: companies and the numbers callers dial. */
-import { randomUUID } from 'node:crypto';
 import { z } from '@hono/zod-openapi';
-import { and, eq, sql } from 'drizzle-orm';
-import type { Transaction } from '../../db/client.ts';
-import { violatedUniqueConstraint } from '../../db/errors.ts';
-import { writeAudit } from '../../db/queries/audit.ts';
+import type { Queryable } from '../../db/client.ts';
 import {
   type CompanyRow,
-  deleteTrackingNumber,
+  countCompanies,
+  countTrackingNumbers,
   findCompany,
-  insertCompany,
-  insertTrackingNumber,
   listCompanies,
   listTrackingNumbers,
-  lockCompany,
   type TrackingNumberRow,
-  updateCompany,
 } from '../../db/queries/companies.ts';
-import { companies, trackingNumbers } from '../../db/schema/index.ts';
 import { parsePhone } from '../../domain/phone.ts';
-import { routeWaitingEvents } from '../../services/inbox/routing.ts';
+import { createCompany } from '../../services/companies/create.ts';
+import { addTrackingNumber, removeTrackingNumber } from '../../services/companies/trackingNumbers.ts';
+import { updateCompany } from '../../services/companies/update.ts';
 import type { ApiDeps } from '../deps.ts';
-import { checkIfMatch, etagOf } from '../http/conditional.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { etagOf, ifMatch } from '../http/conditional.ts';
+import { notFound } from '../http/errors.ts';
 import { EXAMPLE } from '../http/examples.ts';
-import {
-  countUpTo,
-  decodeMomentCursor,
-  encodeMomentCursor,
-  listOf,
-  olderThan,
-  pageQuery,
-  toList,
-} from '../http/pagination.ts';
-import type { Access } from '../http/permissions.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
+import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput } from '../http/schemas.ts';
 
@@ -135,12 +121,11 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       errors: ['already_exists'],
     },
     async ({ tx, body, access, afterCommit }) => {
-      const id = body.id ?? randomUUID();
-      const { name, time_zone: timeZone, is_demo: isDemo } = body;
-      await refuseTaken(insertCompany(tx, { id, name, timeZone, isDemo, ...settingsOf(body) }));
-      await writeAudit(tx, { companyId: id, actor: access.actor, ...audited('company.create', 'company', id) });
-      if (await routeWaitingEvents(tx, id, deps.config)) afterCommit(() => deps.inbox.poke());
-      return readCompany(tx, id);
+      const { id, name, time_zone: timeZone, is_demo: isDemo } = body;
+      const company = { id, name, timeZone, isDemo, ...settingsOf(body) };
+      const createdId = await createCompany(tx, access, company, deps.config);
+      afterCommit(() => deps.inbox.poke());
+      return readCompany(tx, createdId);
     },
   );
 
@@ -155,12 +140,13 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       data: listOf(companySchema),
     },
     async ({ db, query, access }) => {
-      const mine = access.companyId === undefined ? undefined : eq(companies.id, access.companyId);
-      const after = olderThan(companies.createdAt, companies.id, decodeMomentCursor(query.cursor));
-      const rows = await listCompanies(db, and(mine, after), query.limit + 1);
-      const count = await countUpTo(db, sql`select 1 from ${companies} where ${mine ?? sql`true`}`);
-      const cursorOf = (row: CompanyRow) => encodeMomentCursor({ at: row.createdAt, id: row.id });
-      return toList(rows, { limit: query.limit, count, cursorOf, view: companyView });
+      const filter = { id: access.companyId };
+      return listPage(query, {
+        rows: (page) => listCompanies(db, filter, page),
+        count: () => countCompanies(db, filter),
+        key: byMoment((row: CompanyRow) => ({ at: row.createdAt, id: row.id })),
+        view: companyView,
+      });
     },
   );
 
@@ -193,22 +179,10 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       errors: ['already_exists'],
     },
     async ({ c, tx, params: { id }, body, access, afterCommit }) => {
-      const before = await lockCompany(tx, id);
-      if (!before) throw notFound();
-      checkIfMatch(c, before);
       const fields = Object.keys(companyPatch.shape).filter((field) => field in body);
-      if (fields.length === 0) return readCompany(tx, id);
       const change = { name: body.name, timeZone: body.time_zone, ...settingsOf(body) };
-      await refuseTaken(updateCompany(tx, id, change));
-      const details = { fields };
-      await writeAudit(tx, {
-        companyId: id,
-        actor: access.actor,
-        ...audited('company.update', 'company', id),
-        details,
-      });
-      const routes = fields.includes('callrail_company_id') || fields.includes('callrail_signing_keys');
-      if (routes && (await routeWaitingEvents(tx, id, deps.config))) afterCommit(() => deps.inbox.poke());
+      await updateCompany(tx, access, id, { change, fields }, ifMatch(c), deps.config);
+      afterCommit(() => deps.inbox.poke());
       return readCompany(tx, id);
     },
   );
@@ -228,13 +202,9 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       errors: ['phone_number_taken'],
     },
     async ({ tx, params: { id }, body, access, afterCommit }) => {
-      if (!(await lockCompany(tx, id))) throw notFound();
-      const { phone_number: phoneNumber, label } = body;
-      const row = await insertTrackingNumber(tx, { companyId: id, phoneNumber, label });
-      if (!row) throw new ApiError('phone_number_taken');
-      const entry = audited('tracking_number.create', 'tracking_number', phoneNumber);
-      await writeAudit(tx, { companyId: id, actor: access.actor, ...entry });
-      if (await routeWaitingEvents(tx, id, deps.config)) afterCommit(() => deps.inbox.poke());
+      const number = { companyId: id, phoneNumber: body.phone_number, label: body.label };
+      const row = await addTrackingNumber(tx, access, number, deps.config);
+      afterCommit(() => deps.inbox.poke());
       return trackingNumberView(row);
     },
   );
@@ -252,12 +222,12 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, params: { id }, query, access }) => {
       assertCompanyInReach(access, id);
       if (!(await findCompany(db, id))) throw notFound();
-      const { createdAt, phoneNumber, companyId } = trackingNumbers;
-      const after = olderThan(createdAt, phoneNumber, decodeMomentCursor(query.cursor));
-      const rows = await listTrackingNumbers(db, id, after, query.limit + 1);
-      const count = await countUpTo(db, sql`select 1 from ${trackingNumbers} where ${companyId} = ${id}`);
-      const cursorOf = (row: TrackingNumberRow) => encodeMomentCursor({ at: row.createdAt, id: row.phoneNumber });
-      return toList(rows, { limit: query.limit, count, cursorOf, view: trackingNumberView });
+      return listPage(query, {
+        rows: (page) => listTrackingNumbers(db, id, page),
+        count: () => countTrackingNumbers(db, id),
+        key: byMoment((row: TrackingNumberRow) => ({ at: row.createdAt, id: row.phoneNumber })),
+        view: trackingNumberView,
+      });
     },
   );
 
@@ -272,23 +242,15 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ tx, params: { id, phone_number }, access }) => {
       const phoneNumber = parsePhone(phone_number);
-      if (phoneNumber === undefined || !(await deleteTrackingNumber(tx, id, phoneNumber))) throw notFound();
-      const entry = audited('tracking_number.delete', 'tracking_number', phoneNumber);
-      await writeAudit(tx, { companyId: id, actor: access.actor, ...entry });
+      if (phoneNumber === undefined) throw notFound();
+      await removeTrackingNumber(tx, access, { companyId: id, phoneNumber });
     },
   );
 
   return routes.app;
 }
 
-/** 404 for a company that the caller's role does not reach. */
-export function assertCompanyInReach(access: Access, companyId: string): void {
-  if (access.companyId !== undefined && access.companyId !== companyId) throw notFound();
-}
-
-const audited = (action: string, subjectKind: string, subjectId: string) => ({ action, subjectKind, subjectId });
-
-async function readCompany(db: Transaction | ApiDeps['db'], id: string) {
+async function readCompany(db: Queryable, id: string) {
   const company = await findCompany(db, id);
   if (!company) throw notFound();
   return reply(companyView(company), { etag: etagOf(company) });
@@ -302,17 +264,6 @@ function settingsOf(body: z.output<typeof companyPatch>) {
     callrailApiKey: body.callrail_api_key,
     shunyaCompanyId: body.shunya_company_id,
   };
-}
-
-async function refuseTaken(write: Promise<void>): Promise<void> {
-  try {
-    await write;
-  } catch (error) {
-    const constraint = violatedUniqueConstraint(error);
-    if (constraint === undefined) throw error;
-    const field = constraint === 'companies_callrail_company_id' ? 'callrail_company_id' : 'id';
-    throw new ApiError('already_exists', { detail: `Another company has this ${field}.`, cause: error });
-  }
 }
 
 const companyView = (company: CompanyRow) => ({

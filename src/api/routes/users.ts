@@ -1,35 +1,18 @@
 /** Set-up: people of a company. */
 import { z } from '@hono/zod-openapi';
-import { sql } from 'drizzle-orm';
-import { writeAudit } from '../../db/queries/audit.ts';
-import { findCompany, lockCompany } from '../../db/queries/companies.ts';
-import {
-  findUser,
-  insertUser,
-  listUsers,
-  lockUser,
-  type UserRow,
-  updateUser,
-  usersOf,
-} from '../../db/queries/users.ts';
-import { users } from '../../db/schema/index.ts';
+import { findCompany } from '../../db/queries/companies.ts';
+import { countUsers, findUser, listUsers, type UserRow } from '../../db/queries/users.ts';
 import { ROLES } from '../../domain/user.ts';
+import { createUser } from '../../services/users/create.ts';
+import { updateUser } from '../../services/users/update.ts';
 import type { ApiDeps } from '../deps.ts';
-import { checkIfMatch, etagOf } from '../http/conditional.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { etagOf, ifMatch } from '../http/conditional.ts';
+import { notFound } from '../http/errors.ts';
 import { EXAMPLE } from '../http/examples.ts';
-import {
-  countUpTo,
-  decodeMomentCursor,
-  encodeMomentCursor,
-  listOf,
-  olderThan,
-  pageQuery,
-  toList,
-} from '../http/pagination.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
+import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { iso, momentOut, requiredText } from '../http/schemas.ts';
-import { assertCompanyInReach } from './companies.ts';
 
 /** Lower case: an event's agent is found by it. */
 const emailInput = z
@@ -94,11 +77,7 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
       errors: ['already_exists'],
     },
     async ({ tx, params: { id: companyId }, body, access }) => {
-      if (!(await lockCompany(tx, companyId))) throw notFound();
-      const user = await insertUser(tx, { companyId, ...body });
-      if (!user) throw new ApiError('already_exists', { detail: 'The company has a user of this id.' });
-      const entry = { action: 'user.create', subjectKind: 'user', subjectId: user.id };
-      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      const user = await createUser(tx, access, { companyId, ...body });
       return reply(userView(user), { etag: etagOf(user) });
     },
   );
@@ -118,11 +97,12 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
       // Whose own company it is need not have its row: the token alone says so.
       if (access.companyId === undefined && !(await findCompany(db, companyId))) throw notFound();
       const filter = { companyId, role: query.role };
-      const after = olderThan(users.createdAt, users.id, decodeMomentCursor(query.cursor));
-      const rows = await listUsers(db, { ...filter, after }, query.limit + 1);
-      const count = await countUpTo(db, sql`select 1 from ${users} where ${usersOf(filter)}`);
-      const cursorOf = (row: UserRow) => encodeMomentCursor({ at: row.createdAt, id: row.id });
-      return toList(rows, { limit: query.limit, count, cursorOf, view: userView });
+      return listPage(query, {
+        rows: (page) => listUsers(db, filter, page),
+        count: () => countUsers(db, filter),
+        key: byMoment((row: UserRow) => ({ at: row.createdAt, id: row.id })),
+        view: userView,
+      });
     },
   );
 
@@ -154,14 +134,8 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
       data: userSchema,
     },
     async ({ c, tx, params: { id: companyId, user_id: id }, body, access }) => {
-      const before = await lockUser(tx, { companyId, id });
-      if (!before) throw notFound();
-      checkIfMatch(c, before);
       const fields = Object.keys(userPatch.shape).filter((field) => field in body);
-      if (fields.length === 0) return reply(userView(before), { etag: etagOf(before) });
-      const user = (await updateUser(tx, { companyId, id }, body)) ?? before;
-      const entry = { action: 'user.update', subjectKind: 'user', subjectId: id, details: { fields } };
-      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      const user = await updateUser(tx, access, { companyId, id }, { change: body, fields }, ifMatch(c));
       return reply(userView(user), { etag: etagOf(user) });
     },
   );

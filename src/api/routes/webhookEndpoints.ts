@@ -1,8 +1,6 @@
 /** Outgoing webhooks: where a company is told of events, and the log of what was sent. */
 import { z } from '@hono/zod-openapi';
-import { sql } from 'drizzle-orm';
 import { writeAudit } from '../../db/queries/audit.ts';
-import { lockCompany } from '../../db/queries/companies.ts';
 import {
   type DeliveryRow,
   deliveriesMatching,
@@ -10,41 +8,28 @@ import {
   listDeliveries,
   resendDelivery,
 } from '../../db/queries/deliveries.ts';
-import {
-  deleteEndpoint,
-  type EndpointRow,
-  endpointsOf,
-  findEndpoint,
-  insertEndpoint,
-  listEndpoints,
-  lockEndpoint,
-  updateEndpoint,
-} from '../../db/queries/webhookEndpoints.ts';
-import { webhookEndpoints } from '../../db/schema/index.ts';
+import { countEndpoints, type EndpointRow, findEndpoint, listEndpoints } from '../../db/queries/webhookEndpoints.ts';
 import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
-import { refuseWebhookUrl } from '../../providers/webhooks/addresses.ts';
-import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
+import { createEndpoint } from '../../services/webhookEndpoints/create.ts';
+import { deleteEndpoint } from '../../services/webhookEndpoints/delete.ts';
+import { updateEndpoint } from '../../services/webhookEndpoints/update.ts';
 import type { ApiDeps } from '../deps.ts';
-import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { etagOf, ifMatch } from '../http/conditional.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
 import { EXAMPLE } from '../http/examples.ts';
 import {
+  byMoment,
   countUpTo,
   decodeCursor,
-  decodeMomentCursor,
   encodeCursor,
-  encodeMomentCursor,
   listOf,
-  olderThan,
+  listPage,
   pageQuery,
   toList,
 } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { commaList, iso, isoOrNull, momentOut, optionalText } from '../http/schemas.ts';
-
-/** Each event of a company costs one delivery per endpoint. */
-const ENDPOINTS_MAX = 20;
 
 const companyIdQuery = z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' });
 
@@ -167,10 +152,6 @@ const MAKE_DESCRIPTION =
 export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
   const tag = 'Outgoing webhooks';
-  const checkUrl = (url: string) => {
-    const refusal = refuseWebhookUrl(url, !deps.config.isProduction);
-    if (refusal !== undefined) throw invalidField('url', refusal);
-  };
 
   routes.add(
     {
@@ -187,20 +168,10 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       errors: ['conflict', 'not_found'],
     },
     async ({ tx, body, access }) => {
-      checkUrl(body.url);
       const companyId = companyOf(access, body.company_id);
-      // The lock makes the count exact.
-      if (!(await lockCompany(tx, companyId))) throw invalidField('company_id', 'is not a company');
-      if ((await listEndpoints(tx, companyId, { limit: ENDPOINTS_MAX })).length === ENDPOINTS_MAX)
-        throw new ApiError('conflict', { detail: `A company may have ${ENDPOINTS_MAX} endpoints.` });
-      const secret = newWebhookSecret();
       const { url, events, description, enabled } = body;
-      const id = await insertEndpoint(tx, { companyId, url, events, description, enabled, secret });
-      await writeAudit(tx, {
-        ...subject({ id, companyId }, access),
-        action: 'webhook_endpoint.create',
-        details: { events },
-      });
+      const made = { companyId, url, events, description, enabled };
+      const { id, secret } = await createEndpoint(tx, access, made, deps.config);
       const endpoint = await mustFind(findEndpoint(tx, companyId, id));
       return reply({ ...endpointView(endpoint), secret }, { etag: etagOf(endpoint) });
     },
@@ -217,12 +188,11 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       data: listOf(endpointSchema),
     },
     async ({ db, query, access }) => {
-      const companyId = access.companyId ?? query.company_id;
-      const after = olderThan(webhookEndpoints.createdAt, webhookEndpoints.id, decodeMomentCursor(query.cursor));
-      return toList(await listEndpoints(db, companyId, { limit: query.limit + 1, after }), {
-        limit: query.limit,
-        count: await countUpTo(db, sql`select 1 from ${webhookEndpoints} where ${endpointsOf(companyId)}`),
-        cursorOf: (row: EndpointRow) => encodeMomentCursor({ at: row.createdAt, id: row.id }),
+      const filter = { companyId: access.companyId ?? query.company_id };
+      return listPage(query, {
+        rows: (page) => listEndpoints(db, filter, page),
+        count: () => countEndpoints(db, filter),
+        key: byMoment((row: EndpointRow) => ({ at: row.createdAt, id: row.id })),
         view: endpointView,
       });
     },
@@ -256,17 +226,12 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       data: endpointSchema,
     },
     async ({ c, tx, params: { id }, body, access }) => {
-      const before = await mustFind(lockEndpoint(tx, access.companyId, id));
-      checkIfMatch(c, before);
       const fields = Object.keys(endpointPatch.shape).filter((field) => field in body);
-      if (fields.length === 0) return reply(endpointView(before), { etag: etagOf(before) });
-      const { url, events, description, enabled } = body;
-      if (url !== undefined) checkUrl(url);
-      const newSecret = body.rotate_secret ? newWebhookSecret() : undefined;
-      await updateEndpoint(tx, id, { url, events, description, enabled, newSecret });
-      await writeAudit(tx, { ...subject(before, access), action: 'webhook_endpoint.update', details: { fields } });
-      const after = await mustFind(findEndpoint(tx, access.companyId, id));
-      return reply({ ...endpointView(after), secret: newSecret }, { etag: etagOf(after) });
+      const { rotate_secret: rotateSecret, ...columns } = body;
+      const change = { change: { ...columns, rotateSecret }, fields };
+      const { secret } = await updateEndpoint(tx, access, id, change, ifMatch(c), deps.config);
+      const endpoint = await mustFind(findEndpoint(tx, access.companyId, id));
+      return reply({ ...endpointView(endpoint), secret }, { etag: etagOf(endpoint) });
     },
   );
 
@@ -279,11 +244,7 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       summary: 'Delete a webhook endpoint and its log',
       status: 204,
     },
-    async ({ tx, params: { id }, access }) => {
-      const endpoint = await mustFind(lockEndpoint(tx, access.companyId, id));
-      await deleteEndpoint(tx, id);
-      await writeAudit(tx, { ...subject(endpoint, access), action: 'webhook_endpoint.delete' });
-    },
+    async ({ tx, params: { id }, access }) => deleteEndpoint(tx, access, id),
   );
 
   routes.add(
@@ -372,13 +333,6 @@ async function mustFind<T>(found: Promise<T | undefined>): Promise<T> {
   if (!row) throw notFound();
   return row;
 }
-
-const subject = (endpoint: { id: string; companyId: string }, access: Access) => ({
-  companyId: endpoint.companyId,
-  actor: access.actor,
-  subjectKind: 'webhook_endpoint',
-  subjectId: endpoint.id,
-});
 
 const endpointView = (endpoint: EndpointRow) => ({
   id: endpoint.id,

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { and, desc, eq, isNull, lt, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, isNull, ne, or, type SQL, sql } from 'drizzle-orm';
 import { storableText } from '../../domain/text.ts';
 import type { Queryable } from '../client.ts';
 import { auditLog } from '../schema/index.ts';
+import { belowSequence, type Count, countUpTo, type Page } from './paging.ts';
 
 export interface AuditEntry {
   companyId: string | null;
@@ -93,22 +94,22 @@ export interface AuditFilter {
   actorId?: string;
 }
 
+export type AuditRow = Awaited<ReturnType<typeof listAudit>>[number];
+
 /** A page of the audit log, newest first. */
-export async function listAudit(db: Queryable, filter: AuditFilter, page: { limit: number; afterSequence?: number }) {
-  const beyond = page.afterSequence === undefined ? undefined : lt(auditLog.sequence, page.afterSequence);
+export async function listAudit(db: Queryable, filter: AuditFilter, page: Page<number>) {
   return db
     .select()
     .from(auditLog)
-    .where(and(matches(filter), beyond))
+    .where(and(matching(filter), belowSequence(auditLog.sequence, page.after)))
     .orderBy(desc(auditLog.sequence))
     .limit(page.limit);
 }
 
-/** The entries that match, to be counted. */
-export const auditMatching = (db: Queryable, filter: AuditFilter): SQL =>
-  db.select({ one: sql`1` }).from(auditLog).where(matches(filter)).getSQL();
+export const countAudit = (db: Queryable, filter: AuditFilter): Promise<Count> =>
+  countUpTo(db, db.select({ one: sql`1` }).from(auditLog).where(matching(filter)).getSQL());
 
-function matches({ companyId, action, subjectKind, subjectId, actorId }: AuditFilter): SQL | undefined {
+function matching({ companyId, action, subjectKind, subjectId, actorId }: AuditFilter): SQL | undefined {
   return and(
     companyId === undefined ? undefined : eq(auditLog.companyId, companyId),
     action === undefined ? undefined : eq(auditLog.action, action),

@@ -2,6 +2,7 @@
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
 import type { Queryable } from '../client.ts';
 import { companies, trackingNumbers } from '../schema/index.ts';
+import { type Count, countUpTo, olderThan, type Page } from './paging.ts';
 
 const DEFAULT_TIME_ZONE = 'America/New_York';
 
@@ -21,9 +22,11 @@ const companyColumns = {
 
 export type CompanyRow = Awaited<ReturnType<typeof listCompanies>>[number];
 
-export type NewCompany = typeof companies.$inferInsert;
-/** What of a company can change. */
-export type CompanyChange = Partial<Omit<NewCompany, 'id' | 'createdAt' | 'updatedAt'>>;
+/** Which companies somebody may see. */
+export interface CompanyFilter {
+  /** Undefined: all of them. */
+  id?: string;
+}
 
 /** The zone whose days are a company's days; the default where there is no such company. */
 export async function companyTimeZone(db: Queryable, companyId: string): Promise<string> {
@@ -31,20 +34,25 @@ export async function companyTimeZone(db: Queryable, companyId: string): Promise
   return row?.timeZone ?? DEFAULT_TIME_ZONE;
 }
 
-/** A page of companies, newest first. @param where what the caller may see, and the cursor */
-export async function listCompanies(db: Queryable, where: SQL | undefined, limit: number) {
+/** A page of companies, newest first. */
+export async function listCompanies(db: Queryable, filter: CompanyFilter, page: Page) {
   return db
     .select(companyColumns)
     .from(companies)
-    .where(where)
+    .where(and(matching(filter), olderThan(companies.createdAt, companies.id, page.after)))
     .orderBy(desc(companies.createdAt), desc(companies.id))
-    .limit(limit);
+    .limit(page.limit);
 }
 
+export const countCompanies = (db: Queryable, filter: CompanyFilter): Promise<Count> =>
+  countUpTo(db, sql`select 1 from ${companies} where ${matching(filter)}`);
+
 export async function findCompany(db: Queryable, id: string): Promise<CompanyRow | undefined> {
-  const [row] = await listCompanies(db, eq(companies.id, id), 1);
+  const [row] = await listCompanies(db, { id }, { limit: 1 });
   return row;
 }
+
+const matching = ({ id }: CompanyFilter): SQL => (id === undefined ? sql`true` : eq(companies.id, id));
 
 /** Locks a company for a change; webhooks of it go on. */
 export async function lockCompany(db: Queryable, id: string): Promise<{ updatedAt: Date } | undefined> {
@@ -56,20 +64,6 @@ export async function lockCompany(db: Queryable, id: string): Promise<{ updatedA
   return row;
 }
 
-export async function insertCompany(db: Queryable, company: NewCompany): Promise<void> {
-  await db.insert(companies).values(company);
-}
-
-export async function updateCompany(db: Queryable, id: string, change: CompanyChange): Promise<void> {
-  await db
-    .update(companies)
-    .set({ ...change, updatedAt: laterThan(companies.updatedAt) })
-    .where(eq(companies.id, id));
-}
-
-/** Now, and in any case later than before: the time is what If-Match compares. */
-export const laterThan = (updatedAt: unknown): SQL => sql`greatest(now(), ${updatedAt} + interval '1 millisecond')`;
-
 const numberColumns = {
   phoneNumber: trackingNumbers.phoneNumber,
   companyId: trackingNumbers.companyId,
@@ -80,29 +74,15 @@ const numberColumns = {
 export type TrackingNumberRow = Awaited<ReturnType<typeof listTrackingNumbers>>[number];
 
 /** A page of a company's numbers, newest first. */
-export async function listTrackingNumbers(db: Queryable, companyId: string, after: SQL | undefined, limit: number) {
+export async function listTrackingNumbers(db: Queryable, companyId: string, page: Page) {
+  const { createdAt, phoneNumber } = trackingNumbers;
   return db
     .select(numberColumns)
     .from(trackingNumbers)
-    .where(and(eq(trackingNumbers.companyId, companyId), after))
-    .orderBy(desc(trackingNumbers.createdAt), desc(trackingNumbers.phoneNumber))
-    .limit(limit);
+    .where(and(eq(trackingNumbers.companyId, companyId), olderThan(createdAt, phoneNumber, page.after)))
+    .orderBy(desc(createdAt), desc(phoneNumber))
+    .limit(page.limit);
 }
 
-/** @returns the new row, or undefined where the number belongs to a company already */
-export async function insertTrackingNumber(
-  db: Queryable,
-  number: { companyId: string; phoneNumber: string; label?: string | null },
-): Promise<TrackingNumberRow | undefined> {
-  const [row] = await db.insert(trackingNumbers).values(number).onConflictDoNothing().returning(numberColumns);
-  return row;
-}
-
-/** @returns whether the company had the number */
-export async function deleteTrackingNumber(db: Queryable, companyId: string, phoneNumber: string): Promise<boolean> {
-  const deleted = await db
-    .delete(trackingNumbers)
-    .where(and(eq(trackingNumbers.companyId, companyId), eq(trackingNumbers.phoneNumber, phoneNumber)))
-    .returning({ phoneNumber: trackingNumbers.phoneNumber });
-  return deleted.length > 0;
-}
+export const countTrackingNumbers = (db: Queryable, companyId: string): Promise<Count> =>
+  countUpTo(db, sql`select 1 from ${trackingNumbers} where ${eq(trackingNumbers.companyId, companyId)}`);

@@ -1,0 +1,43 @@
+/** How lists are paged: by the key of the last row, which stays put while rows arrive; totals are bounded. */
+import { lt, type SQL, sql } from 'drizzle-orm';
+import type { PgColumn } from 'drizzle-orm/pg-core';
+import type { Queryable } from '../client.ts';
+
+/** Up to here a total is exact. */
+const EXACT_TOTAL = 10_000;
+
+/** The place of a row in a list that is sorted by a moment, then by id. */
+export interface MomentKey<At = Date> {
+  at: At;
+  id: string;
+}
+
+/** A page of a list: how many rows at most, and the key of the last row before them. */
+export interface Page<Key = MomentKey> {
+  limit: number;
+  after?: Key;
+}
+
+export interface Count {
+  total: number;
+  total_is_estimate?: true;
+}
+
+/** The condition for rows after a key, newest first, ids descending. */
+export function olderThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
+  return key && sql`(${at}, ${id}) < (${key.at.toISOString()}::timestamptz, ${key.id})`;
+}
+
+/** The condition for rows after a number that grows with each row, newest first. */
+export function belowSequence(sequence: PgColumn, key: number | undefined): SQL | undefined {
+  return key === undefined ? undefined : lt(sequence, key);
+}
+
+/** Counts rows, but no further than the exact range and one. @param rows a select of anything */
+export async function countUpTo(db: Queryable, rows: SQL): Promise<Count> {
+  const [row] = await db.execute<{ count: number }>(
+    sql`select count(*)::int as count from (${rows} limit ${EXACT_TOTAL + 1}) as counted`,
+  );
+  const count = row?.count ?? 0;
+  return count > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total: count };
+}

@@ -1,0 +1,42 @@
+import { eq } from 'drizzle-orm';
+import type { Config } from '../../config/config.ts';
+import type { Transaction } from '../../db/client.ts';
+import { lockCompany } from '../../db/queries/companies.ts';
+import { companies } from '../../db/schema/index.ts';
+import { audit } from '../audit.ts';
+import type { Caller, Precondition } from '../caller.ts';
+import { routeWaitingEvents } from '../inbox/routing.ts';
+import { refuseMissing } from '../refusal.ts';
+import { nextUpdatedAt } from '../versions.ts';
+import { refuseTaken } from './refuseTaken.ts';
+
+/** What decides whose an event is. */
+const ROUTING_FIELDS = ['callrail_company_id', 'callrail_signing_keys'];
+
+/**
+ * Changes a company; webhooks that waited for what is changed go through.
+ * @param fields what the caller named, as the API calls it
+ */
+export async function updateCompany(
+  tx: Transaction,
+  caller: Caller,
+  id: string,
+  { change, fields }: { change: Partial<typeof companies.$inferInsert>; fields: string[] },
+  precondition: Precondition,
+  config: Config,
+): Promise<void> {
+  const before = await lockCompany(tx, id);
+  if (!before) throw refuseMissing();
+  precondition(before);
+  if (fields.length === 0) return;
+  const updatedAt = nextUpdatedAt(companies.updatedAt);
+  await refuseTaken(
+    tx
+      .update(companies)
+      .set({ ...change, updatedAt })
+      .where(eq(companies.id, id)),
+  );
+  const entry = { action: 'company.update', subject: { kind: 'company', id }, companyId: id, details: { fields } };
+  await audit(tx, caller, entry);
+  if (fields.some((field) => ROUTING_FIELDS.includes(field))) await routeWaitingEvents(tx, id, config);
+}

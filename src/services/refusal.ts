@@ -1,0 +1,37 @@
+/** What a service may refuse; `src/api/http/errors.ts` gives each code a status and a title. */
+export type RefusalCode =
+  | 'already_exists'
+  | 'appointment_over'
+  | 'conflict'
+  | 'forbidden'
+  | 'invalid_request'
+  | 'not_found'
+  | 'phone_number_taken'
+  | 'rep_double_booked'
+  | 'session_already_stopped';
+
+/** A rule says no, and the transaction rolls back. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal';
+  readonly code: RefusalCode;
+  readonly detail: string | undefined;
+  /** The fields of the request that are wrong, as the API names them. */
+  readonly fields: { path: string; message: string }[] | undefined;
+
+  constructor(
+    code: RefusalCode,
+    options: { detail?: string; fields?: { path: string; message: string }[]; cause?: unknown } = {},
+  ) {
+    super(options.detail ?? code, { cause: options.cause });
+    this.code = code;
+    this.detail = options.detail;
+    this.fields = options.fields;
+  }
+}
+
+/** There is no such row, or none that the caller may see. */
+export const refuseMissing = () => new Refusal('not_found');
+
+/** One field of the request is wrong. */
+export const refuseField = (path: string, message: string) =>
+  new Refusal('invalid_request', { fields: [{ path, message }] });
