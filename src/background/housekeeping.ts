@@ -1,21 +1,36 @@
 /** What every installation needs done now and then: old rows go, lost deliveries are rung. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../db/client.ts';
 import { pruneChanges } from '../db/queries/changes.ts';
 import { pruneDeliveries, reviveLostDeliveries } from '../db/queries/deliveries.ts';
 import { pruneIdempotencyKeys } from '../db/queries/idempotency.ts';
 import type { Logger } from '../runtime/telemetry.ts';
+import { fillCalls } from '../services/upkeep/fillCalls.ts';
 
 const EVERY_MS = 60_000;
 
 /** Works every minute until it is told to stop. Several processes may do this at once. @returns how to end that */
 export function startHousekeeping({ db, logger }: { db: Database; logger: Logger }): () => Promise<void> {
+  let isStopped = false;
+  /** Old rows, after an upgrade: batch after batch, each followed by a pause as long as itself. */
+  const fill = async () => {
+    let filled = 0;
+    for (let count = -1; count !== 0 && !isStopped; filled += count) {
+      const startedAt = Date.now();
+      count = await fillCalls(db);
+      if (count > 0) await delay(Date.now() - startedAt);
+    }
+    return filled;
+  };
   const keepHouse = async () => {
     try {
       const changes = await pruneChanges(db);
       const deliveries = await pruneDeliveries(db);
       const keys = await pruneIdempotencyKeys(db);
       const revived = await reviveLostDeliveries(db);
-      if (changes + deliveries + keys + revived > 0) logger.info({ changes, deliveries, keys, revived }, 'kept house');
+      const filled = await fill();
+      const did = { changes, deliveries, keys, revived, filled };
+      if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');
     }
@@ -25,6 +40,7 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
     underWay = underWay.then(keepHouse);
   }, EVERY_MS);
   return async () => {
+    isStopped = true;
     clearInterval(timer);
     await underWay;
   };

@@ -151,6 +151,7 @@ describe('exports', () => {
     // Without triggers: 100,000 checks of the same contact say nothing here.
     await api.db.transaction(async (tx) => {
       await tx.execute(sql`set local session_replication_role = replica`);
+      await tx.execute(sql`set local statement_timeout = 0`);
       await tx.execute(sql`
       insert into calls (id, company_id, provider_call_id, status, direction, answered, started_at, contact_id, lead_id, stage)
       select gen_random_uuid(), ${big.companyId}, 'CAL' || n, 'completed', 'inbound', true,

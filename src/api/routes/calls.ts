@@ -147,7 +147,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       const after = key && { startedAt: key.at ?? new Date(0), id: key.id };
       return toList(await listCalls(db, filter, { limit: query.limit + 1, after }), {
         limit: query.limit,
-        count: await countUpTo(db, callsMatching(db, filter)),
+        count: await countUpTo(db, callsMatching(filter)),
         cursorOf: ({ call }) => encodeMomentCursor({ at: call.startedAt, id: call.id }),
         view: callView,
       });

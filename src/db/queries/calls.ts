@@ -1,7 +1,8 @@
 /** Reads of calls with their contact and their current analysis. */
 import { and, desc, eq, ilike, inArray, like, or, type SQL, sql } from 'drizzle-orm';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
-import type { CallStatus } from '../../domain/call.ts';
+import type { CallDirection, CallStatus } from '../../domain/call.ts';
 import { phoneForms } from '../../domain/phone.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
@@ -40,12 +41,20 @@ const selectCalls = (db: Queryable) =>
     .select({ call: calls, contact: contactColumns, analysis: analysisColumns })
     .from(calls)
     .innerJoin(contactCards, eq(contactCards.id, calls.contactId))
-    .leftJoin(callAnalyses, isCurrentAnalysis);
+    .leftJoin(callAnalyses, isCurrentAnalysis)
+    .$dynamic();
+
+const isUnfilled = sql`${calls.facet} is null`;
+
+/** What the call's row says of its current analysis; a row that is not filled yet is asked for by its analyses. */
+const currentAnalysis = (onRow: AnyPgColumn, inAnalyses: SQL): SQL => sql`case when ${isUnfilled} then (
+  select ${inAnalyses} from call_analyses as each where each.call_id = ${calls.id} order by each.generation desc limit 1
+) else ${onRow} end`;
 
 /** The analysis that counts: the one of the highest generation. */
 const isCurrentAnalysis = and(
   eq(callAnalyses.callId, calls.id),
-  sql`${callAnalyses.generation} = (select max(each.generation) from call_analyses as each where each.call_id = ${calls.id})`,
+  eq(callAnalyses.generation, currentAnalysis(calls.analysisGeneration, sql`each.generation`)),
 );
 
 export type CallRow = Awaited<ReturnType<typeof listCalls>>[number];
@@ -62,6 +71,7 @@ export interface CallScope {
 export interface CallFilter extends CallScope {
   contactId?: string;
   status?: readonly CallStatus[];
+  direction?: readonly CallDirection[];
   stage?: readonly PipelineStage[];
   bookingStatus?: readonly BookingStatus[];
   qualification?: readonly Qualification[];
@@ -81,25 +91,59 @@ export interface CallPosition {
 
 /** A page of calls, newest first. */
 export async function listCalls(db: Queryable, filter: CallFilter, page: { limit: number; after?: CallPosition }) {
-  const { after } = page;
+  const { after, limit } = page;
   const beyond =
     after &&
     sql`(${calls.startedAt}, ${calls.id}) < (${after.startedAt.toISOString()}::timestamptz, ${after.id}::text)`;
-  return selectCalls(db)
-    .where(and(matches(filter), beyond))
-    .orderBy(desc(calls.startedAt), desc(calls.id))
-    .limit(page.limit);
+  const newest = sql`order by started_at desc, id desc limit ${limit}`;
+  const ids = sql`(select id from (${matching(filter, { beyond, each: newest })}) as matching ${newest}) as page`;
+  return selectCalls(db).innerJoin(ids, sql`page.id = ${calls.id}`).orderBy(desc(calls.startedAt), desc(calls.id));
 }
 
 /** The calls that match, to be counted. */
-export const callsMatching = (db: Queryable, filter: CallFilter): SQL =>
-  db
-    .select({ one: sql`1` })
-    .from(calls)
-    .innerJoin(contactCards, eq(contactCards.id, calls.contactId))
-    .leftJoin(callAnalyses, isCurrentAnalysis)
-    .where(matches(filter))
-    .getSQL();
+export const callsMatching = (filter: CallFilter): SQL => matching(filter, {});
+
+/**
+ * Id and start of the calls that match. By their facets where the filter is about those: then each facet that fits is a range
+ * of an index, newest first, so that a rare combination costs no more than a frequent one. `each` ends each such range.
+ */
+function matching(filter: CallFilter, { beyond, each = sql`offset 0` }: { beyond?: SQL; each?: SQL }): SQL {
+  const select = (where: SQL | undefined) =>
+    sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${each}`;
+  const all = and(matches(filter), beyond);
+  const { companyId, csrId, startedOn } = filter;
+  if (companyId === undefined || !isByFacets(filter)) return select(all);
+
+  const ofCompany = and(eq(calls.companyId, companyId), csrId === undefined ? undefined : eq(calls.csrId, csrId));
+  const range = and(ofCompany, startedOn && onDays(sql`${calls.startedAt}`, startedOn), beyond);
+  const nextFacet = (after: SQL | undefined) =>
+    sql`select ${calls.facet} as facet from ${calls}
+      where ${and(ofCompany, sql`${calls.facet} is not null`, after)} order by ${calls.facet} limit 1`;
+  return sql`
+    with recursive facets as (
+      (${nextFacet(undefined)})
+      union all
+      select (${nextFacet(sql`${calls.facet} > facets.facet`)}) from facets where facets.facet is not null
+    ), wanted as (select facet from facets where ${and(sql`facet is not null`, ...facetFits(filter))})
+    select found.id, found.started_at
+    from wanted cross join lateral (${select(and(range, sql`${calls.facet} = wanted.facet`))}) as found
+    union all (${select(and(all, isUnfilled))})`;
+}
+
+/** Filters of a few values each; the others find few calls by an index of their own. */
+function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
+  const { status, direction, stage, bookingStatus, qualification, csrId } = filter;
+  const isNarrow = [contactId, phoneNumber, repId, text].some((each) => each !== undefined);
+  return (
+    !isNarrow && [status, direction, stage, bookingStatus, qualification, csrId].some((each) => each !== undefined)
+  );
+}
+
+/** As the function call_facet of the database puts them together. */
+const facetFits = ({ status, direction, stage, bookingStatus, qualification }: CallFilter): (SQL | undefined)[] =>
+  [status, direction, stage, bookingStatus, qualification].map(
+    (values, index) => values && sql`split_part(facet, '/', ${sql.raw(String(index + 1))}) in ${values}`,
+  );
 
 /** One call of the scope. */
 export async function findCall(db: Queryable, scope: CallScope, id: string): Promise<CallRow | undefined> {
@@ -129,21 +173,28 @@ export async function findTranscript(db: Queryable, callId: string) {
 }
 
 function matches(filter: CallFilter): SQL | undefined {
-  const { repId, status, stage, bookingStatus, qualification } = filter;
+  const { repId, status, direction, stage, bookingStatus, qualification, phoneNumber } = filter;
   return and(
     filter.companyId === undefined ? undefined : eq(calls.companyId, filter.companyId),
     repId === undefined ? undefined : isOfRep(repId),
     filter.contactId === undefined ? undefined : eq(calls.contactId, filter.contactId),
     status && inArray(calls.status, status),
+    direction && inArray(calls.direction, direction),
     stage && inArray(calls.stage, stage),
-    bookingStatus && inArray(callAnalyses.bookingStatus, bookingStatus),
-    qualification && inArray(callAnalyses.qualification, qualification),
+    bookingStatus && inArray(currentAnalysis(calls.bookingStatus, sql`each.booking_status`), bookingStatus),
+    qualification && inArray(currentAnalysis(calls.qualification, sql`each.qualification`), qualification),
     filter.csrId === undefined ? undefined : eq(calls.csrId, filter.csrId),
-    filter.phoneNumber === undefined ? undefined : inArray(contactCards.phoneNumber, phoneForms(filter.phoneNumber)),
+    phoneNumber === undefined ? undefined : sql`${calls.contactId} in (${contactsOf({ ...filter, phoneNumber })})`,
     filter.startedOn && onDays(sql`${calls.startedAt}`, filter.startedOn),
     filter.text === undefined ? undefined : mentions(filter.text),
   );
 }
+
+const contactsOf = ({ companyId, phoneNumber }: { companyId: string | undefined; phoneNumber: string }): SQL =>
+  sql`select ${contactCards.id} from ${contactCards} where ${and(
+    companyId === undefined ? undefined : eq(contactCards.companyId, companyId),
+    inArray(contactCards.phoneNumber, phoneForms(phoneNumber)),
+  )}`;
 
 const isOfRep = (repId: string): SQL => sql`exists (
   select 1 from ${appointments}
@@ -153,16 +204,17 @@ const isOfRep = (repId: string): SQL => sql`exists (
 /** Fewer digits than this in a search are no part of a phone number. */
 const PHONE_DIGITS_MIN = 3;
 
-function mentions(text: string): SQL | undefined {
+function mentions(text: string): SQL {
   const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
   const digits = text.replace(/\D/g, '');
   const looksLikePhone = digits.length >= PHONE_DIGITS_MIN && /^[\d\s().+-]+$/.test(text);
-  return or(
+  const ofContact = or(
     ilike(contactCards.name, pattern),
-    ilike(callAnalyses.summary, pattern),
-    ilike(calls.callerNumberRaw, pattern),
     looksLikePhone ? like(contactCards.phoneNumber, `%${digits}%`) : undefined,
   );
+  return sql`(${ilike(calls.callerNumberRaw, pattern)}
+    or exists (select 1 from ${contactCards} where ${contactCards.id} = ${calls.contactId} and ${ofContact})
+    or exists (select 1 from ${callAnalyses} where ${isCurrentAnalysis} and ${ilike(callAnalyses.summary, pattern)}))`;
 }
 
 /** Where the recording of a call is kept, and the key for links that need the company's. For playing only. */

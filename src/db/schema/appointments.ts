@@ -54,6 +54,7 @@ export const appointments = pgTable(
     uniqueIndex('appointments_rescheduled_from').on(table.rescheduledFromId),
     index('appointments_by_start').on(table.companyId, table.scheduledStart, table.id),
     index('appointments_by_rep').on(table.companyId, table.assignedRepId, table.scheduledStart),
+    index('appointments_status').on(table.companyId, table.status, table.scheduledStart, table.id),
     index('appointments_lead').on(table.leadId),
     // The list of those that a person should look at.
     index('appointments_review')

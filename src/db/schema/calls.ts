@@ -1,4 +1,6 @@
+import { sql } from 'drizzle-orm';
 import { boolean, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import type { BookingStatus, CallOutcomeCategory, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
 import { moment, pipelineColumns, timestamps, unfinished } from './columns.ts';
 import { companies } from './companies.ts';
@@ -35,14 +37,30 @@ export const calls = pgTable(
     csrId: text('csr_id'),
     /** The provider's lasting link; never leaves over the API. */
     recordingUrl: text('recording_url'),
+    /** Generation and judgement of the current analysis, kept by a trigger on call_analyses; null: not analyzed. */
+    analysisGeneration: integer('analysis_generation'),
+    qualification: text('qualification').$type<Qualification>(),
+    bookingStatus: text('booking_status').$type<BookingStatus>(),
+    callOutcomeCategory: text('call_outcome_category').$type<CallOutcomeCategory>(),
+    /**
+     * What lists filter by, in one value: status/direction/stage/booking status/qualification. Kept by a trigger; null on
+     * rows that are older than the column and not filled yet, whose four columns above are not to be trusted either.
+     */
+    facet: text('facet'),
     ...pipelineColumns,
     ...timestamps,
   },
   (table) => [
     uniqueIndex('calls_provider').on(table.companyId, table.providerCallId),
-    index('calls_newest').on(table.companyId, table.startedAt.desc(), table.id.desc()),
-    index('calls_contact').on(table.contactId),
-    index('calls_lead').on(table.leadId),
+    // Lists are read backwards: a descending index here would put nulls last, which no `order by … desc` asks for.
+    index('calls_by_start').on(table.companyId, table.startedAt, table.id),
+    // Any filter reads the facets that match it, each newest first; of one agent likewise.
+    index('calls_facet').on(table.companyId, table.facet, table.startedAt, table.id),
+    index('calls_csr_facet').on(table.companyId, table.csrId, table.facet, table.startedAt, table.id),
+    index('calls_unfilled').on(table.id).where(sql`${table.facet} is null`),
+    index('calls_of_contact').on(table.contactId, table.startedAt, table.id),
+    // A lead lists its calls in order.
+    index('calls_of_lead').on(table.leadId, table.startedAt, table.id),
     // The sweep looks at every pipeline that is not finished.
     index('calls_unfinished').on(table.stageSince).where(unfinished(table)),
     // GET /pipelines reads what needs a person.

@@ -18,6 +18,6 @@ export const contactCards = pgTable(
   (table) => [
     // One card per number; null numbers do not collide.
     uniqueIndex('contact_cards_phone').on(table.companyId, table.phoneNumber),
-    index('contact_cards_newest').on(table.companyId, table.createdAt.desc(), table.id.desc()),
+    index('contact_cards_by_creation').on(table.companyId, table.createdAt, table.id),
   ],
 );

@@ -28,7 +28,11 @@ export const leads = pgTable(
     ...timestamps,
   },
   (table) => [
-    index('leads_newest').on(table.companyId, table.createdAt.desc(), table.id.desc()),
+    index('leads_by_creation').on(table.companyId, table.createdAt, table.id),
+    // The list by status, by qualification and by rep.
+    index('leads_status').on(table.companyId, table.status, table.createdAt, table.id),
+    index('leads_qualification').on(table.companyId, table.qualification, table.createdAt, table.id),
+    index('leads_rep').on(table.companyId, table.assignedRepId, table.createdAt, table.id),
     index('leads_contact').on(table.contactId),
   ],
 );
