@@ -10,6 +10,13 @@ export type RefusalCode =
   | 'rep_double_booked'
   | 'session_already_stopped';
 
+interface RefusalOptions {
+  detail?: string;
+  fields?: { path: string; message: string }[];
+  appointmentId?: string;
+  cause?: unknown;
+}
+
 /** A rule says no, and the transaction rolls back. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
@@ -18,14 +25,15 @@ export class Refusal extends Error {
   /** The fields of the request that are wrong, as the API names them. */
   readonly fields: { path: string; message: string }[] | undefined;
 
-  constructor(
-    code: RefusalCode,
-    options: { detail?: string; fields?: { path: string; message: string }[]; cause?: unknown } = {},
-  ) {
+  /** The appointment to look at instead. */
+  readonly appointmentId: string | undefined;
+
+  constructor(code: RefusalCode, options: RefusalOptions = {}) {
     super(options.detail ?? code, { cause: options.cause });
     this.code = code;
     this.detail = options.detail;
     this.fields = options.fields;
+    this.appointmentId = options.appointmentId;
   }
 }
 

@@ -134,8 +134,8 @@ function problemResponse(error: ApiError, c: Context<ApiEnv>): Response {
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) {
-    const { code, detail, fields: errors, cause } = error;
-    return new ApiError(code, { detail, errors, cause });
+    const { code, detail, fields: errors, appointmentId, cause } = error;
+    return new ApiError(code, { detail, errors, appointmentId, cause });
   }
   if (isDatabaseUnavailable(error))
     return new ApiError('unavailable', { headers: { 'Retry-After': '5' }, detail: 'Please try again.', cause: error });

@@ -1,7 +1,7 @@
 /** Lists: keyset cursors, which stay put while rows arrive, and bounded totals. */
 
 import { z } from '@hono/zod-openapi';
-import { and, gt, isNull, or, type SQL, sql } from 'drizzle-orm';
+import { type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../../db/client.ts';
 import type { Count, MomentKey as Key, Page } from '../../db/queries/paging.ts';
@@ -81,13 +81,6 @@ export function olderThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined
   return sql`(${at}, ${id}) < (${key.at.toISOString()}::timestamptz, ${key.id})`;
 }
 
-/** The condition for rows after a cursor, earliest first, rows without a moment last, ids ascending. */
-export function laterThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
-  if (!key) return undefined;
-  if (key.at === null) return and(isNull(at), gt(id, key.id));
-  return or(sql`(${at}, ${id}) > (${key.at.toISOString()}::timestamptz, ${key.id})`, isNull(at));
-}
-
 /** Counts rows of a filter, but no further than the exact range and one. */
 export async function countUpTo(db: Queryable, rows: SQL): Promise<{ total: number; total_is_estimate?: true }> {
   const [row] = await db.execute<{ count: number }>(
@@ -130,6 +123,12 @@ const date = moment.transform((at) => new Date(at));
 /** Sorted by a moment that every row has, then by id. */
 export const byMoment = <Row>(of: (row: Row) => Key): SortKey<Row, Key> => ({
   schema: z.object({ at: date, id: rowId }),
+  of,
+});
+
+/** Sorted by a moment that some rows lack, then by id. */
+export const byMomentOrNone = <Row>(of: (row: Row) => Key<Date | null>): SortKey<Row, Key<Date | null>> => ({
+  schema: z.object({ at: date.nullable(), id: rowId }),
   of,
 });
 

@@ -7,7 +7,7 @@ import { findCalls } from '../../db/queries/calls.ts';
 import { listLeads } from '../../db/queries/leads.ts';
 import { findPipelines } from '../../db/queries/pipelines.ts';
 import { listSessions } from '../../db/queries/recordings.ts';
-import { appointments, leads, recordingSessions } from '../../db/schema/index.ts';
+import { recordingSessions } from '../../db/schema/index.ts';
 import type { ChangeKind } from '../../domain/change.ts';
 import type { Access } from '../http/permissions.ts';
 import { appointmentView } from '../views/appointment.ts';
@@ -27,12 +27,11 @@ export function createSubjectReaders(deps: { db: Database; config: Config }): Re
       return new Map(rows.map((row) => [row.call.id, callView(row)]));
     },
     async lead(access, ids) {
-      const rows = await listLeads(db, oneCompany(access), { limit: ids.length, after: inArray(leads.id, ids) });
+      const rows = await listLeads(db, { ...oneCompany(access), ids }, { limit: ids.length });
       return new Map(rows.map((row) => [row.id, leadView(row)]));
     },
     async appointment(access, ids) {
-      const page = { limit: ids.length, after: inArray(appointments.id, ids) };
-      const rows = await listAppointments(db, oneCompany(access), page);
+      const rows = await listAppointments(db, { ...oneCompany(access), ids }, { limit: ids.length });
       return new Map(rows.map((row) => [row.id, appointmentView(row)]));
     },
     async visit(access, ids) {

@@ -6,20 +6,18 @@ import { type AppointmentRow, listAppointments } from '../../db/queries/appointm
 import { writeAudit } from '../../db/queries/audit.ts';
 import { type CallRow, listCalls } from '../../db/queries/calls.ts';
 import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
-import { appointments, leads } from '../../db/schema/index.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
+import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
+import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { CSV_PAGE_ROWS, type CsvColumn, csvLines, csvResponse } from '../http/csv.ts';
-import { laterThan, olderThan } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { appointmentView } from '../views/appointment.ts';
 import { callView } from '../views/call.ts';
 import { leadView } from '../views/lead.ts';
-import { appointmentFilters, readAppointmentFilter } from './appointments.ts';
 import { callFilters, readCallFilter } from './calls.ts';
-import { leadFilters, readLeadFilter } from './leads.ts';
 
 /** Several values in one cell. */
 const joined = (values: (string | null)[]) => values.filter((value) => value !== null).join('; ');
@@ -130,7 +128,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       const readPage = (last?: LeadRow) =>
         listLeads(db, filter, {
           limit: CSV_PAGE_ROWS,
-          after: olderThan(leads.createdAt, leads.id, last && { at: last.createdAt, id: last.id }),
+          after: last && { at: last.createdAt, id: last.id },
         });
       return csvResponse({ name: 'leads', columns: LEAD_COLUMNS, view: leadView, readPage, onError: logTo(deps, c) });
     },
@@ -147,11 +145,10 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, query, access }) => {
       const filter = await readAppointmentFilter(db, access, query);
       await auditExport(db, access, 'appointments', query);
-      const { scheduledStart, id } = appointments;
       const readPage = (last?: AppointmentRow) =>
         listAppointments(db, filter, {
           limit: CSV_PAGE_ROWS,
-          after: laterThan(scheduledStart, id, last && { at: last.scheduledStart, id: last.id }),
+          after: last && { at: last.scheduledStart, id: last.id },
         });
       const columns = APPOINTMENT_COLUMNS;
       const onError = logTo(deps, c);

@@ -5,6 +5,7 @@ import type { AppointmentStatus } from '../../domain/appointment.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
+import { type Count, countUpTo, laterThan, type MomentKey, type Page } from './paging.ts';
 
 const successors = alias(appointments, 'successors');
 
@@ -42,6 +43,7 @@ export interface AppointmentScope {
 }
 
 export interface AppointmentFilter extends AppointmentScope {
+  ids?: readonly string[];
   startsOn?: (Partial<DayRange> & { timeZone: string })[];
   assignedRepId?: string;
   status?: readonly AppointmentStatus[];
@@ -54,23 +56,26 @@ export interface AppointmentFilter extends AppointmentScope {
 }
 
 /** A page of appointments, by start; those without a time last. */
-export async function listAppointments(db: Queryable, filter: AppointmentFilter, page: { limit: number; after?: SQL }) {
+export async function listAppointments(db: Queryable, filter: AppointmentFilter, page: Page<MomentKey<Date | null>>) {
   return db
     .select(appointmentColumns)
     .from(appointments)
     .innerJoin(contactCards, eq(contactCards.id, appointments.contactId))
     .leftJoin(successors, eq(successors.rescheduledFromId, appointments.id))
-    .where(and(appointmentsOf(filter), page.after))
+    .where(and(matchingAppointments(filter), laterThan(appointments.scheduledStart, appointments.id, page.after)))
     .orderBy(asc(appointments.scheduledStart), asc(appointments.id))
     .limit(page.limit);
 }
+
+export const countAppointments = (db: Queryable, filter: AppointmentFilter): Promise<Count> =>
+  countUpTo(db, sql`select 1 from ${appointments} where ${matchingAppointments(filter)}`);
 
 export async function findAppointment(
   db: Queryable,
   scope: AppointmentScope,
   id: string,
 ): Promise<AppointmentRow | undefined> {
-  const [row] = await listAppointments(db, scope, { limit: 1, after: eq(appointments.id, id) });
+  const [row] = await listAppointments(db, { ...scope, ids: [id] }, { limit: 1 });
   return row;
 }
 
@@ -89,10 +94,11 @@ export async function findLastSuccessor(db: Queryable, id: string): Promise<stri
   return next === undefined ? undefined : ((await findLastSuccessor(db, next)) ?? next);
 }
 
-/** The condition of a list of appointments. */
-export function appointmentsOf(filter: AppointmentFilter): SQL | undefined {
+/** The condition of a filter. */
+export function matchingAppointments(filter: AppointmentFilter): SQL | undefined {
   return and(
     eq(appointments.companyId, filter.companyId),
+    filter.ids && inArray(appointments.id, [...filter.ids]),
     filter.repId === undefined ? undefined : eq(appointments.assignedRepId, filter.repId),
     filter.assignedRepId === undefined ? undefined : eq(appointments.assignedRepId, filter.assignedRepId),
     filter.status && inArray(appointments.status, [...filter.status]),

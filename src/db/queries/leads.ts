@@ -5,6 +5,7 @@ import type { LeadStatus } from '../../domain/lead.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards, leads } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
+import { type Count, countUpTo, olderThan, type Page } from './paging.ts';
 
 const leadColumns = {
   id: leads.id,
@@ -32,6 +33,7 @@ export interface LeadScope {
 }
 
 export interface LeadFilter extends LeadScope {
+  ids?: readonly string[];
   status?: readonly LeadStatus[];
   qualification?: readonly Qualification[];
   assignedRepId?: string;
@@ -42,18 +44,21 @@ export interface LeadFilter extends LeadScope {
 }
 
 /** A page of leads, newest first. */
-export async function listLeads(db: Queryable, filter: LeadFilter, page: { limit: number; after?: SQL }) {
+export async function listLeads(db: Queryable, filter: LeadFilter, page: Page) {
   return db
     .select(leadColumns)
     .from(leads)
     .innerJoin(contactCards, eq(contactCards.id, leads.contactId))
-    .where(and(leadsOf(filter), page.after))
+    .where(and(matching(filter), olderThan(leads.createdAt, leads.id, page.after)))
     .orderBy(desc(leads.createdAt), desc(leads.id))
     .limit(page.limit);
 }
 
+export const countLeads = (db: Queryable, filter: LeadFilter): Promise<Count> =>
+  countUpTo(db, sql`select 1 from ${leads} where ${matching(filter)}`);
+
 export async function findLead(db: Queryable, scope: LeadScope, id: string): Promise<LeadRow | undefined> {
-  const [row] = await listLeads(db, scope, { limit: 1, after: eq(leads.id, id) });
+  const [row] = await listLeads(db, { ...scope, ids: [id] }, { limit: 1 });
   return row;
 }
 
@@ -73,15 +78,15 @@ export async function lockLead(db: Queryable, scope: LeadScope, id: string) {
       updatedAt: leads.updatedAt,
     })
     .from(leads)
-    .where(and(leadsOf(scope), eq(leads.id, id)))
+    .where(matching({ ...scope, ids: [id] }))
     .for('update');
   return row;
 }
 
-/** The condition of a list of leads. */
-export function leadsOf(filter: LeadFilter): SQL | undefined {
+function matching(filter: LeadFilter): SQL | undefined {
   return and(
     eq(leads.companyId, filter.companyId),
+    filter.ids && inArray(leads.id, [...filter.ids]),
     filter.repId === undefined ? undefined : isLeadOfRep(sql`${leads.id}`, filter.repId),
     filter.status && inArray(leads.status, [...filter.status]),
     filter.qualification && inArray(leads.qualification, [...filter.qualification]),

@@ -1,5 +1,5 @@
 /** How lists are paged: by the key of the last row, which stays put while rows arrive; totals are bounded. */
-import { lt, type SQL, sql } from 'drizzle-orm';
+import { and, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../client.ts';
 
@@ -26,6 +26,13 @@ export interface Count {
 /** The condition for rows after a key, newest first, ids descending. */
 export function olderThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
   return key && sql`(${at}, ${id}) < (${key.at.toISOString()}::timestamptz, ${key.id})`;
+}
+
+/** The condition for rows after a key, earliest first, rows without a moment last, ids ascending. */
+export function laterThan(at: PgColumn, id: PgColumn, key: MomentKey<Date | null> | undefined): SQL | undefined {
+  if (!key) return undefined;
+  if (key.at === null) return and(isNull(at), gt(id, key.id));
+  return or(sql`(${at}, ${id}) > (${key.at.toISOString()}::timestamptz, ${key.id})`, isNull(at));
 }
 
 /** The condition for rows after a number that grows with each row, newest first. */

@@ -3,6 +3,8 @@ import { and, eq, inArray, ne, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { MAX_APPOINTMENT_MINUTES, OPEN_APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
+import { lockKey } from '../lockKey.ts';
+import { Refusal } from '../refusal.ts';
 
 /**
  * Finds another appointment of a rep at the same time. Holds a lock on the rep until the transaction ends, so that of
@@ -12,9 +14,7 @@ export async function findOverlap(
   tx: Transaction,
   slot: { companyId: string; repId: string; start: Date; durationMinutes: number; exceptId?: string },
 ): Promise<string | undefined> {
-  await tx.execute(
-    sql`select pg_advisory_xact_lock(hashtextextended(${JSON.stringify(['rep', slot.companyId, slot.repId])}, 0))`,
-  );
+  await lockKey(tx, 'rep', slot.companyId, slot.repId);
   const start = sql`${slot.start.toISOString()}::timestamptz`;
   const minutes = (count: SQL) => sql`${count} * interval '1 minute'`;
   const [row] = await tx
@@ -33,4 +33,21 @@ export async function findOverlap(
     )
     .limit(1);
   return row?.id;
+}
+
+/** 409 where a rep has another appointment at that time. */
+export async function refuseOverlap(
+  tx: Transaction,
+  slot: {
+    companyId: string;
+    assignedRepId: string | null;
+    scheduledStart: Date | null;
+    durationMinutes: number;
+    exceptId?: string;
+  },
+): Promise<void> {
+  const { companyId, assignedRepId: repId, scheduledStart: start, durationMinutes, exceptId } = slot;
+  if (repId === null || start === null) return;
+  const other = await findOverlap(tx, { companyId, repId, start, durationMinutes, exceptId });
+  if (other !== undefined) throw new Refusal('rep_double_booked', { detail: `It overlaps appointment ${other}.` });
 }

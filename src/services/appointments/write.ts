@@ -1,8 +1,8 @@
 /** Makes and changes appointments: every write goes through here, with its outgoing event and its review. */
 import { randomUUID } from 'node:crypto';
-import { and, eq, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { type AppointmentScope, appointmentsOf } from '../../db/queries/appointments.ts';
+import { type AppointmentScope, matchingAppointments } from '../../db/queries/appointments.ts';
 import { announce } from '../../db/queries/deliveries.ts';
 import { appointments, companies, leads } from '../../db/schema/index.ts';
 import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
@@ -30,7 +30,7 @@ export type LockedAppointment = NonNullable<Awaited<ReturnType<typeof lockAppoin
 
 /** Locks an appointment for a change, and its lead before it: changes of one lead's appointments happen one by one. */
 export async function lockAppointment(tx: Transaction, scope: AppointmentScope, id: string) {
-  const where = and(appointmentsOf(scope), eq(appointments.id, id));
+  const where = matchingAppointments({ ...scope, ids: [id] });
   const [found] = await tx.select({ leadId: appointments.leadId }).from(appointments).where(where);
   if (!found) return undefined;
   await tx.select({ id: leads.id }).from(leads).where(eq(leads.id, found.leadId)).for('update');
@@ -118,7 +118,7 @@ export async function changeAppointment(
  * Replaces an open or missed appointment by one at another time. The old one is cancelled (a no-show stays one) and each
  * names the other. @returns the new one's id
  */
-export async function rescheduleAppointment(
+export async function replaceAppointment(
   tx: Transaction,
   old: LockedAppointment,
   slot: Pick<LockedAppointment, 'scheduledStart' | 'durationMinutes' | 'assignedRepId' | 'location'>,

@@ -1,0 +1,40 @@
+/** What lists and exports of appointments can be filtered by. */
+import { z } from '@hono/zod-openapi';
+import type { Queryable } from '../../db/client.ts';
+import type { AppointmentFilter } from '../../db/queries/appointments.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
+import { APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
+import type { Access } from '../http/permissions.ts';
+import { booleanQuery, commaList, dayInput } from '../http/schemas.ts';
+
+export const appointmentFilters = {
+  date: dayInput.optional().openapi({ description: 'A day in the company’s time zone.' }),
+  date_from: dayInput.optional(),
+  date_to: dayInput.optional().openapi({ description: 'Included.' }),
+  assigned_rep_id: z.string().max(255).optional(),
+  status: commaList(APPOINTMENT_STATUSES).optional(),
+  lead_id: z.string().max(255).optional(),
+  contact_id: z.string().max(255).optional(),
+  review: booleanQuery.optional().openapi({
+    description: '`true`: only appointments that a person should look at, see `review`. `false`: only the others.',
+  }),
+  unscheduled: booleanQuery.optional().openapi({ description: '`true`: only those whose time is not known.' }),
+};
+
+type AppointmentFilters = z.output<z.ZodObject<typeof appointmentFilters>>;
+
+/** What the filters ask for, of the appointments that somebody may see. */
+export async function readAppointmentFilter(
+  db: Queryable,
+  { companyId, repId }: Access<string>,
+  query: AppointmentFilters,
+): Promise<AppointmentFilter> {
+  const { date, date_from: from, date_to: to, status, unscheduled } = query;
+  const timeZone = await companyTimeZone(db, companyId);
+  const startsOn = [
+    { from: date, to: date, timeZone },
+    { from, to, timeZone },
+  ];
+  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId, review } = query;
+  return { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled, review };
+}
