@@ -7,9 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createApp } from '../src/api/app.ts';
-import type { ApiDeps } from '../src/api/deps.ts';
+import type { AppDeps } from '../src/api/deps.ts';
+import { createAdmission } from '../src/api/http/admission.ts';
+import { createWebhookLoad } from '../src/api/webhooks/load.ts';
 import { loadConfig } from '../src/config/config.ts';
-import { openDatabase } from '../src/db/client.ts';
+import { openPools } from '../src/db/pools.ts';
 
 // `npm run client`: src/client/schema.ts from the OpenAPI document. A test says when it is out of date.
 const TARGET = fileURLToPath(new URL('../src/client/schema.ts', import.meta.url));
@@ -59,17 +61,18 @@ const withoutExamples = (key: string, value: unknown) =>
 async function readDocument(): Promise<unknown> {
   const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', TEMPORAL_ADDRESS: '127.0.0.1:9' };
   const config = loadConfig({ env: { ...env, AUTH_JWT_SECRET: 'none', SHUNYA_WEBHOOK_SECRETS: 'none' } });
-  const { db, sql, close } = openDatabase(config.databaseUrl);
-  const deps: Omit<ApiDeps, 'temporal'> = {
+  const { pools, close } = openPools(config.databaseUrl);
+  const deps: Omit<AppDeps, 'temporal'> = {
     config,
-    db,
-    sql,
+    pools,
     logger: pino({ level: 'silent' }),
     inbox: { poke() {} },
     readiness: async () => ({ ready: false, parts: {} }),
     metricsRegistry: new Registry(),
+    admission: createAdmission(),
+    webhookLoad: createWebhookLoad(),
   };
-  const answer = await createApp(deps as ApiDeps).request('/openapi.json');
+  const answer = await createApp(deps as AppDeps).request('/openapi.json');
   await close();
   return answer.json();
 }

@@ -1,42 +1,44 @@
 /** The API process: REST, webhooks and a relay. */
-import { serve } from '@hono/node-server';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createApp } from './api/app.ts';
+import { createAdmission } from './api/http/admission.ts';
+import { closeHttpServer, createHttpServer } from './api/httpServer.ts';
+import { createWebhookLoad } from './api/webhooks/load.ts';
 import { registerInboxMetrics } from './background/inboxMetrics.ts';
 import { createReadiness } from './background/readiness.ts';
 import { startRelay } from './background/relay.ts';
 import { loadConfigOrExit } from './config/config.ts';
-import { openDatabase } from './db/client.ts';
+import { openPools } from './db/pools.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger } from './runtime/telemetry.ts';
 import { createClient } from './temporal/connect.ts';
 
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya', 'auth'] });
 const logger = createLogger(config, 'api');
-const { db, sql, close } = openDatabase(config.databaseUrl, { max: 20 });
+const { pools, close } = openPools(config.databaseUrl);
 const { client, connection } = createClient(config);
 const metricsRegistry = new Registry();
 collectDefaultMetrics({ register: metricsRegistry });
-registerInboxMetrics(metricsRegistry, db);
+registerInboxMetrics(metricsRegistry, pools.system);
 
 const stopping = new AbortController();
 
-const relay = startRelay({ db, client, config, logger });
+const relay = startRelay({ db: pools.background, client, config, logger });
 const app = createApp({
   config,
-  db,
-  sql,
+  pools,
   logger,
   temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
   inbox: relay,
-  readiness: createReadiness({ db, connection, config }),
+  readiness: createReadiness({ db: pools.system, connection, config }),
   metricsRegistry,
+  admission: createAdmission(),
+  webhookLoad: createWebhookLoad(),
   stopping: stopping.signal,
 });
 
-const server = serve({ fetch: app.fetch, port: config.port, hostname: config.host }, (address) =>
-  logger.info({ port: address.port }, 'the API listens'),
-);
+const server = createHttpServer({ app, keepAliveSeconds: config.httpKeepAliveSeconds });
+server.listen(config.port, config.host, () => logger.info({ port: config.port }, 'the API listens'));
 server.on('error', (error: NodeJS.ErrnoException) => {
   const inUse = error.code === 'EADDRINUSE';
   process.stderr.write(inUse ? `PORT ${config.port} is in use\n` : `the API cannot listen: ${error.code}\n`);
@@ -45,9 +47,7 @@ server.on('error', (error: NodeJS.ErrnoException) => {
 
 onShutdown(logger, async () => {
   stopping.abort();
-  // Idle keep-alive connections would hold the server open; requests under way are answered.
-  if ('closeIdleConnections' in server) server.closeIdleConnections();
-  await new Promise<void>((resolve) => server.close(() => resolve()));
+  await closeHttpServer(server);
   await relay.stop();
   await connection.close();
   await close();

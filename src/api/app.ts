@@ -1,12 +1,12 @@
 /** The API: everything it answers is listed here. */
 import { OpenAPIHono } from '@hono/zod-openapi';
-import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import type { ApiDeps } from './deps.ts';
+import type { ApiDeps, AppDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
+import { boundBodies } from './http/body.ts';
 import { docsRoutes } from './http/docs.ts';
-import { ApiError, createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './http/errors.ts';
+import { createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './http/errors.ts';
 import { describeApi } from './http/openapi.ts';
 import type { ApiRouter } from './http/router.ts';
 import { appointmentRoutes } from './routes/appointments.ts';
@@ -31,8 +31,6 @@ import { shunyaWebhooks } from './webhooks/shunya.ts';
 
 export const API_BASE = '/api/v1';
 
-const BODY_BYTES_MAX = 1024 * 1024;
-
 /** Answers that a page of another origin may read. */
 const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempotency-Replayed', 'Content-Disposition'];
 
@@ -40,8 +38,9 @@ const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempo
  * Puts the API together.
  * @returns the app; `fetch` serves it, `request` tests it
  */
-export function createApp(deps: ApiDeps): ApiRouter {
-  const { config, logger } = deps;
+export function createApp(appDeps: AppDeps): ApiRouter {
+  const { config, logger, pools } = appDeps;
+  const deps: ApiDeps = { ...appDeps, db: pools.reads };
   const app: ApiRouter = new OpenAPIHono<ApiEnv>();
   app.onError(createErrorHandler(logger));
   app.notFound(notFoundHandler);
@@ -60,7 +59,7 @@ export function createApp(deps: ApiDeps): ApiRouter {
     await next();
   });
   app.use(methodNotAllowed<ApiEnv>({ app, onMethodNotAllowed: methodNotAllowedResponse }));
-  app.use(`${API_BASE}/*`, bodyLimit({ maxSize: BODY_BYTES_MAX, onError: refuseBody }));
+  app.use(`${API_BASE}/*`, boundBodies());
 
   app.route(API_BASE, meRoutes(deps));
   app.route(API_BASE, companyRoutes(deps));
@@ -71,15 +70,15 @@ export function createApp(deps: ApiDeps): ApiRouter {
   app.route(API_BASE, appointmentRoutes(deps));
   app.route(API_BASE, recordingRoutes(deps));
   app.route(API_BASE, playbackRoutes(deps));
-  app.route(API_BASE, exportRoutes(deps));
+  app.route(API_BASE, exportRoutes({ ...deps, db: pools.exports }));
   app.route(API_BASE, metricsRoutes(deps));
   app.route(API_BASE, pipelineRoutes(deps));
   app.route(API_BASE, webhookEventRoutes(deps));
   app.route(API_BASE, auditRoutes(deps));
-  app.route(API_BASE, eventRoutes(deps));
+  app.route(API_BASE, eventRoutes({ ...deps, db: pools.background }));
   app.route(API_BASE, webhookEndpointRoutes(deps));
-  app.route(`${API_BASE}/callrail`, callrailWebhooks(deps));
-  app.route(`${API_BASE}/shunya`, shunyaWebhooks(deps));
+  app.route(`${API_BASE}/callrail`, callrailWebhooks({ ...deps, db: pools.webhooks }));
+  app.route(`${API_BASE}/shunya`, shunyaWebhooks({ ...deps, db: pools.webhooks }));
 
   app.route('/', systemRoutes(deps));
   app.route('/docs', docsRoutes());
@@ -91,9 +90,4 @@ export function createApp(deps: ApiDeps): ApiRouter {
   }
   app.get('/openapi.json', (c) => c.json(document));
   return app;
-}
-
-function refuseBody(): never {
-  // The rest of the body is never read, so nothing else can follow on this connection.
-  throw new ApiError('body_too_large', { detail: 'A body may have 1 MiB.', headers: { Connection: 'close' } });
 }

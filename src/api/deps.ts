@@ -1,8 +1,11 @@
 import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
-import type { Database, openDatabase } from '../db/client.ts';
+import type { Database } from '../db/client.ts';
+import type { Pools } from '../db/pools.ts';
 import type { Logger } from '../runtime/telemetry.ts';
+import type { Admission } from './http/admission.ts';
+import type { WebhookLoad } from './webhooks/load.ts';
 
 /** Whether the service can do its work, part by part. */
 export interface Readiness {
@@ -10,17 +13,26 @@ export interface Readiness {
   parts: Record<string, { ok: boolean; reason?: string }>;
 }
 
-/** What the API works with; the composition root makes it. */
-export interface ApiDeps {
+/** What the API is made of; the composition root makes it. */
+export interface AppDeps {
   config: Config;
-  db: Database;
-  sql: ReturnType<typeof openDatabase>['sql'];
+  pools: Pools;
   logger: Logger;
   temporal: { client: Client; namespace: string; taskQueue: string };
   /** Called after a commit that stored an event, so that it is dispatched at once. */
   inbox: { poke(): void };
   readiness: () => Promise<Readiness>;
   metricsRegistry: Registry;
+  /** Shared by all routes: what one person or company has under way. */
+  admission: Admission;
+  /** Webhooks that were answered too late and still hold a connection. */
+  webhookLoad: WebhookLoad;
   /** Aborted when the process is to end: streams would hold it open. */
   stopping?: AbortSignal;
+}
+
+/** What a group of routes works with. */
+export interface ApiDeps extends AppDeps {
+  /** The pool that this group reads with; a webhook also writes with it. */
+  db: Database;
 }

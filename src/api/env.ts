@@ -4,6 +4,8 @@ import type { Access } from './http/permissions.ts';
 export interface ApiEnv {
   Variables: {
     requestId: string;
+    /** The bytes of the body as they came; read once, within the limits of time and size. */
+    readBody: () => Promise<Buffer>;
     /** Set by routes with a permission, before their handler. */
     access: Access;
   };

@@ -149,6 +149,7 @@ const environmentSchema = z.object({
       'must be an address or a host name',
     )
     .default('127.0.0.1'),
+  HTTP_KEEP_ALIVE_SECONDS: positive(620),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: url(['postgres:', 'postgresql:'], 'a postgres:// URL').optional(),
   POSTGRES_PORT: port(54_320),
@@ -247,6 +248,8 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     logLevel: env.LOG_LEVEL,
     port: env.PORT,
     host: env.HOST,
+    /** Longer than any balancer in front keeps an idle connection, so that it never sends into one that closes. */
+    httpKeepAliveSeconds: env.HTTP_KEEP_ALIVE_SECONDS,
     dataDir,
     /** Which parts nobody configured, so that `start:infra` runs them. */
     embedded,

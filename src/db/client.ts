@@ -4,13 +4,21 @@ import postgres from 'postgres';
 import * as schema from './schema/index.ts';
 import { guardTransactions } from './transactions.ts';
 
+export interface PoolOptions {
+  /** Connections at most; each is opened when it is first needed. */
+  max?: number;
+  /** What the connections are for, as `pg_stat_activity` shows it. */
+  purpose?: string;
+  /** A statement that takes longer fails. */
+  statementTimeoutMs?: number;
+}
+
 /**
  * Opens a pool.
  * @param databaseUrl a Postgres connection string
- * @param options.max connections at most
  * @returns the Drizzle handle and `close`, which waits for running queries up to five seconds
  */
-export function openDatabase(databaseUrl: string, options: { max?: number } = {}) {
+export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
   const sql = postgres(databaseUrl, {
     max: options.max ?? 10,
     connect_timeout: 5,
@@ -19,7 +27,11 @@ export function openDatabase(databaseUrl: string, options: { max?: number } = {}
     // Drizzle reads and writes arrays itself; the driver's question for their types fails where nobody can catch it.
     fetch_types: false,
     // A commit that hangs must not hang a webhook: better 503 and an honest retry.
-    connection: { application_name: 'callwright', statement_timeout: 15_000, lock_timeout: 10_000 },
+    connection: {
+      application_name: options.purpose ? `callwright ${options.purpose}` : 'callwright',
+      statement_timeout: options.statementTimeoutMs ?? 15_000,
+      lock_timeout: Math.min(10_000, options.statementTimeoutMs ?? 10_000),
+    },
   });
   guardTransactions(sql);
   const db = drizzle(sql, { schema });

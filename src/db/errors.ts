@@ -18,6 +18,7 @@ const CONNECTION_CODES = new Set([
 const UNAVAILABLE_STATES = /^(08|53|57|58)|^(40001|40P01|55P03|25006)$/;
 
 const LOCK_TIMEOUT = '55P03';
+const QUERY_CANCELED = '57014';
 const UNIQUE_VIOLATION = '23505';
 
 /** Whether the database could not be asked, or could not commit; the same request may work later. */
@@ -38,6 +39,11 @@ export function isConnectionLost(error: unknown): boolean {
 /** Whether a row stayed locked by another transaction for too long. */
 export function isLockTimeout(error: unknown): boolean {
   return causes(error).some(({ code }) => code === LOCK_TIMEOUT);
+}
+
+/** Whether a statement was cancelled for taking too long. */
+export function isStatementTimeout(error: unknown): boolean {
+  return causes(error).some(({ code }) => code === QUERY_CANCELED);
 }
 
 /** The constraint or unique index that an insert or update would have broken. */

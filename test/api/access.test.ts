@@ -119,7 +119,7 @@ describe('errors', () => {
   it('says 503 while the database is away', async () => {
     const away = await startApiApp();
     const admin = await away.as('admin', undefined);
-    await away.db.$client.end();
+    await away.pools.reads.$client.end();
     const answer = await admin.get('/companies');
     expect([answer.status, answer.body.code]).toEqual([503, 'unavailable']);
     expect(answer.headers.get('retry-after')).toBe('5');

@@ -1,14 +1,20 @@
 /** The API in this process, on a database of its own. */
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { createApp } from '../../src/api/app.ts';
-import type { ApiDeps } from '../../src/api/deps.ts';
+import type { AppDeps } from '../../src/api/deps.ts';
+import { createAdmission } from '../../src/api/http/admission.ts';
+import { createHttpServer, type HttpLimits } from '../../src/api/httpServer.ts';
+import { createWebhookLoad } from '../../src/api/webhooks/load.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { openDatabase } from '../../src/db/client.ts';
+import { openPools } from '../../src/db/pools.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { createClient } from '../../src/temporal/connect.ts';
 import { createTestDatabase } from './infra.ts';
@@ -43,14 +49,15 @@ export async function startApiApp(env: Record<string, string> = {}) {
       ...env,
     },
   });
-  const { db, sql, close } = openDatabase(config.databaseUrl);
+  const { db, close } = openDatabase(config.databaseUrl);
+  const { pools, close: closePools } = openPools(config.databaseUrl);
   const { client, connection } = createClient(config);
   const state = { pokes: 0 };
-  const deps: ApiDeps = {
+  const logs: string[] = [];
+  const deps: AppDeps = {
     config,
-    db,
-    sql,
-    logger: pino({ level: 'silent' }),
+    pools,
+    logger: pino({ level: 'debug' }, { write: (line) => void logs.push(line) }),
     temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
     inbox: {
       poke() {
@@ -59,6 +66,8 @@ export async function startApiApp(env: Record<string, string> = {}) {
     },
     readiness: async () => ({ ready: true, parts: {} }),
     metricsRegistry: new Registry(),
+    admission: createAdmission(),
+    webhookLoad: createWebhookLoad(),
   };
   const app = createApp(deps);
   // biome-ignore lint/suspicious/noExplicitAny: a JSON document that is walked.
@@ -84,7 +93,12 @@ export async function startApiApp(env: Record<string, string> = {}) {
     request,
     document,
     config,
+    /** Lines of its log. */
+    logs,
+    metricsRegistry: deps.metricsRegistry,
+    /** A test's own connections; the app has its pools. */
     db,
+    pools,
     temporal: deps.temporal,
     state,
     async as(role: Role, companyId: string | undefined, userId: string = role) {
@@ -106,6 +120,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
     },
     async stop() {
       await connection.close();
+      await closePools();
       await close();
       await database.drop();
       rmSync(dataDir, { recursive: true, force: true });
@@ -114,3 +129,21 @@ export async function startApiApp(env: Record<string, string> = {}) {
 }
 
 export type ApiApp = Awaited<ReturnType<typeof startApiApp>>;
+
+/** Lets the app answer over HTTP, on a port of its own. */
+export async function serveApp({ app, config }: Pick<ApiApp, 'app' | 'config'>, limits?: Partial<HttpLimits>) {
+  const server = createHttpServer({ app, keepAliveSeconds: config.httpKeepAliveSeconds, limits });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    url: `http://127.0.0.1:${port}`,
+    /** How many are open now. */
+    connections: () => promisify(server.getConnections.bind(server))(),
+    stop: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

@@ -2,7 +2,7 @@
 import type { Context, ErrorHandler, NotFoundHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { z } from 'zod';
-import { isDatabaseUnavailable } from '../../db/errors.ts';
+import { isDatabaseUnavailable, isStatementTimeout } from '../../db/errors.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
 import { Refusal, type RefusalCode } from '../../services/refusal.ts';
 import type { ApiEnv } from '../env.ts';
@@ -11,12 +11,14 @@ import type { ApiEnv } from '../env.ts';
 export const ERROR_CODES = {
   invalid_json: { status: 400, title: 'The body is not JSON' },
   bad_request: { status: 400, title: 'The request cannot be understood' },
+  body_cut_off: { status: 400, title: 'The connection ended before the body did' },
   unauthenticated: { status: 401, title: 'A valid bearer token is needed' },
   invalid_signature: { status: 401, title: 'The signature does not verify' },
   forbidden: { status: 403, title: 'Your role may not do this' },
   link_expired: { status: 403, title: 'The link is not valid any more' },
   not_found: { status: 404, title: 'There is no such thing' },
   method_not_allowed: { status: 405, title: 'This path does not know the method' },
+  request_timeout: { status: 408, title: 'The body did not come in time' },
   conflict: { status: 409, title: 'The request contradicts the current state' },
   already_exists: { status: 409, title: 'It exists already' },
   phone_number_taken: { status: 409, title: 'The number belongs to a company already' },
@@ -34,9 +36,12 @@ export const ERROR_CODES = {
   range_not_satisfiable: { status: 416, title: 'The range lies outside of the recording' },
   invalid_request: { status: 422, title: 'The request is not valid' },
   too_many_streams: { status: 429, title: 'Too many event streams are open' },
+  too_many_requests: { status: 429, title: 'Too many requests of yours are under way' },
+  too_many_exports: { status: 429, title: 'Too many exports are under way' },
   internal: { status: 500, title: 'Something went wrong on our side' },
   bad_gateway: { status: 502, title: 'A service we depend on failed' },
   unavailable: { status: 503, title: 'The service cannot answer right now' },
+  took_too_long: { status: 503, title: 'The query takes too long' },
 } as const satisfies Record<string, { status: number; title: string }> & Record<RefusalCode, unknown>;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -137,6 +142,12 @@ export function toApiError(error: unknown): ApiError {
     const { code, detail, fields: errors, appointmentId, cause } = error;
     return new ApiError(code, { detail, errors, appointmentId, cause });
   }
+  if (isStatementTimeout(error))
+    return new ApiError('took_too_long', {
+      headers: { 'Retry-After': '10' },
+      detail: 'Ask for less at a time, for example by dates.',
+      cause: error,
+    });
   if (isDatabaseUnavailable(error))
     return new ApiError('unavailable', { headers: { 'Retry-After': '5' }, detail: 'Please try again.', cause: error });
   if (error instanceof HTTPException) {
@@ -150,6 +161,8 @@ export function toApiError(error: unknown): ApiError {
 export function createErrorHandler(logger: Logger): ErrorHandler<ApiEnv> {
   return (error, c) => {
     const apiError = toApiError(error);
+    if (apiError.code === 'body_cut_off')
+      logger.debug({ requestId: c.get('requestId') }, 'the sender hung up before its body had come');
     if (apiError.status >= 500) {
       const fields = errorFields(apiError.cause ?? error);
       logger.error({ requestId: c.get('requestId'), status: apiError.status, ...fields }, 'request failed');

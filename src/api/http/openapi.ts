@@ -72,11 +72,19 @@ const ETAG = { ETag: { schema: { type: 'string' }, description: 'For If-Match of
 export function describeRoute(spec: AnySpec): RouteConfig {
   const names = [...spec.path.matchAll(/{(.+?)}/g)].map((match) => match[1] ?? '');
   const isWrite = spec.method !== 'get';
-  const codes: ErrorCode[] = ['unauthenticated', 'forbidden', 'internal', 'unavailable', ...(spec.errors ?? [])];
+  const codes: ErrorCode[] = [
+    'unauthenticated',
+    'forbidden',
+    'too_many_requests',
+    'internal',
+    'unavailable',
+    'took_too_long',
+  ];
+  codes.push(...(spec.errors ?? []));
   if (names.length > 0) codes.push('not_found');
   if (spec.query || spec.body || spec.creates) codes.push('invalid_request');
   if (isWrite) codes.push('body_too_large');
-  if (spec.body) codes.push('invalid_json');
+  if (spec.body) codes.push('invalid_json', 'body_cut_off', 'request_timeout');
   if (spec.method === 'patch') codes.push('stale');
   if (spec.creates) codes.push('idempotency_key_reused', 'idempotency_in_progress');
 

@@ -12,7 +12,7 @@ import { createAuthenticator } from './auth.ts';
 import { ApiError, invalidField, invalidRequest, notFound } from './errors.ts';
 import { type Answer, answerOnce } from './idempotency.ts';
 import { describeRoute } from './openapi.ts';
-import { type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
+import { type Access, type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
 import type { AnySpec, Method, RouteSpec, SuccessStatus } from './spec.ts';
 
 export type ApiRouter = OpenAPIHono<ApiEnv>;
@@ -103,19 +103,39 @@ export function createRoutes(deps: ApiDeps): Routes {
       const access = accessFor(spec.permission, actor);
       if (!access) throw new ApiError('forbidden');
       c.set('access', access);
-      const { params, query, body, rawBody } = await readInput(c, spec);
-      const input = { c, params, query, body, access };
-      if (spec.method === 'get') return toResponse(c, toAnswer(await handler({ ...input, db: deps.db }), spec));
-
-      const actions: (() => unknown)[] = [];
-      const afterCommit = (action: () => unknown) => actions.push(action);
-      const run = async (tx: Transaction) => toAnswer(await handler({ ...input, tx, afterCommit }), spec) as Answer;
-      const answer = spec.creates
-        ? await answerOnce(deps.db, { c, actor, rawBody }, run)
-        : await deps.db.transaction(run);
-      for (const action of actions) await runAction(deps, c, action);
-      return toResponse(c, answer);
+      const leave = deps.admission.request(actor);
+      try {
+        return await (spec.method === 'get' ? read : write)(c, spec, handler, access);
+      } finally {
+        leave();
+      }
     });
+  };
+
+  const read = async (c: Context<ApiEnv>, spec: AnySpec, handler: AnyHandler, access: Access) => {
+    const { params, query } = await readInput(c, spec);
+    // A stream or file goes on after its handler; it has limits of its own.
+    const giveBack = spec.text ? undefined : await deps.admission.read(access.actor);
+    try {
+      const result = await handler({ c, params, query, access, db: deps.db });
+      return toResponse(c, toAnswer(result, spec));
+    } finally {
+      giveBack?.();
+    }
+  };
+
+  const write = async (c: Context<ApiEnv>, spec: AnySpec, handler: AnyHandler, access: Access) => {
+    const { rawBody, ...given } = await readInput(c, spec);
+    const db = deps.pools.writes;
+    const actions: (() => unknown)[] = [];
+    const afterCommit = (action: () => unknown) => actions.push(action);
+    const run = async (tx: Transaction) =>
+      toAnswer(await handler({ c, ...given, access, tx, afterCommit }), spec) as Answer;
+    const answer = spec.creates
+      ? await answerOnce(db, { c, actor: access.actor, rawBody }, run)
+      : await db.transaction(run);
+    for (const action of actions) await runAction(deps, c, action);
+    return toResponse(c, answer);
   };
   return { app, add: register as Routes['add'] };
 }
@@ -151,7 +171,7 @@ async function readInput(c: Context<ApiEnv>, spec: AnySpec) {
   for (const value of Object.values(params)) if (value.length > 600 || findUnstorable(value)) throw notFound();
   const query = spec.query ? parse(spec.query, readQuery(c)) : undefined;
   if (!spec.body) return { params, query, body: undefined, rawBody: '' };
-  const rawBody = await c.req.text();
+  const rawBody = (await c.get('readBody')()).toString();
   return { params, query, body: parse(spec.body, parseJson(rawBody)), rawBody };
 }
 

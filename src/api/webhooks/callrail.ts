@@ -45,7 +45,7 @@ const EXAMPLES: Record<(typeof EVENTS)[number], Record<string, unknown>> = {
 };
 
 export function callrailWebhooks(deps: ApiDeps) {
-  const app = createWebhookRouter();
+  const app = createWebhookRouter(deps.webhookLoad.callrail);
   for (const kind of EVENTS) {
     app.openAPIRegistry.registerPath(
       describeWebhook({

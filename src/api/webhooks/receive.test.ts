@@ -3,13 +3,14 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { ApiEnv } from '../env.ts';
 import { createErrorHandler } from '../http/errors.ts';
-import { type AnswerLimits, answerInTime } from './receive.ts';
+import { createHandlerLoad } from './load.ts';
+import { answerInTime } from './receive.ts';
 
-function startApp(limits: AnswerLimits) {
+function startApp({ withinMs, hangingMax }: { withinMs: number; hangingMax: number }) {
   const waiting: (() => void)[] = [];
   const app = new Hono<ApiEnv>();
   app.onError(createErrorHandler(pino({ level: 'silent' })));
-  app.use(answerInTime(limits));
+  app.use(answerInTime({ withinMs, load: createHandlerLoad(hangingMax) }));
   app.post('/quick', (c) => c.json({ status: 'accepted' }));
   app.post('/frozen', async (c) => {
     await new Promise<void>((resolve) => waiting.push(resolve));

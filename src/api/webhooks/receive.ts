@@ -8,46 +8,44 @@ import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
 import { EXAMPLE } from '../http/examples.ts';
 import { describeErrors, REQUEST_ID } from '../http/openapi.ts';
+import { type HandlerLoad, isSaturated } from './load.ts';
 
 /** A sender gives up at about this time; and nothing may hang on a database that does not answer at all. */
 const ANSWER_WITHIN_MS = 10_000;
-/** Handlers that hang although they were answered: beyond this the database is away, and more would fill the memory. */
-const HANGING_MAX = 500;
 const RETRY_AFTER_SECONDS = '5';
 
 const FORM = 'application/x-www-form-urlencoded';
 
 /** A router whose routes answer in time: 2xx once the event is committed, else 503 with Retry-After. */
-export function createWebhookRouter(limits: Partial<AnswerLimits> = {}): OpenAPIHono<ApiEnv> {
+export function createWebhookRouter(load: HandlerLoad): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
-  app.use(answerInTime({ withinMs: ANSWER_WITHIN_MS, hangingMax: HANGING_MAX, ...limits }));
+  // First: a sender that is slow holds nothing but its own connection.
+  app.use(async (c, next) => {
+    await c.get('readBody')();
+    await next();
+  });
+  app.use(answerInTime({ withinMs: ANSWER_WITHIN_MS, load }));
   return app;
-}
-
-export interface AnswerLimits {
-  withinMs: number;
-  hangingMax: number;
 }
 
 /**
  * Answers 503 when a handler takes too long. The handler itself cannot be taken back: it may still commit, and then the
  * event is there although it was refused, which a repeat finds as a duplicate.
  */
-export function answerInTime({ withinMs, hangingMax }: AnswerLimits): MiddlewareHandler<ApiEnv> {
-  let hanging = 0;
+export function answerInTime({ withinMs, load }: { withinMs: number; load: HandlerLoad }): MiddlewareHandler<ApiEnv> {
   const unavailable = () =>
     new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS }, detail: 'Please try again.' });
   return async (_c, next) => {
-    if (hanging >= hangingMax) throw unavailable();
+    if (isSaturated(load)) throw unavailable();
     const handled = next();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => {
-        hanging += 1;
+        load.hanging += 1;
         void handled
           .catch(() => {})
           .finally(() => {
-            hanging -= 1;
+            load.hanging -= 1;
           });
         reject(unavailable());
       }, withinMs);
@@ -62,7 +60,7 @@ export function answerInTime({ withinMs, hangingMax }: AnswerLimits): Middleware
 
 /** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
 export async function readBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
-  const body = Buffer.from(await c.req.arrayBuffer());
+  const body = await c.get('readBody')();
   const isForm = c.req.header('content-type')?.toLowerCase().startsWith(FORM);
   const payload = isForm ? parseBodyBytes(body) : parseJsonBytes(body);
   if (payload === undefined) throw new ApiError('invalid_json');
@@ -90,7 +88,15 @@ const answerSchema = z
   })
   .openapi('WebhookAnswer', { example: { status: 'accepted', event_id: EXAMPLE.eventId, duplicate: false } });
 
-const ERRORS = ['invalid_json', 'invalid_signature', 'body_too_large', 'internal', 'unavailable'] as const;
+const ERRORS = [
+  'invalid_json',
+  'body_cut_off',
+  'invalid_signature',
+  'request_timeout',
+  'body_too_large',
+  'internal',
+  'unavailable',
+] as const;
 
 /** Describes one webhook route; the handler itself works on raw bytes and is registered beside it. */
 export function describeWebhook(route: {

@@ -13,7 +13,7 @@ import { answerStored, createWebhookRouter, describeWebhook, readBody } from './
 const EXAMPLE = { event: 'job.completed', job_id: 'task-71', job_type: 'analysis', call_id: 4821337190021 };
 
 export function shunyaWebhooks(deps: ApiDeps) {
-  const app = createWebhookRouter();
+  const app = createWebhookRouter(deps.webhookLoad.shunya);
   app.openAPIRegistry.registerPath(
     describeWebhook({
       sender: 'shunya',
@@ -38,7 +38,7 @@ export function shunyaWebhooks(deps: ApiDeps) {
 }
 
 async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> {
-  const rawBody = Buffer.from(await c.req.arrayBuffer());
+  const rawBody = await c.get('readBody')();
   const verdict = verifyShunyaSignature({
     rawBody,
     timestamp: c.req.header('x-shunya-timestamp'),

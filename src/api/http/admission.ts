@@ -1,0 +1,150 @@
+/** How much one person may have under way, and how readers of many companies take turns. */
+import { READ_CONNECTIONS } from '../../db/pools.ts';
+import { ApiError } from './errors.ts';
+import type { Actor } from './permissions.ts';
+
+/** A page that loads asks for some ten things at once; a script that asks for more has to wait for its answers. */
+const PER_USER_MAX = 20;
+const EXPORTS_PER_USER_MAX = 2;
+/** Each holds a page of rows for its reader. */
+const EXPORTS_MAX = 16;
+/** Whoever waits longer for a turn gets 503. */
+const TURN_WITHIN_MS = 5000;
+
+/** Gives the place back; a second time does nothing. */
+export type Release = () => void;
+
+export interface Admission {
+  /** One request of a person. @throws {ApiError} too_many_requests */
+  request(actor: Actor): Release;
+  /** A turn to read; companies take turns, so that a hundred readers of one delay another's by one turn. @throws {ApiError} unavailable */
+  read(actor: Actor): Promise<Release>;
+  /** An export, until its last byte is read. @throws {ApiError} too_many_exports */
+  exportFile(actor: Actor): Release;
+  /** For metrics. */
+  readonly underWay: number;
+  readonly waiting: number;
+}
+
+export interface AdmissionLimits {
+  perUser: number;
+  /** Reads at once. */
+  reads: number;
+  turnWithinMs: number;
+}
+
+/** Makes the limits of one process. */
+export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admission {
+  const { perUser = PER_USER_MAX, reads = READ_CONNECTIONS, turnWithinMs = TURN_WITHIN_MS } = limits;
+  const requests = createCounter();
+  const exports = createCounter();
+  const turns = createTurns(reads, turnWithinMs);
+  return {
+    request(actor) {
+      if (requests.of(userKey(actor)) >= perUser)
+        throw new ApiError('too_many_requests', {
+          detail: `One person may have ${perUser} requests under way.`,
+          headers: { 'Retry-After': '1' },
+        });
+      return requests.enter(userKey(actor));
+    },
+    read: (actor) => turns.take(actor.companyId ?? userKey(actor)),
+    exportFile(actor) {
+      if (exports.of(userKey(actor)) >= EXPORTS_PER_USER_MAX || exports.total >= EXPORTS_MAX)
+        throw new ApiError('too_many_exports', { headers: { 'Retry-After': '10' } });
+      return exports.enter(userKey(actor));
+    },
+    get underWay() {
+      return requests.total;
+    },
+    get waiting() {
+      return turns.waiting;
+    },
+  };
+}
+
+/** User ids are unique within a company. */
+const userKey = ({ companyId, userId }: Actor): string => JSON.stringify([companyId, userId]);
+
+function once(action: () => void): Release {
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    action();
+  };
+}
+
+function createCounter() {
+  const counts = new Map<string, number>();
+  let total = 0;
+  const add = (key: string, change: number) => {
+    const count = (counts.get(key) ?? 0) + change;
+    if (count > 0) counts.set(key, count);
+    else counts.delete(key);
+    total += change;
+  };
+  return {
+    get total() {
+      return total;
+    },
+    of: (key: string) => counts.get(key) ?? 0,
+    enter(key: string): Release {
+      add(key, 1);
+      return once(() => add(key, -1));
+    },
+  };
+}
+
+/** A number of places, taken round-robin by key. */
+function createTurns(places: number, withinMs: number) {
+  const queues = new Map<string, Set<() => void>>();
+  let free = places;
+  let waiting = 0;
+
+  const giveBack = () => {
+    const [next] = queues;
+    if (!next) {
+      free += 1;
+      return;
+    }
+    const [key, queue] = next;
+    const [start] = queue;
+    // To the end: the others of this key wait until every other key had a turn.
+    queues.delete(key);
+    if (start) queue.delete(start);
+    if (queue.size > 0) queues.set(key, queue);
+    start?.();
+  };
+
+  const take = (key: string): Promise<Release> =>
+    new Promise((resolve, reject) => {
+      if (free > 0) {
+        free -= 1;
+        return resolve(once(giveBack));
+      }
+      const queue = queues.get(key) ?? new Set();
+      queues.set(key, queue);
+      waiting += 1;
+      const start = () => {
+        waiting -= 1;
+        clearTimeout(timer);
+        resolve(once(giveBack));
+      };
+      const timer = setTimeout(() => {
+        waiting -= 1;
+        queue.delete(start);
+        if (queue.size === 0) queues.delete(key);
+        const detail = 'Too many people read at once. Please try again.';
+        reject(new ApiError('unavailable', { detail, headers: { 'Retry-After': '5' } }));
+      }, withinMs);
+      queue.add(start);
+    });
+
+  return {
+    take,
+    get waiting() {
+      return waiting;
+    },
+  };
+}
