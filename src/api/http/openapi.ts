@@ -1,9 +1,10 @@
 /** How routes stand in the OpenAPI document. */
 import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { IDEMPOTENCY_KEPT_DAYS } from '../../db/queries/idempotency.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiEnv } from '../env.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
-import { completeExamples, EXAMPLE, examplePath, parameterExample } from './examples.ts';
+import { completeExamples, examplePath, parameterExample } from './examples.ts';
 import { IDEMPOTENCY_KEY } from './idempotency.ts';
 import { problemSchema } from './schemas.ts';
 import type { AnySpec } from './spec.ts';

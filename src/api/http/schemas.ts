@@ -2,7 +2,6 @@
 import { z } from '@hono/zod-openapi';
 import { DateTime, IANAZone } from 'luxon';
 import { parsePhone } from '../../domain/phone.ts';
-import { EXAMPLE } from './examples.ts';
 
 /** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
 export const text = (max: number) => z.string().trim().max(max);
@@ -94,38 +93,6 @@ export const booleanQuery = z
   .enum(['true', 'false'])
   .transform((value) => value === 'true')
   .openapi({ type: 'string', enum: ['true', 'false'] });
-
-/** Times in answers: ISO 8601 in UTC. */
-export const momentOut = z.string().openapi({ format: 'date-time', example: '2026-03-14T13:00:00.000Z' });
-
-export const iso = (moment: Date): string => moment.toISOString();
-export const isoOrNull = (moment: Date | null): string | null => moment?.toISOString() ?? null;
-
-/** The contact inside of calls, leads and appointments. */
-export const contactRefSchema = z
-  .object({ id: z.string(), phone_number: z.string().nullable(), name: z.string().nullable() })
-  .openapi('ContactRef', { example: { id: EXAMPLE.contactId, phone_number: EXAMPLE.phoneNumber, name: 'Pat Reyes' } });
-
-export const objectionSchema = z
-  .object({
-    category: z.string().nullable(),
-    text: z.string().nullable(),
-    overcome: z.boolean().nullable(),
-    severity: z.string().nullable(),
-  })
-  .openapi('Objection', {
-    example: { category: 'price', text: 'That is more than I thought.', overcome: true, severity: 'medium' },
-  });
-
-export const sopComplianceSchema = z
-  .object({
-    score: z.number().nullable().openapi({ description: '0..1' }),
-    stages_followed: z.array(z.string()),
-    stages_missed: z.array(z.string()),
-  })
-  .openapi('SopCompliance', {
-    example: { score: 0.75, stages_followed: ['greeting', 'discovery', 'booking'], stages_missed: ['recap'] },
-  });
 
 /** The answer of an error. */
 export const problemSchema = z

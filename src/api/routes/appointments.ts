@@ -20,15 +20,15 @@ import {
 import { createAppointment } from '../../services/appointments/create.ts';
 import { rescheduleAppointment } from '../../services/appointments/reschedule.ts';
 import { updateAppointment } from '../../services/appointments/update.ts';
+import { appointmentSchema, appointmentView } from '../../views/appointment.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiDeps } from '../deps.ts';
 import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { byMomentOrNone, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText, momentInput, optionalText } from '../http/schemas.ts';
-import { appointmentSchema, appointmentView } from '../views/appointment.ts';
 
 const listQuery = z.object({ ...pageQuery, ...appointmentFilters });
 

@@ -1,11 +1,11 @@
 /** The audit log: who did what, when and why. */
 import { z } from '@hono/zod-openapi';
 import { type AuditRow, countAudit, listAudit } from '../../db/queries/audit.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { iso, momentOut } from '../http/schemas.ts';
 
 const filterText = (example: string) => z.string().max(255).optional().openapi({ example });
 

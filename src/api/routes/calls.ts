@@ -19,23 +19,15 @@ import { correctAnalysis, startReanalysis } from '../../services/calls/correct.t
 import { storeInternalEvent } from '../../services/inbox/store.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/delete.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkIfMatch, etagOf } from '../http/conditional.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import {
-  commaList,
-  dayInput,
-  iso,
-  momentOut,
-  optionalText,
-  parseQueryPhone,
-  requiredText,
-  text,
-} from '../http/schemas.ts';
+import { commaList, dayInput, optionalText, parseQueryPhone, requiredText, text } from '../http/schemas.ts';
 import { createRecordingLinks } from '../recordings/recordingLinks.ts';
 import {
   callAnalysisSchema,

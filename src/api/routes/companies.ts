@@ -14,14 +14,15 @@ import { parsePhone } from '../../domain/phone.ts';
 import { createCompany } from '../../services/companies/create.ts';
 import { addTrackingNumber, removeTrackingNumber } from '../../services/companies/trackingNumbers.ts';
 import { updateCompany } from '../../services/companies/update.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { iso, momentOut, optionalText, phoneInput, requiredText, timeZoneInput } from '../http/schemas.ts';
+import { optionalText, phoneInput, requiredText, timeZoneInput } from '../http/schemas.ts';
 
 /** Ids enter workflow ids and a header of Shunya's; an identity provider's organisation ids fit. */
 const companyIdInput = z

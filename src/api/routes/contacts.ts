@@ -16,6 +16,9 @@ import { listLeads } from '../../db/queries/leads.ts';
 import { contactCards } from '../../db/schema/index.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteContact } from '../../services/privacy/delete.ts';
+import { appointmentSchema, appointmentView } from '../../views/appointment.ts';
+import { contactSchema, contactView } from '../../views/contact.ts';
+import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
@@ -31,10 +34,7 @@ import {
 } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { parseQueryPhone } from '../http/schemas.ts';
-import { appointmentSchema, appointmentView } from '../views/appointment.ts';
 import { callSchema, callView } from '../views/call.ts';
-import { contactSchema, contactView } from '../views/contact.ts';
-import { leadSchema, leadView } from '../views/lead.ts';
 
 const listQuery = z.object({
   ...pageQuery,

@@ -1,9 +1,9 @@
 /** The event stream: a dashboard sees calls, leads, appointments, visits and pipelines as they change. */
 import { z } from '@hono/zod-openapi';
+import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { iso, momentOut } from '../http/schemas.ts';
 import { createEventStream } from '../live/eventStream.ts';
 import { createEventTickets } from '../live/eventTickets.ts';
 import { createLiveFeed, feedAccess, type LiveClient } from '../live/liveFeed.ts';

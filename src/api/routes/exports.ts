@@ -7,6 +7,8 @@ import { writeAudit } from '../../db/queries/audit.ts';
 import { type CallRow, listCalls } from '../../db/queries/calls.ts';
 import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
+import { appointmentView } from '../../views/appointment.ts';
+import { leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
@@ -14,9 +16,7 @@ import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { CSV_PAGE_ROWS, type CsvColumn, csvLines, csvResponse } from '../http/csv.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { appointmentView } from '../views/appointment.ts';
 import { callView } from '../views/call.ts';
-import { leadView } from '../views/lead.ts';
 import { callFilters, readCallFilter } from './calls.ts';
 
 /** Several values in one cell. */

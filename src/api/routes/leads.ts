@@ -5,6 +5,7 @@ import { countLeads, findLead, type LeadRow, type LeadScope, listLeads } from '.
 import { QUALIFICATIONS } from '../../domain/analysis.ts';
 import { LEAD_STATUSES } from '../../domain/lead.ts';
 import { updateLead } from '../../services/leads/update.ts';
+import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
@@ -12,7 +13,6 @@ import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText, optionalText } from '../http/schemas.ts';
-import { leadSchema, leadView } from '../views/lead.ts';
 
 const listQuery = z.object({ ...pageQuery, ...leadFilters });
 

@@ -3,8 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { findCompany } from '../../db/queries/companies.ts';
 import { findUser } from '../../db/queries/users.ts';
 import { ROLES } from '../../domain/user.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiDeps } from '../deps.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 
 const meSchema = z

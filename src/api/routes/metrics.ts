@@ -23,9 +23,9 @@ import {
   salesTrendDay,
 } from '../../domain/metrics.ts';
 import type { Role } from '../../domain/user.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiDeps } from '../deps.ts';
 import { invalidField } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { dayInput } from '../http/schemas.ts';
 

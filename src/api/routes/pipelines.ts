@@ -10,13 +10,13 @@ import {
   sendOperatorUpdate,
   signalRetries,
 } from '../../services/pipelines/operate.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { pipelineSchema, pipelineView } from '../../views/pipeline.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { booleanQuery, commaList, requiredText } from '../http/schemas.ts';
-import { pipelineSchema, pipelineView } from '../views/pipeline.ts';
 
 /** One batch; whoever has more stuck sends it again. */
 const BATCH_MAX = 1000;

@@ -21,9 +21,10 @@ import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/rec
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type LockedAppointment, lockAppointment } from '../../services/appointments/write.ts';
 import { storeInternalEvent } from '../../services/inbox/store.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { sessionSchema, sessionView } from '../../views/recording.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import {
   countUpTo,
   decodeMomentCursor,
@@ -35,7 +36,6 @@ import {
 } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText } from '../http/schemas.ts';
-import { sessionSchema, sessionView } from '../views/recording.ts';
 
 const startInput = z
   .object({

@@ -5,14 +5,15 @@ import { countUsers, findUser, listUsers, type UserRow } from '../../db/queries/
 import { ROLES } from '../../domain/user.ts';
 import { createUser } from '../../services/users/create.ts';
 import { updateUser } from '../../services/users/update.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { iso, momentOut, requiredText } from '../http/schemas.ts';
+import { requiredText } from '../http/schemas.ts';
 
 /** Lower case: an event's agent is found by it. */
 const emailInput = z

@@ -13,10 +13,11 @@ import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWe
 import { createEndpoint } from '../../services/webhookEndpoints/create.ts';
 import { deleteEndpoint } from '../../services/webhookEndpoints/delete.ts';
 import { updateEndpoint } from '../../services/webhookEndpoints/update.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import {
   byMoment,
   countUpTo,
@@ -29,7 +30,7 @@ import {
 } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { commaList, iso, isoOrNull, momentOut, optionalText } from '../http/schemas.ts';
+import { commaList, optionalText } from '../http/schemas.ts';
 
 const companyIdQuery = z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' });
 

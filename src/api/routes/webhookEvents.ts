@@ -9,12 +9,13 @@ import {
 } from '../../db/queries/webhookEvents.ts';
 import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
 import { redriveEvent } from '../../services/inbox/routing.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { commaList, iso, isoOrNull, momentOut } from '../http/schemas.ts';
+import { commaList } from '../http/schemas.ts';
 
 const listQuery = z.object({
   ...pageQuery,

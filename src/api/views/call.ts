@@ -3,8 +3,8 @@ import { z } from '@hono/zod-openapi';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
 import { CALL_DIRECTIONS, CALL_STATUSES } from '../../domain/call.ts';
 import { BLOCKERS, PIPELINE_STAGES } from '../../domain/pipeline.ts';
-import { EXAMPLE } from '../http/examples.ts';
-import { contactRefSchema, momentOut, objectionSchema, sopComplianceSchema } from '../http/schemas.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { contactRefSchema, momentOut, objectionSchema, sopComplianceSchema } from '../../views/shapes.ts';
 
 export { callAnalysisView, callView, transcriptView } from '../../views/call.ts';
 

@@ -4,9 +4,9 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { parseBodyBytes, parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import type { StoredEvent } from '../../services/inbox/store.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
-import { EXAMPLE } from '../http/examples.ts';
 import { describeErrors, REQUEST_ID } from '../http/openapi.ts';
 import { type HandlerLoad, isSaturated } from './load.ts';
 

@@ -1,11 +1,10 @@
 /** Pipelines as operators see them. */
 import { z } from '@hono/zod-openapi';
-import type { Config } from '../../config/config.ts';
-import type { PipelineRow } from '../../db/queries/pipelines.ts';
-import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
-import { pipelineWorkflowId } from '../../services/pipelines/operate.ts';
-import { EXAMPLE } from '../http/examples.ts';
-import { iso, momentOut } from '../http/schemas.ts';
+import type { PipelineRow } from '../db/queries/pipelines.ts';
+import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../domain/pipeline.ts';
+import { pipelineWorkflowId } from '../services/pipelines/operate.ts';
+import { EXAMPLE } from './examples.ts';
+import { iso, momentOut } from './shapes.ts';
 
 export const pipelineSchema = z
   .object({
@@ -28,7 +27,7 @@ export const pipelineSchema = z
   .openapi('Pipeline');
 
 /** One pipeline, with a link to its workflow where the Web UI is known. */
-export function pipelineView(row: PipelineRow, temporal: Pick<Config['temporal'], 'uiUrl' | 'namespace'>) {
+export function pipelineView(row: PipelineRow, temporal: { uiUrl: string | undefined; namespace: string }) {
   const workflowId = pipelineWorkflowId(row);
   const path = `/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`;
   return {
