@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflows } from '../src/temporal/workflowBundle.ts';
 
-// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and the workflow code as one file.
+// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js and the workflow code as one file.
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = path.join(ROOT, 'dist');
 
@@ -14,5 +14,5 @@ const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'],
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 writeFileSync(path.join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
 process.stdout.write(
-  'Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js and dist/workflow-bundle.js\n',
+  'Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js and dist/workflow-bundle.js\n',
 );

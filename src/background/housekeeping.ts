@@ -6,6 +6,7 @@ import { pruneDeliveries, reviveLostDeliveries } from '../db/queries/deliveries.
 import { pruneIdempotencyKeys } from '../db/queries/idempotency.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
+import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 
 const EVERY_MS = 60_000;
 
@@ -22,6 +23,12 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
     }
     return filled;
   };
+  /** Sums of days, for the metrics. */
+  const sum = async () => {
+    const companies = await companiesToSum(db);
+    for (const companyId of companies) while (!isStopped && (await sumCompanyDays(db, companyId)));
+    return companies.length;
+  };
   const keepHouse = async () => {
     try {
       const changes = await pruneChanges(db);
@@ -29,7 +36,8 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
       const keys = await pruneIdempotencyKeys(db);
       const revived = await reviveLostDeliveries(db);
       const filled = await fill();
-      const did = { changes, deliveries, keys, revived, filled };
+      const summed = await sum();
+      const did = { changes, deliveries, keys, revived, filled, summed };
       if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');

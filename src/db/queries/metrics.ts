@@ -2,12 +2,12 @@
  * Sums for the metrics. Days are made by Postgres in the company's time zone, in the filter and in the trend alike,
  * so a day of 23 or 25 hours, or one without a midnight, is one day everywhere.
  */
-import { and, eq, type SQL, sql } from 'drizzle-orm';
+import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { type AppointmentSums, type CallSums, type CategoryCount, topCategory } from '../../domain/metrics.ts';
 import { FINAL_STAGES } from '../../domain/pipeline.ts';
 import type { Role } from '../../domain/user.ts';
 import type { Queryable } from '../client.ts';
-import { users } from '../schema/index.ts';
+import { appointmentDaySums, callDaySums, users } from '../schema/index.ts';
 import { type DayRange, localDay, onDays } from './days.ts';
 
 /** Sums of the whole, of each day that has any, and of each person (null: nobody is named). */
@@ -28,54 +28,149 @@ type GroupRow<Sums> = Sums & {
   person: string | null;
 };
 
+/** Grows with every change of what is counted: sums that were made by older formulas are not read any more. */
+export const METRICS_VERSION = 1;
+
+/** Something that is counted by day and person: from its rows, or from sums of days that were made from them. */
+interface Counted {
+  kind: 'call' | 'appointment';
+  sums: typeof callDaySums | typeof appointmentDaySums;
+  /** The sum of each column over `judged`, the rows to count with their day and person. */
+  figures: Record<string, SQL>;
+  /** Rows of `from`, which are rows of the table or some of them, that meet the condition. */
+  judged: (of: { companyId: string; timeZone: string }, from: SQL, where: SQL) => SQL;
+  table: SQL;
+  /** When it counts. */
+  moment: SQL;
+}
+
+const isQualified = sql`(coalesce(booking_status = 'booked', false) or coalesce(qualification in ('hot', 'warm', 'cold'), false))`;
+
+const CALL_FIGURES: Record<keyof CallSums, SQL> = {
+  totalCalls: sql`count(*)`,
+  answeredCalls: sql`count(*) filter (where is_answered)`,
+  missedCalls: sql`count(*) filter (where status in ('missed', 'abandoned', 'voicemail'))`,
+  analyzedCalls: sql`count(*) filter (where is_analyzed)`,
+  pendingAnalysisCalls: sql`count(*) filter (where is_pending)`,
+  qualifiedCalls: sql`count(*) filter (where ${isQualified})`,
+  bookedCalls: sql`count(*) filter (where booking_status = 'booked')`,
+  serviceNotOfferedCalls: sql`count(*) filter (where ${isQualified} and booking_status = 'service_not_offered')`,
+  qualifiedButUnbookedCalls: sql`count(*) filter (where ${isQualified} and booking_status = 'not_booked')`,
+  objectionsOfQualified: sql`coalesce(sum(jsonb_array_length(objections)) filter (where ${isQualified}), 0)`,
+  complianceSum: sql`coalesce(sum(compliance_score), 0)`,
+  complianceCount: sql`count(compliance_score)`,
+  sentimentSum: sql`coalesce(sum(sentiment_score), 0)`,
+  sentimentCount: sql`count(sentiment_score)`,
+  durationSum: sql`coalesce(sum(duration_seconds) filter (where is_answered), 0)`,
+  durationCount: sql`count(duration_seconds) filter (where is_answered)`,
+};
+
+/** Inbound calls with their day, their agent, and their current analysis: the one of the highest generation. */
+const CALLS: Counted = {
+  kind: 'call',
+  sums: callDaySums,
+  figures: CALL_FIGURES,
+  table: sql`calls`,
+  moment: sql`calls.started_at`,
+  judged: ({ companyId, timeZone }, from, where) => sql`
+    select
+      ${localDay(sql`calls.started_at`, timeZone)} as day,
+      calls.csr_id as person,
+      calls.status,
+      calls.duration_seconds,
+      calls.answered and calls.status in ('completed', 'in_progress') as is_answered,
+      calls.stage not in ${FINAL_STAGES} as is_pending,
+      latest.id is not null as is_analyzed,
+      latest.qualification,
+      latest.booking_status,
+      latest.objections,
+      latest.compliance_score,
+      latest.sentiment_score
+    from ${from}
+    left join call_analyses as latest on latest.call_id = calls.id and latest.generation = case
+      when calls.facet is null then (select max(generation) from call_analyses as each where each.call_id = calls.id)
+      else calls.analysis_generation end
+    where calls.company_id = ${companyId} and calls.direction = 'inbound' and ${where}`,
+};
+
+const APPOINTMENT_FIGURES: Record<keyof AppointmentSums, SQL> = {
+  totalAppointments: sql`count(*)`,
+  completedAppointments: sql`count(*) filter (where status = 'completed')`,
+  wonAppointments: sql`count(*) filter (where outcome = 'won')`,
+  lostAppointments: sql`count(*) filter (where outcome = 'lost')`,
+  pendingAppointments: sql`count(*) filter (where outcome = 'pending')`,
+  analyzedAppointments: sql`count(*) filter (where is_analyzed)`,
+  objections: sql`coalesce(sum(jsonb_array_length(objections)), 0)`,
+  complianceSum: sql`coalesce(sum(compliance_score), 0)`,
+  complianceCount: sql`count(compliance_score)`,
+  sentimentSum: sql`coalesce(sum(sentiment_score), 0)`,
+  sentimentCount: sql`count(sentiment_score)`,
+};
+
+const appointmentMoment = sql`coalesce(appointments.scheduled_start, appointments.created_at)`;
+
+/**
+ * Appointments that are not cancelled, by `scheduled_start`, else by when they were made. The analysis is the newest one of
+ * the latest session that has any.
+ */
+const APPOINTMENTS: Counted = {
+  kind: 'appointment',
+  sums: appointmentDaySums,
+  figures: APPOINTMENT_FIGURES,
+  table: sql`appointments`,
+  moment: appointmentMoment,
+  judged: ({ companyId, timeZone }, from, where) => sql`
+    select
+      ${localDay(appointmentMoment, timeZone)} as day,
+      appointments.assigned_rep_id as person,
+      appointments.status,
+      appointments.outcome,
+      latest.id is not null as is_analyzed,
+      latest.objections,
+      latest.compliance_score,
+      latest.sentiment_score
+    from ${from}
+    left join lateral (
+      select recording_analyses.*
+      from recording_sessions
+      join recording_analyses on recording_analyses.session_id = recording_sessions.id
+      where recording_sessions.appointment_id = appointments.id
+      order by recording_sessions.started_at desc, recording_sessions.id desc, recording_analyses.generation desc
+      limit 1
+    ) as latest on true
+    where appointments.company_id = ${companyId} and appointments.status <> 'cancelled' and ${where}`,
+};
+
+/** What is counted, for whoever keeps the sums. */
+export const COUNTED = [CALLS, APPOINTMENTS];
+
+interface SumOptions {
+  companyId: string;
+  range: DayRange;
+}
+
 /**
  * Sums the company's inbound calls that started within the range.
  * @param agentId only calls that name this user as agent, and calls that name nobody
  */
-export async function sumCalls(
-  db: Queryable,
-  options: { companyId: string; range: DayRange; agentId?: string },
-): Promise<CallMetrics> {
-  const judged = judgedCalls(options);
-  const groups = await rows<GroupRow<CallSums>>(
-    db,
-    sql`
-      with judged as (${judged})
-      select
-        ${groupColumns},
-        count(*)::int as "totalCalls",
-        (count(*) filter (where is_answered))::int as "answeredCalls",
-        (count(*) filter (where status in ('missed', 'abandoned', 'voicemail')))::int as "missedCalls",
-        (count(*) filter (where is_analyzed))::int as "analyzedCalls",
-        (count(*) filter (where is_pending))::int as "pendingAnalysisCalls",
-        (count(*) filter (where is_qualified))::int as "qualifiedCalls",
-        (count(*) filter (where booking_status = 'booked'))::int as "bookedCalls",
-        (count(*) filter (where is_qualified and booking_status = 'service_not_offered'))::int
-          as "serviceNotOfferedCalls",
-        (count(*) filter (where is_qualified and booking_status = 'not_booked'))::int as "qualifiedButUnbookedCalls",
-        coalesce(sum(jsonb_array_length(objections)) filter (where is_qualified), 0)::int as "objectionsOfQualified",
-        coalesce(sum(compliance_score), 0)::float8 as "complianceSum",
-        count(compliance_score)::int as "complianceCount",
-        coalesce(sum(sentiment_score), 0)::float8 as "sentimentSum",
-        count(sentiment_score)::int as "sentimentCount",
-        coalesce(sum(duration_seconds) filter (where is_answered), 0)::float8 as "durationSum",
-        (count(duration_seconds) filter (where is_answered))::int as "durationCount"
-      from judged
-      group by grouping sets ((), (day), (person))`,
-  );
+export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: string }): Promise<CallMetrics> {
+  const { agentId } = options;
+  const who = agentId === undefined ? sql`true` : sql`(person = ${agentId} or person is null)`;
+  const sums = await sumsOf<CallSums>(db, CALLS, options, who);
   const reasons = await rows<CategoryCount & { groupOf: 'total' | 'person'; person: string | null }>(
     db,
     sql`
-      with judged as (${judged})
+      ${withDays(CALLS, options)}, named as (
+        select person, category, times::int as times
+        from ${callDaySums} cross join jsonb_each_text(unbooked_reasons) as each(category, times)
+        where ${summedDays(options)} and ${who}
+        union all
+        select person, category, times from (${reasonsOf(sql`select * from judged where ${who}`)}) as fresh
+      )
       select
         case when grouping(person) = 0 then 'person' else 'total' end as "groupOf",
-        person, category, count(*)::int as count
-      from (
-        select person, objection ->> 'category' as category
-        from judged, jsonb_array_elements(objections) as objection
-        where is_qualified and booking_status = 'not_booked'
-      ) as named
-      where category <> ''
+        person, category, sum(times)::int as count
+      from named
       group by grouping sets ((category), (category, person))`,
   );
 
@@ -84,96 +179,180 @@ export async function sumCalls(
     ofPerson.set(row.person, [...(ofPerson.get(row.person) ?? []), row]);
   }
   return {
-    ...collect(groups),
+    ...sums,
     topMissedBookingReason: topCategory(reasons.filter((row) => row.groupOf === 'total')),
     topReasonByPerson: new Map([...ofPerson].map(([person, counts]) => [person, topCategory(counts)])),
   };
 }
 
-/** One row per inbound call with its day, its agent, and its current analysis: the one of the highest generation. */
-function judgedCalls({ companyId, range, agentId }: { companyId: string; range: DayRange; agentId?: string }): SQL {
-  return sql`
-    select
-      ${localDay(sql`calls.started_at`, range.timeZone)}::text as day,
-      calls.csr_id as person,
-      calls.status,
-      calls.duration_seconds,
-      calls.answered and calls.status in ('completed', 'in_progress') as is_answered,
-      calls.stage not in ${FINAL_STAGES} as is_pending,
-      latest.id is not null as is_analyzed,
-      coalesce(latest.booking_status = 'booked', false)
-        or coalesce(latest.qualification in ('hot', 'warm', 'cold'), false) as is_qualified,
-      latest.booking_status,
-      latest.objections,
-      latest.compliance_score,
-      latest.sentiment_score
-    from calls
-    left join lateral (
-      select * from call_analyses where call_analyses.call_id = calls.id order by generation desc limit 1
-    ) as latest on true
-    where calls.company_id = ${companyId}
-      and calls.direction = 'inbound'
-      and ${onDays(sql`calls.started_at`, range)}
-      ${agentId === undefined ? sql`` : sql`and (calls.csr_id = ${agentId} or calls.csr_id is null)`}`;
-}
-
 /**
- * Sums the company's appointments within the range that are not cancelled: by `scheduled_start`, else by when they
- * were made. The analysis is the newest one of the latest session that has any.
+ * Sums the company's appointments within the range.
  * @param repId only those assigned to this user
  */
 export async function sumAppointments(
   db: Queryable,
-  options: { companyId: string; range: DayRange; repId?: string },
+  options: SumOptions & { repId?: string },
 ): Promise<GroupedSums<AppointmentSums>> {
-  const { companyId, range, repId } = options;
-  const groups = await rows<GroupRow<AppointmentSums>>(
+  const { repId } = options;
+  return sumsOf<AppointmentSums>(db, APPOINTMENTS, options, repId === undefined ? sql`true` : sql`person = ${repId}`);
+}
+
+/** Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment. */
+async function sumsOf<Sums extends object>(
+  db: Queryable,
+  counted: Counted,
+  options: SumOptions,
+  who: SQL,
+): Promise<GroupedSums<Sums>> {
+  const columns = columnsOf(counted);
+  const names = sql.join(
+    columns.map(({ column }) => column),
+    sql`, `,
+  );
+  const totals = sql.join(
+    columns.map(
+      ({ key, column, type }) => sql`coalesce(sum(${column}), 0)::${sql.raw(type)} as ${sql.identifier(key)}`,
+    ),
+    sql`, `,
+  );
+  const groups = await rows<GroupRow<Sums>>(
     db,
     sql`
-    with visits as (
+      ${withDays(counted, options)}, parts as (
+        select day, person, ${names} from ${counted.sums} where ${summedDays(options)} and ${who}
+        union all
+        select day, person, ${figuresOf(counted)} from judged where ${who} group by day, person
+      )
       select
-        ${localDay(sql`coalesce(appointments.scheduled_start, appointments.created_at)`, range.timeZone)}::text as day,
-        appointments.assigned_rep_id as person,
-        appointments.status,
-        appointments.outcome,
-        latest.id is not null as is_analyzed,
-        latest.objections,
-        latest.compliance_score,
-        latest.sentiment_score
-      from appointments
-      left join lateral (
-        select recording_analyses.*
-        from recording_sessions
-        join recording_analyses on recording_analyses.session_id = recording_sessions.id
-        where recording_sessions.appointment_id = appointments.id
-        order by recording_sessions.started_at desc, recording_sessions.id desc, recording_analyses.generation desc
-        limit 1
-      ) as latest on true
-      where appointments.company_id = ${companyId}
-        and appointments.status <> 'cancelled'
-        and (
-          ${onDays(sql`appointments.scheduled_start`, range)}
-          or (appointments.scheduled_start is null and ${onDays(sql`appointments.created_at`, range)})
-        )
-        ${repId === undefined ? sql`` : sql`and appointments.assigned_rep_id = ${repId}`}
-    )
-    select
-      ${groupColumns},
-      count(*)::int as "totalAppointments",
-      (count(*) filter (where status = 'completed'))::int as "completedAppointments",
-      (count(*) filter (where outcome = 'won'))::int as "wonAppointments",
-      (count(*) filter (where outcome = 'lost'))::int as "lostAppointments",
-      (count(*) filter (where outcome = 'pending'))::int as "pendingAppointments",
-      (count(*) filter (where is_analyzed))::int as "analyzedAppointments",
-      coalesce(sum(jsonb_array_length(objections)), 0)::int as "objections",
-      coalesce(sum(compliance_score), 0)::float8 as "complianceSum",
-      count(compliance_score)::int as "complianceCount",
-      coalesce(sum(sentiment_score), 0)::float8 as "sentimentSum",
-      count(sentiment_score)::int as "sentimentCount"
-    from visits
-    group by grouping sets ((), (day), (person))`,
+        case when grouping(day) = 0 then 'day' when grouping(person) = 0 then 'person' else 'total' end as "groupOf",
+        day::text as day, person, ${totals}
+      from parts
+      group by grouping sets ((), (day), (person))`,
   );
   return collect(groups);
+}
+
+/** The columns of the sums with the names of the figures. */
+function columnsOf({ sums, figures }: Counted) {
+  return Object.entries(getTableColumns(sums)).flatMap(([key, column]) => {
+    const figure = figures[key];
+    const type = column.getSQLType() === 'integer' ? 'int' : 'float8';
+    return figure ? [{ key, type, figure, column: sql.identifier(column.name) }] : [];
+  });
+}
+
+const figuresOf = (counted: Counted): SQL =>
+  sql.join(
+    columnsOf(counted).map(({ figure, column }) => sql`${figure} as ${column}`),
+    sql`, `,
+  );
+
+/** How often each category was named against a booking, by day and person. @param judged of calls */
+const reasonsOf = (judged: SQL): SQL => sql`
+  select day, person, objection ->> 'category' as category, count(*)::int as times
+  from (${judged}) as judged cross join jsonb_array_elements(objections) as objection
+  where ${isQualified} and booking_status = 'not_booked' and objection ->> 'category' <> ''
+  group by day, person, category`;
+
+/**
+ * `since`: from when on there are sums · `marked`: days after that which have changed · `judged`: the rows of all days in the
+ * range whose sums are not to be read.
+ */
+function withDays(counted: Counted, { companyId, range }: SumOptions): SQL {
+  const { timeZone, from } = range;
+  const { kind, table, moment } = counted;
+  const of = { companyId, timeZone };
+  const since = sql`(select day from since)`;
+  const uncovered = sql`${since} > ${from}::date
+    and ${moment} < ${since}::timestamp at time zone 'UTC' + interval '16 hours'
+    and ${localDay(moment, timeZone)} < ${since} and ${onDays(moment, range)}`;
+  return sql`
+    with since as materialized (
+      select coalesce(
+        (select since from metric_coverage where company_id = ${companyId} and time_zone = ${timeZone}
+          and version = ${METRICS_VERSION}::int),
+        'infinity'::date) as day
+    ), marked as materialized (
+      select distinct ${localDay(sql`at`, timeZone)} as day from metric_changes
+      where company_id = ${companyId} and kind = ${kind} and ${onDays(sql`at`, range)}
+        and ${localDay(sql`at`, timeZone)} >= ${since}
+    ), judged as (
+      ${counted.judged(of, table, uncovered)}
+      union all
+      ${counted.judged(of, ofDays(counted, of, sql`marked`), sql`true`)}
+    )`;
+}
+
+/** The rows of some days, each day by its range of the index. No zone is 16 hours from UTC. */
+export const ofDays = ({ table, moment }: Counted, of: { companyId: string; timeZone: string }, days: SQL): SQL => sql`
+  ${days} as days cross join lateral (
+    select * from ${table} where ${table}.company_id = ${of.companyId}
+      and ${moment} >= days.day::timestamp at time zone 'UTC' - interval '16 hours'
+      and ${moment} < days.day::timestamp at time zone 'UTC' + interval '40 hours'
+      and ${localDay(moment, of.timeZone)} = days.day
+    offset 0) as ${table}`;
+
+const summedDays = ({ companyId, range }: SumOptions): SQL => sql`
+  company_id = ${companyId} and day between ${range.from}::date and ${range.to}::date
+  and day >= (select day from since) and day not in (select day from marked)`;
+
+/** Rows for the table of sums, made from the rows that `judged` gives. */
+export function sumRows(counted: Counted, companyId: string, judged: SQL): SQL {
+  const columns = columnsOf(counted).map(({ column }) => column);
+  const names = sql.join([sql`company_id`, sql`day`, sql`person`, ...columns], sql`, `);
+  const figures = sql`select ${companyId}::text as company_id, day, person, ${figuresOf(counted)}
+    from (${judged}) as judged group by day, person`;
+  if (counted.kind !== 'call') return sql`insert into ${counted.sums} (${names}) ${figures}`;
+  return sql`
+    insert into ${counted.sums} (${names}, unbooked_reasons)
+    select ${sql.join([sql`figures.company_id`, sql`figures.day`, sql`figures.person`, ...columns], sql`, `)}, named.reasons
+    from (${figures}) as figures
+    left join (
+      select day, person, jsonb_object_agg(category, times) as reasons
+      from (${reasonsOf(judged)}) as each group by day, person
+    ) as named on named.day = figures.day and named.person is not distinct from figures.person`;
+}
+
+/** Days whose sums are not what their rows give, among those that are read; all in one statement, so of one moment. */
+export async function findWrongSums(
+  db: Queryable,
+  of: { companyId: string; timeZone: string },
+): Promise<{ kind: 'call' | 'appointment'; day: string; person: string | null }[]> {
+  const wrong = [];
+  for (const counted of COUNTED) {
+    const { kind, moment, table, sums } = counted;
+    const { companyId, timeZone } = of;
+    const isRead = (day: SQL) => sql`${day} >= (select since from metric_coverage where company_id = ${companyId}
+        and time_zone = ${timeZone} and version = ${METRICS_VERSION}::int)
+      and not exists (select 1 from metric_changes as changed where changed.company_id = ${companyId}
+        and changed.kind = ${kind} and ${localDay(sql`changed.at`, timeZone)} = ${day})`;
+    const columns = columnsOf(counted).map(({ column, type }) =>
+      type === 'int' ? column : sql`round(${column}::numeric, 6) as ${column}`,
+    );
+    const extra = kind === 'call' ? [sql`unbooked_reasons`] : [];
+    const shown = sql.join([sql`day`, sql`person`, ...columns, ...extra], sql`, `);
+    const reasons =
+      kind === 'call'
+        ? sql`, (select jsonb_object_agg(category, times)
+      from (${reasonsOf(sql`select * from judged`)}) as named
+      where named.day = figures.day and named.person is not distinct from figures.person) as unbooked_reasons`
+        : sql``;
+    const found = await rows<{ day: string; person: string | null }>(
+      db,
+      sql`
+        with judged as materialized (${counted.judged(of, table, isRead(localDay(moment, timeZone)))}),
+          fresh as (select figures.*${reasons}
+            from (select day, person, ${figuresOf(counted)} from judged group by day, person) as figures),
+          kept as (select * from ${sums} where company_id = ${companyId} and ${isRead(sql`day`)})
+        select distinct day::text as day, person from (
+          (select ${shown} from fresh except all select ${shown} from kept)
+          union all
+          (select ${shown} from kept except all select ${shown} from fresh)
+        ) as different`,
+    );
+    wrong.push(...found.map((each) => ({ kind, ...each })));
+  }
+  return wrong;
 }
 
 /** Id, name and role of all users of a company, by name. */
@@ -184,10 +363,6 @@ export async function listUserNames(db: Queryable, companyId: string, role?: Rol
     .where(and(eq(users.companyId, companyId), role ? eq(users.role, role) : undefined))
     .orderBy(users.name, users.id);
 }
-
-const groupColumns = sql`
-  case when grouping(day) = 0 then 'day' when grouping(person) = 0 then 'person' else 'total' end as "groupOf",
-  day, person`;
 
 async function rows<Row>(db: Queryable, query: SQL): Promise<Row[]> {
   return [...(await db.execute(query))] as Row[];

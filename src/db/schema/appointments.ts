@@ -53,6 +53,8 @@ export const appointments = pgTable(
     uniqueIndex('appointments_call').on(table.callId),
     uniqueIndex('appointments_rescheduled_from').on(table.rescheduledFromId),
     index('appointments_by_start').on(table.companyId, table.scheduledStart, table.id),
+    // Metrics count an appointment on this day.
+    index('appointments_by_day').on(table.companyId, sql`coalesce(${table.scheduledStart}, ${table.createdAt})`),
     index('appointments_by_rep').on(table.companyId, table.assignedRepId, table.scheduledStart),
     index('appointments_status').on(table.companyId, table.status, table.scheduledStart, table.id),
     index('appointments_lead').on(table.leadId),

@@ -9,6 +9,7 @@ export * from './changes.ts';
 export * from './companies.ts';
 export * from './contactCards.ts';
 export * from './leads.ts';
+export * from './metricSums.ts';
 export * from './operations.ts';
 export * from './outgoingWebhooks.ts';
 export * from './recordingAnalyses.ts';

@@ -4,7 +4,7 @@ import { getTableConfig, PgTable } from 'drizzle-orm/pg-core';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import * as schema from '../../db/schema/index.ts';
 
-const { changes, companies, shunyaJobs, trackingNumbers, webhookEvents } = schema;
+const { changes, companies, metricChanges, shunyaJobs, trackingNumbers, webhookEvents } = schema;
 
 type CompanyTable = { table: PgTable; name: string; ofCompany: (companyId: string) => SQL };
 
@@ -72,7 +72,7 @@ function straysOf(companyId: string): SQL {
     or ${webhookEvents.shunyaCallId} in ${jobs(shunyaJobs.shunyaCallId)})`;
 }
 
-/** A table comes before every table it points to; the change feed last, since it records the deletions too. */
+/** A table comes before every table it points to; last what records the deletions themselves. */
 function inDeletionOrder(tables: readonly PgTable[]): PgTable[] {
   const ordered: PgTable[] = [];
   const place = (table: PgTable) => {
@@ -81,7 +81,8 @@ function inDeletionOrder(tables: readonly PgTable[]): PgTable[] {
     ordered.push(table);
   };
   for (const table of tables) place(table);
-  return [...ordered.filter((table) => table !== changes), changes];
+  const records: PgTable[] = [changes, metricChanges];
+  return [...ordered.filter((table) => !records.includes(table)), ...records];
 }
 
 function targetsOf(table: PgTable): PgTable[] {
