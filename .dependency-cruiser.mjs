@@ -7,7 +7,7 @@
 const MAY_IMPORT = {
   domain: [],
   config: ['domain'],
-  runtime: ['config'],
+  runtime: ['domain', 'config'],
   workflows: ['domain', 'activities'],
   db: ['domain'],
   providers: ['domain'],
@@ -21,7 +21,6 @@ const MAY_IMPORT = {
 
 /** Imports that break the table above and are on their way out. Lines are only ever removed here. */
 const UNTIL_MENDED = {
-  activities: ['workflows/contracts.ts'],
   services: ['workflows/contracts.ts', 'api/deps.ts'],
   background: ['api/deps.ts'],
   views: ['services/pipelines/operate.ts'],

@@ -6,7 +6,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { DateTime } from 'luxon';
-import { AccountBusyError, codeOf, feedMissed, isLasting } from './activities/reconciliation.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import {
@@ -18,6 +17,7 @@ import {
   recordBackfill,
 } from './db/queries/reconciliation.ts';
 import { CallRailError, createCallRailClient } from './providers/callrail/client.ts';
+import { AccountBusyError, codeOf, feedMissed, isLasting } from './services/calls/reconcile.ts';
 
 const USAGE = 'usage: npm run backfill -- --company ID --from YYYY-MM-DD --to YYYY-MM-DD [--per-second 2]';
 

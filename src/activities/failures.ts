@@ -5,6 +5,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import type { Logger } from 'pino';
+import { causesOf } from '../domain/causes.ts';
 import { CallRailError } from '../providers/callrail/client.ts';
 import { ShunyaError } from '../providers/shunya/client.ts';
 
@@ -45,7 +46,7 @@ function toFailure(error: unknown): Error {
 
 /** SQLSTATE or a system's error code; else the error's class name. */
 function codeOf(error: unknown): string {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+  for (const at of causesOf(error)) {
     const code = (at as { code?: unknown }).code;
     if (typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code)) return code;
   }

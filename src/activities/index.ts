@@ -1,20 +1,16 @@
-import { createAnalysisActivities } from './analysis.ts';
-import { createCallActivities } from './calls.ts';
 import { createDeliveryActivities } from './deliveries.ts';
 import type { ActivityDeps } from './deps.ts';
 import { withSafeFailures } from './failures.ts';
 import { createOperatorActivities } from './operators.ts';
+import { createPipelineActivities } from './pipelines.ts';
 import { createReconciliationActivities } from './reconciliation.ts';
 import { createShunyaActivities } from './shunya.ts';
-import { createVisitActivities } from './visits.ts';
 
 /** Database steps: under two seconds each, run as local activities of the pipelines' own queue. */
 export const createDatabaseActivities = (deps: ActivityDeps) =>
   withSafeFailures(
     {
-      ...createCallActivities(deps),
-      ...createVisitActivities(deps),
-      ...createAnalysisActivities(deps),
+      ...createPipelineActivities(deps),
       ...createOperatorActivities(deps),
     },
     deps.logger,

@@ -1,8 +1,8 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
 import { Context } from '@temporalio/activity';
 import { recordTemporalAction } from '../db/queries/audit.ts';
+import type { SubjectKey } from '../domain/pipelineSteps.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { SubjectKey } from './runs.ts';
 
 export interface OperatorActionInput extends SubjectKey {
   /** The same again when the run that applied it repeats the step. */

@@ -8,7 +8,9 @@ import { and, inArray, sql } from 'drizzle-orm';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import { webhookEvents } from '../db/schema/index.ts';
+import { causesOf } from '../domain/causes.ts';
 import { callIdOf } from '../domain/ids.ts';
+import type { PipelineWaits } from '../domain/pipelineSteps.ts';
 import { parseJsonBytes } from '../domain/text.ts';
 import type { WebhookSource } from '../domain/webhookEvent.ts';
 import type { Logger } from '../runtime/telemetry.ts';
@@ -18,7 +20,6 @@ import { routeWaitingEvents, stateOfRun } from '../services/inbox/routing.ts';
 import {
   callAttributes,
   deliveryAttributes,
-  type PipelineWaits,
   retrySignal,
   ringSignal,
   skipSignal,
@@ -336,10 +337,9 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
 
 /** gRPC: CANCELLED (a server that stops), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or no connection. */
 function isUnreachable(error: unknown): boolean {
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+  return causesOf(error).some((at) => {
     const { code } = at as { code?: unknown };
     if (code === 1 || code === 4 || code === 8 || code === 14) return true;
-    if (at.name === 'AbortError' || /deadline|unavailable|ECONNREFUSED/i.test(at.message)) return true;
-  }
-  return false;
+    return at.name === 'AbortError' || /deadline|unavailable|ECONNREFUSED/i.test(at.message);
+  });
 }

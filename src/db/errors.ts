@@ -1,5 +1,7 @@
 /** What a database error means, whoever wrapped it: Drizzle hides the driver's error in `cause`. */
 
+import { causesOf } from '../domain/causes.ts';
+
 /** Codes of the driver and of sockets: there is no connection. */
 const CONNECTION_CODES = new Set([
   'CONNECT_TIMEOUT',
@@ -55,16 +57,7 @@ export function violatedUniqueConstraint(error: unknown): string | undefined {
 type DriverError = { code?: string; constraint_name?: string };
 
 function causes(error: unknown): DriverError[] {
-  const chain: unknown[] = [];
-  // A socket that failed on every address of a host is an AggregateError.
-  const visit = (next: unknown) => {
-    if (!(next instanceof Error) || chain.includes(next)) return;
-    chain.push(next);
-    visit(next.cause);
-    if (next instanceof AggregateError) next.errors.forEach(visit);
-  };
-  visit(error);
-  return chain.map((item) => {
+  return causesOf(error).map((item) => {
     const { code, constraint_name } = item as { code?: unknown; constraint_name?: unknown };
     return {
       code: typeof code === 'string' ? code : undefined,

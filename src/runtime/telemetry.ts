@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { type Logger, pino } from 'pino';
 import type { Config } from '../config/config.ts';
+import { causesOf } from '../domain/causes.ts';
 
 const require = createRequire(import.meta.url);
 
@@ -79,7 +80,7 @@ export function errorFields(error: unknown): ErrorFields {
   const code = (root as { code?: unknown }).code ?? (error as { code?: unknown }).code;
   const fields: ErrorFields = { errorName: root === error ? error.name : `${error.name} < ${root.name}` };
   if (typeof code === 'string' || typeof code === 'number') fields.errorCode = code;
-  if (!causes(error).some(mayHoldData)) fields.errorMessage = firstLine(root.message);
+  if (!causesOf(error).some(mayHoldData)) fields.errorMessage = firstLine(root.message);
   return fields;
 }
 
@@ -88,13 +89,7 @@ function mayHoldData(error: Error): boolean {
   return error instanceof SyntaxError || /Drizzle|Postgres|Zod/.test(error.name) || keys.some((key) => key in error);
 }
 
-function causes(error: Error): Error[] {
-  const chain = [error];
-  for (let next = error.cause; next instanceof Error && !chain.includes(next); next = next.cause) chain.push(next);
-  return chain;
-}
-
-const rootCause = (error: Error): Error => causes(error).at(-1) ?? error;
+const rootCause = (error: Error): Error => causesOf(error).at(-1) ?? error;
 
 const firstLine = (text: string): string => (text.split('\n')[0] ?? '').slice(0, 300);
 

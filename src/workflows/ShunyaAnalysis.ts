@@ -7,8 +7,8 @@
  * tries fast, then slow for ever, raises attention, and takes the Updates `retry` and `skip`.
  */
 import * as wf from '@temporalio/workflow';
-import type { AnalysisStep } from '../activities/analysis.ts';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
+import type { AnalysisStep } from '../domain/pipelineSteps.ts';
 import { database, reads, submits } from './activities.ts';
 import { type ShunyaAnalysisInput, stageSignal } from './contracts.ts';
 import { createPipeline, failureOf } from './pipeline.ts';

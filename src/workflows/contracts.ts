@@ -5,6 +5,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Blocker, PipelineStage, SubjectKind } from '../domain/pipeline.ts';
+import type { Block, PipelineWaits } from '../domain/pipelineSteps.ts';
 
 export const WORKFLOW_TYPES = {
   callLifecycle: 'CallLifecycle',
@@ -24,19 +25,6 @@ export const callrailQueue = (taskQueue: string) => `${taskQueue}-callrail`;
 
 /** The Schedule that starts CallRailReconciliation, and the beginning of the ids of the workflows it starts. */
 export const RECONCILIATION_SCHEDULE_ID = 'callrail-reconciliation';
-
-/** Waits, in seconds; input rather than environment, so that a replay sees what the run saw. */
-export interface PipelineWaits {
-  callMaxSeconds: number;
-  visitMaxSeconds: number;
-  recordingWaitSeconds: number;
-  shunyaPollSeconds: number;
-  shunyaJobTimeoutSeconds: number;
-  retryInitialSeconds: number;
-  retryMaxSeconds: number;
-  /** Failed tries of a step after which a person is asked. */
-  retryAttempts: number;
-}
 
 export interface CallLifecycleInput {
   companyId: string;
@@ -61,15 +49,6 @@ export interface ShunyaAnalysisInput {
   /** Failed tries so far of the step that an earlier, longer history of this run was at, and how that stood. */
   failures?: number;
   resumed?: ResumedPipeline;
-}
-
-/** A step that failed and waits. */
-export interface Block {
-  blockedOn: Blocker;
-  attempts: number;
-  /** A code: the last error. */
-  reason: string;
-  needsAttention: boolean;
 }
 
 /** What a pipeline shows, handed on to a run with a short history. */

@@ -5,12 +5,11 @@
 import * as wf from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, TimeoutFailure } from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
+import type { Block, PipelineWaits } from '../domain/pipelineSteps.ts';
 import {
-  type Block,
   type OperatorAction,
   type OperatorAnswer,
   type PipelineStatus,
-  type PipelineWaits,
   type ResumedPipeline,
   retrySignal,
   retryUpdate,

@@ -4,11 +4,11 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import * as wf from '@temporalio/workflow';
-import type { NextStep, SubjectState } from '../activities/runs.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
+import type { NextStep, PipelineWaits, SubjectState } from '../domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../domain/workflowIds.ts';
 import { database } from './activities.ts';
-import { analysisAttributes, type PipelineWaits, stageSignal, WORKFLOW_TYPES } from './contracts.ts';
+import { analysisAttributes, stageSignal, WORKFLOW_TYPES } from './contracts.ts';
 import { createPipeline, failureOf } from './pipeline.ts';
 import type { ShunyaAnalysis } from './ShunyaAnalysis.ts';
 

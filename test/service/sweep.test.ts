@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { setBlock, setStage } from '../../src/activities/runs.ts';
-import { SWEEP_DEFAULTS, type SweepOptions, sweepOnce } from '../../src/background/sweep.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { openDatabase } from '../../src/db/client.ts';
 import { calls, callTombstones, recordingSessions, shunyaJobs, webhookEvents } from '../../src/db/schema/index.ts';
 import { callWorkflowId, visitWorkflowId } from '../../src/domain/workflowIds.ts';
+import { setBlock, setStage } from '../../src/services/pipelines/state.ts';
+import { SWEEP_DEFAULTS, type SweepOptions, sweepOnce } from '../../src/services/pipelines/sweep.ts';
 import { createTestDatabase } from '../harness/infra.ts';
 import { eventually } from '../harness/poll.ts';
 import { type CompanyRows, makeCompany } from '../harness/rows.ts';

@@ -13,7 +13,6 @@ import {
   type SessionRow,
   type SessionScope,
   sessionsOf,
-  stopSession,
 } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
 import { isOpenStatus } from '../../domain/appointment.ts';
@@ -21,6 +20,7 @@ import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/rec
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type LockedAppointment, lockAppointment } from '../../services/appointments/write.ts';
 import { storeInternalEvent } from '../../services/inbox/store.ts';
+import { stopSession } from '../../services/visits/stop.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { sessionSchema, sessionView } from '../../views/recording.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -115,7 +115,7 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       if (!isRecordingHostAllowed(audioUrl, deps.config.recordingHosts))
         throw invalidField('audio_url', 'must be an http(s) link to a host that may hold recordings');
 
-      await stopSession(tx, { id, audioUrl });
+      await stopSession(tx, { id, companyId: access.companyId, audioUrl });
       await storeVisitEvent(tx, access.companyId, 'visit.stopped', id);
       afterCommit(() => deps.inbox.poke());
       return readSession(tx, access, id);

@@ -5,8 +5,8 @@ import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
 import { phoneForms } from '../../domain/phone.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
-import { callWorkflowId } from '../../domain/workflowIds.ts';
 import type { Queryable, Transaction } from '../client.ts';
+import { lockKey } from '../locks.ts';
 import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
 
@@ -232,6 +232,5 @@ export async function findRecordingSource(db: Queryable, call: { companyId: stri
  * the transaction ends.
  */
 export async function lockCall(tx: Transaction, call: { companyId: string; providerCallId: string }): Promise<void> {
-  const key = callWorkflowId(call.companyId, call.providerCallId);
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
+  await lockKey(tx, 'call', call.companyId, call.providerCallId);
 }

@@ -104,23 +104,6 @@ export async function lockSession(db: Queryable, scope: SessionScope, id: string
   return row;
 }
 
-/** Writes that a visit has stopped: what comes next is its analysis, also where it had been closed as never stopped. */
-export async function stopSession(db: Queryable, session: { id: string; audioUrl: string }): Promise<void> {
-  await db
-    .update(recordingSessions)
-    .set({
-      status: 'completed',
-      stoppedAt: sql`now()`,
-      audioUrl: session.audioUrl,
-      updatedAt: sql`now()`,
-      stage: 'transcribing',
-      stageSince: sql`now()`,
-      reason: null,
-      pipelineUpdatedAt: sql`now()`,
-    })
-    .where(eq(recordingSessions.id, session.id));
-}
-
 /** The condition of a list of sessions. */
 export const sessionsOf = (filter: SessionFilter): SQL | undefined =>
   and(

@@ -76,7 +76,7 @@ export function createShunyaClient(options: ShunyaClientOptions) {
     return body;
   }
 
-  return {
+  const client = {
     /** Submits a recording. With a transcript in the answer there is no job to wait for. */
     async startTranscription(
       input: CallRef & { audioUrl: string; callType: 'csr_call' | 'sales_call'; idempotencyKey: string },
@@ -130,7 +130,38 @@ export function createShunyaClient(options: ShunyaClientOptions) {
       return answer;
     },
   };
+
+  return {
+    ...client,
+
+    /** Sends a job of either kind; one with audio is a transcription. A result that comes at once is as `getResult` gives it. */
+    async submit(
+      job: CallRef & { callType: 'csr_call' | 'sales_call'; idempotencyKey: string },
+      audioUrl: string | null,
+    ): Promise<{ taskId: string | null; result?: unknown }> {
+      if (audioUrl === null) return client.startAnalysis(job);
+      const { taskId, transcript } = await client.startTranscription({ ...job, audioUrl });
+      return transcript ? { taskId, result: rawTranscript(transcript) } : { taskId };
+    },
+
+    /** The result of a finished job, as Shunya gives it. */
+    getResult: (kind: JobKind, call: CallRef): Promise<unknown> =>
+      kind === 'transcription' ? client.getTranscript(call) : client.getAnalysis(call),
+  };
 }
+
+/** A transcript in the form in which Shunya gives it. */
+const rawTranscript = ({ text, turns, language, confidence }: Transcript) => ({
+  transcript_text: text,
+  speaker_labels: turns.map((turn) => ({
+    speaker: turn.speaker,
+    text: turn.text,
+    start_time: turn.startSeconds,
+    end_time: turn.endSeconds,
+  })),
+  language,
+  confidence_score: confidence,
+});
 
 const transient = (code: string, status?: number): ShunyaError => new ShunyaError({ code, status, permanent: false });
 

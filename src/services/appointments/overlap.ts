@@ -1,9 +1,9 @@
 /** One rep cannot be in two places: finds what else takes their time. */
 import { and, eq, inArray, ne, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { MAX_APPOINTMENT_MINUTES, OPEN_APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
-import { lockKey } from '../lockKey.ts';
 import { Refusal } from '../refusal.ts';
 
 /**

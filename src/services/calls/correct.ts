@@ -12,6 +12,7 @@ import {
 } from '../../domain/analysis.ts';
 import { isFinalStage } from '../../domain/pipeline.ts';
 import { applyCorrection } from '../analysis/effects.ts';
+import { setAnalysisDue } from '../pipelines/state.ts';
 
 /** Corrected fields by their API names; an absent one stays as it is. */
 export interface Correction {
@@ -171,21 +172,7 @@ export async function startReanalysis(
   if (!isFinalStage(row.stage) || (await hasOpenRun(tx, call.id))) return { outcome: 'running' };
 
   const generation = row.generation + 1;
-  await tx
-    .update(calls)
-    .set({
-      generation,
-      stage: 'transcribing',
-      stageSince: sql`now()`,
-      reason: null,
-      needsAttention: false,
-      blockedOn: null,
-      blockedSince: null,
-      attempts: 0,
-      pipelineUpdatedAt: sql`now()`,
-      updatedAt: sql`now()`,
-    })
-    .where(eq(calls.id, call.id));
+  await setAnalysisDue(tx, { companyId: call.companyId, subjectKind: 'call', subjectId: call.id }, generation);
   return { outcome: 'started', generation };
 }
 

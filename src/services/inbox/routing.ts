@@ -2,6 +2,7 @@
 import { and, eq, inArray, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Queryable } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
 import {
   analysisRuns,
   callTombstones,
@@ -245,7 +246,7 @@ function matched(job: JobRow, callback: ShunyaCallback): CallbackRoute {
  * so that neither misses the other. Ends with the transaction.
  */
 export async function lockTaskId(tx: Queryable, taskId: string): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`shunya:${taskId}`}, 0))`);
+  await lockKey(tx, 'task', taskId);
 }
 
 type WaitingEvent = Pick<

@@ -1,18 +1,18 @@
 /** Writes what Shunya found: the transcript, or the analysis, normalised beside its raw form. */
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq, ne, sql } from 'drizzle-orm';
-import type { Transaction } from '../db/client.ts';
+import type { Transaction } from '../../db/client.ts';
 import {
   callAnalyses,
   callTranscripts,
   recordingAnalyses,
   recordingTranscripts,
   shunyaJobs,
-} from '../db/schema/index.ts';
-import { type CallAnalysis, deriveCategory } from '../domain/analysis.ts';
-import type { JobKind, SubjectKind } from '../domain/pipeline.ts';
-import { cleanJson } from '../providers/shunya/fields.ts';
-import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../providers/shunya/payload.ts';
+} from '../../db/schema/index.ts';
+import { type CallAnalysis, deriveCategory } from '../../domain/analysis.ts';
+import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
+import { cleanJson } from '../../providers/shunya/fields.ts';
+import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
 
 interface ResultKey {
   id: string;

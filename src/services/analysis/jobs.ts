@@ -1,10 +1,11 @@
 /** The rows of jobs at Shunya: one per attempt at one step of one run. */
 import { and, desc, eq, sql } from 'drizzle-orm';
-import type { Transaction } from '../db/client.ts';
-import { companies, shunyaJobs } from '../db/schema/index.ts';
-import type { JobKind } from '../domain/pipeline.ts';
-import { analysisWorkflowId } from '../domain/workflowIds.ts';
-import type { SubjectKey } from './runs.ts';
+import type { Transaction } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
+import { companies, shunyaJobs } from '../../db/schema/index.ts';
+import type { JobKind } from '../../domain/pipeline.ts';
+import type { SubjectKey } from '../../domain/pipelineSteps.ts';
+import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 
 export type ShunyaJob = Awaited<ReturnType<typeof selectJobs>>[number];
 
@@ -82,7 +83,7 @@ export async function markFailed(
  * @returns ids of the workflows whose jobs were let through, to be rung after the commit
  */
 export async function grantFreeSlots(tx: Transaction, companyId: string, limit: number): Promise<string[]> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`slots:${companyId}`}, 0))`);
+  await lockKey(tx, 'slots', companyId);
   const granted = await tx.execute<{ subject_kind: 'call' | 'visit'; subject_id: string; generation: number }>(sql`
     update shunya_jobs set state = 'ready', updated_at = now()
     where id in (

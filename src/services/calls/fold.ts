@@ -1,105 +1,27 @@
-/** The database steps of a call: fold its events, decide what is next, apply its analysis. */
+/** Folds all stored events of a call into its contact, lead and call rows. */
 import { randomUUID } from 'node:crypto';
 import { and, asc, desc, eq, gt, inArray, ne, notInArray, sql } from 'drizzle-orm';
-import type { Config } from '../config/config.ts';
-import type { Transaction } from '../db/client.ts';
-import { lockCall } from '../db/queries/calls.ts';
-import { announce } from '../db/queries/deliveries.ts';
-import { analysisRuns, appointments, calls, contactCards, leads, users, webhookEvents } from '../db/schema/index.ts';
-import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../domain/call.ts';
-import { foldCall } from '../domain/foldCall.ts';
-import { callIdOf } from '../domain/ids.ts';
-import { NOT_OPEN_LEAD_STATUSES } from '../domain/lead.ts';
-import { phoneForms } from '../domain/phone.ts';
-import { parseBodyBytes } from '../domain/text.ts';
-import { callWorkflowId } from '../domain/workflowIds.ts';
-import { readCallRailEvent } from '../providers/callrail/payload.ts';
-import { applyCallAnalysisEffects } from '../services/analysis/effects.ts';
-import { FORGOTTEN } from '../services/inbox/redacted.ts';
-import { adoptEventsOfCall, holdCompany, isCallDeleted } from '../services/inbox/routing.ts';
-import { storeInternalEvent } from '../services/inbox/store.ts';
-import type { PipelineWaits } from '../workflows/contracts.ts';
-import type { ActivityDeps } from './deps.ts';
-import { type NextStep, nextAnalysisStep, remaining, runKey, type SubjectState, setStage } from './runs.ts';
+import type { Config } from '../../config/config.ts';
+import type { Transaction } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
+import { appointments, calls, contactCards, leads, users, webhookEvents } from '../../db/schema/index.ts';
+import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../../domain/call.ts';
+import { foldCall } from '../../domain/foldCall.ts';
+import { callIdOf } from '../../domain/ids.ts';
+import { NOT_OPEN_LEAD_STATUSES } from '../../domain/lead.ts';
+import { phoneForms } from '../../domain/phone.ts';
+import { parseBodyBytes } from '../../domain/text.ts';
+import { readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { FORGOTTEN } from '../inbox/redacted.ts';
+import { adoptEventsOfCall } from '../inbox/routing.ts';
 
-export interface AdvanceCallInput {
+/** A call by the provider's id. */
+export interface ProviderCall {
   companyId: string;
   providerCallId: string;
-  waits: PipelineWaits;
 }
 
-const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish' } };
-
-export function createCallActivities({ db, config }: ActivityDeps) {
-  return {
-    /**
-     * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
-     * transaction, harmless to repeat. A call that never ends or never gets its recording is closed here when its time
-     * is over.
-     */
-    async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
-      return db.transaction(async (tx) => {
-        await lockCall(tx, input);
-        const isGone = !(await holdCompany(tx, input.companyId));
-        if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
-          await forgetEvents(tx, input);
-          return GONE;
-        }
-        const call = await foldEvents(tx, input, config);
-        return call ? decideNext(tx, input, call) : GONE;
-      });
-    },
-
-    /** Applies a finished analysis to lead and appointments and ends the pipeline, in one transaction; once. */
-    async applyCallAnalysis(input: { companyId: string; callId: string; generation: number }): Promise<void> {
-      await db.transaction(async (tx) => {
-        const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: input.callId };
-        const applied = await tx
-          .update(analysisRuns)
-          .set({ state: 'applied', appliedAt: sql`now()` })
-          .where(and(runKey(key, input.generation), eq(analysisRuns.state, 'analyzed')))
-          .returning({ generation: analysisRuns.generation });
-        if (applied.length === 0) return;
-        await applyCallAnalysisEffects(tx, { companyId: input.companyId, callId: input.callId });
-        await setStage(tx, key, 'done');
-        await announce(tx, { companyId: input.companyId, type: 'call.analyzed', subjectId: input.callId });
-      });
-    },
-  };
-
-  async function decideNext(tx: Transaction, input: AdvanceCallInput, call: CallRow): Promise<SubjectState> {
-    const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
-    const decided = await stageOf(tx, input, call);
-    if (decided === 'call_overdue') {
-      await storeAbandoned(tx, input);
-      const abandoned = await foldEvents(tx, input, config);
-      return abandoned ? decideNext(tx, input, abandoned) : GONE;
-    }
-    await setStage(tx, key, decided.stage, decided.reason);
-    return { subjectId: call.id, stage: decided.stage, next: decided.next };
-  }
-
-  async function stageOf(tx: Transaction, input: AdvanceCallInput, call: CallRow) {
-    const ended = call.status !== 'ringing' && call.status !== 'in_progress';
-    if (!ended) {
-      const seconds = remaining(call.createdAt, input.waits.callMaxSeconds);
-      if (seconds <= 0) return 'call_overdue' as const;
-      return stay('awaiting_end', { do: 'wait', for: 'call_end', seconds });
-    }
-    if (call.recordingUrl) {
-      const subject = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
-      return nextAnalysisStep(tx, config, { ...subject, generation: call.generation, recordingUrl: call.recordingUrl });
-    }
-    if (call.status === 'missed' || call.status === 'abandoned') return stay('done', { do: 'finish' });
-    const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
-    if (seconds > 0) return stay('awaiting_recording', { do: 'wait', for: 'recording', seconds });
-    return { stage: 'not_analyzable' as const, reason: 'no_recording_in_time', next: { do: 'finish' as const } };
-  }
-}
-
-const stay = <S extends SubjectState['stage']>(stage: S, next: NextStep) => ({ stage, reason: null, next });
-
-const eventsOf = (input: AdvanceCallInput) =>
+const eventsOf = (input: ProviderCall) =>
   and(
     eq(webhookEvents.companyId, input.companyId),
     eq(webhookEvents.providerCallId, input.providerCallId),
@@ -108,18 +30,11 @@ const eventsOf = (input: AdvanceCallInput) =>
   );
 
 /** Events of a call that a person deleted: their content goes too. */
-async function forgetEvents(tx: Transaction, input: AdvanceCallInput): Promise<void> {
+export async function forgetEvents(tx: Transaction, input: ProviderCall): Promise<void> {
   await tx
     .update(webhookEvents)
     .set({ ...FORGOTTEN, appliedAt: sql`now()` })
     .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')));
-}
-
-/** The end that never came, as an event of our own, so that a fold needs nothing but events. */
-async function storeAbandoned(tx: Transaction, input: AdvanceCallInput): Promise<void> {
-  const { companyId, providerCallId } = input;
-  const workflowId = callWorkflowId(companyId, providerCallId);
-  await storeInternalEvent(tx, { companyId, providerCallId, route: 'call.abandoned', workflowId });
 }
 
 const callColumns = {
@@ -134,7 +49,7 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-type CallRow = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
+export type CallRow = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
 
 async function selectCall(tx: Transaction, companyId: string, callId: string) {
   const [row] = await tx
@@ -145,7 +60,7 @@ async function selectCall(tx: Transaction, companyId: string, callId: string) {
 }
 
 /** Brings the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
-async function foldEvents(tx: Transaction, input: AdvanceCallInput, config: Config): Promise<CallRow | undefined> {
+export async function foldEvents(tx: Transaction, input: ProviderCall, config: Config): Promise<CallRow | undefined> {
   const rows = await tx
     .select({
       id: webhookEvents.id,
@@ -181,7 +96,7 @@ function toCallEvent(row: { sequence: number; route: string; body: Buffer; recei
 
 async function writeCall(
   tx: Transaction,
-  input: AdvanceCallInput,
+  input: ProviderCall,
   folded: FoldedCall,
   events: CallEvent[],
   existing: CallRow | undefined,
@@ -261,10 +176,7 @@ async function findContact(
 async function findCard(tx: Transaction, companyId: string, phone: string): Promise<string | undefined> {
   const forms = phoneForms(phone);
   // No unique index keeps two forms of one phone apart.
-  if (forms.length > 1) {
-    const key = `phone:${companyId}:${forms[0]}`;
-    await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${key}, 0))`);
-  }
+  if (forms.length > 1) await lockKey(tx, 'phone', companyId, forms[0] ?? '');
   const cards = await tx
     .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber })
     .from(contactCards)

@@ -1,0 +1,63 @@
+/** What pipelines wait for and do next: decided from rows by services, carried out by workflows. Ids, states and times only. */
+import type { Blocker, JobKind, PipelineStage, SubjectKind } from './pipeline.ts';
+
+/** The call or visit that a pipeline is about. */
+export interface SubjectKey {
+  companyId: string;
+  subjectKind: SubjectKind;
+  subjectId: string;
+}
+
+/** Waits, in seconds; input rather than environment, so that a replay sees what the run saw. */
+export interface PipelineWaits {
+  callMaxSeconds: number;
+  visitMaxSeconds: number;
+  recordingWaitSeconds: number;
+  shunyaPollSeconds: number;
+  shunyaJobTimeoutSeconds: number;
+  retryInitialSeconds: number;
+  retryMaxSeconds: number;
+  /** Failed tries of a step after which a person is asked. */
+  retryAttempts: number;
+}
+
+/** A step that failed and waits. */
+export interface Block {
+  blockedOn: Blocker;
+  attempts: number;
+  /** A code: the last error. */
+  reason: string;
+  needsAttention: boolean;
+}
+
+/** What the pipeline of a call or visit does next. */
+export type NextStep =
+  | { do: 'wait'; for: 'call_end' | 'recording' | 'visit_end'; seconds: number }
+  | { do: 'analyze'; generation: number }
+  | { do: 'apply'; generation: number }
+  | { do: 'finish' };
+
+export interface SubjectState {
+  /** Null where the call or visit is gone, or was never there. */
+  subjectId: string | null;
+  stage: PipelineStage;
+  next: NextStep;
+}
+
+/** What an analysis does next. */
+export type AnalysisStep =
+  /** Nothing left to do: analyzed, not analyzable, given up, or deleted. */
+  | { do: 'finish'; stage: PipelineStage | null }
+  | ({ do: 'wait_for_slot' | 'submit' | 'read' } & AnalysisJob)
+  | ({ do: 'wait'; askInSeconds: number; overdueInSeconds: number } & AnalysisJob)
+  | ({ do: 'repeat'; code: string } & AnalysisJob);
+
+export interface AnalysisJob {
+  jobId: string;
+  kind: JobKind;
+  attempt: number;
+}
+
+/** Seconds left of a wait that began at `since`. */
+export const remaining = (since: Date, waitSeconds: number): number =>
+  Math.round(since.getTime() + waitSeconds * 1000 - Date.now()) / 1000;

@@ -1,0 +1,129 @@
+/** What an exchange with Shunya leaves in the rows of its job: the audio that was sent, acceptance, result, failure. */
+import { eq, sql } from 'drizzle-orm';
+import type { Config } from '../../config/config.ts';
+import type { Database, Transaction } from '../../db/client.ts';
+import { analysisRuns, shunyaJobs } from '../../db/schema/index.ts';
+import { adoptCallbacks, lockTaskId } from '../inbox/routing.ts';
+import { grantFreeSlots, markFailed, type ShunyaJob, selectJob } from './jobs.ts';
+import { storeResult } from './results.ts';
+import { runKey } from './runs.ts';
+
+/** One job with what an exchange needs. */
+export async function findJob(db: Database, jobId: string): Promise<ShunyaJob | undefined> {
+  return db.transaction((tx) => selectJob(tx, jobId));
+}
+
+/** The recording of the run that a job is of, as the run began with it. */
+export async function findRecordingUrl(db: Database, job: ShunyaJob): Promise<string> {
+  const [run] = await db
+    .select({ recordingUrl: analysisRuns.recordingUrl })
+    .from(analysisRuns)
+    .where(runKey(job, job.generation));
+  return run?.recordingUrl ?? '';
+}
+
+/** Keeps the audio that an attempt sends. The first writer wins: two runs of a submit must send the same body. */
+export async function keepAudioUrl(db: Database, jobId: string, audioUrl: string): Promise<string> {
+  const [stored] = await db
+    .update(shunyaJobs)
+    .set({ audioUrl: sql`coalesce(${shunyaJobs.audioUrl}, ${audioUrl})` })
+    .where(eq(shunyaJobs.id, jobId))
+    .returning({ audioUrl: shunyaJobs.audioUrl });
+  return stored?.audioUrl ?? audioUrl;
+}
+
+/**
+ * Records that Shunya took a job, and its result where that came at once. The first task id wins.
+ * @returns workflows that got a slot by it
+ */
+export async function recordAcceptance(
+  db: Database,
+  config: Config,
+  job: ShunyaJob,
+  accepted: { taskId: string | null; result?: unknown },
+): Promise<string[]> {
+  return db.transaction(async (tx) => {
+    if (accepted.taskId) await lockTaskId(tx, accepted.taskId);
+    const current = await selectJob(tx, job.id, true);
+    if (!current) {
+      if (accepted.taskId)
+        await leaveTombstone(tx, config, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId });
+      return [];
+    }
+    if (accepted.taskId && !current.taskId) {
+      await tx
+        .update(shunyaJobs)
+        .set({
+          taskId: accepted.taskId,
+          ...(current.state === 'ready' ? { state: 'submitted' as const } : {}),
+          submittedAt: sql`now()`,
+          errorCode: null,
+          updatedAt: sql`now()`,
+        })
+        .where(eq(shunyaJobs.id, job.id));
+      await adoptCallbacks(tx, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId }, config);
+    }
+    if (accepted.result === undefined || current.state === 'failed') return [];
+    await storeResult(tx, job, accepted.result);
+    return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+  });
+}
+
+/** Its call was deleted while Shunya was asked: a callback that names only this id must be known for what it is. */
+async function leaveTombstone(
+  tx: Transaction,
+  config: Config,
+  job: { taskId: string; shunyaCallId: number },
+): Promise<void> {
+  await tx.execute(sql`
+    insert into job_tombstones (company_id, shunya_call_id, task_id)
+    select company_id, shunya_call_id, ${job.taskId} from job_tombstones where shunya_call_id = ${job.shunyaCallId} limit 1
+    on conflict do nothing`);
+  await adoptCallbacks(tx, job, config);
+}
+
+/** Records what Shunya's API said of a job's end. @returns workflows that got a slot by it */
+export async function recordOutcome(
+  db: Database,
+  config: Config,
+  job: ShunyaJob,
+  outcome: { result: unknown } | { failed: { code: string; retryable?: boolean } },
+): Promise<string[]> {
+  return db.transaction(async (tx) => {
+    const current = await selectJob(tx, job.id, true);
+    if (current?.state !== 'submitted' && current?.state !== 'reported') return [];
+    if ('failed' in outcome) await markFailed(tx, job.id, outcome.failed);
+    else await storeResult(tx, job, outcome.result);
+    return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+  });
+}
+
+export interface ExchangeFailure {
+  code: string;
+  /** What it ends: the whole job, this attempt of it, or nothing, so that it is tried again. */
+  ends: 'job' | 'attempt' | null;
+}
+
+/**
+ * Writes a failed exchange on the job, for who looks there.
+ * @returns workflows that got a slot by it
+ */
+export async function recordFailure(
+  db: Database,
+  config: Config,
+  job: ShunyaJob,
+  { code, ends }: ExchangeFailure,
+): Promise<string[]> {
+  return db.transaction(async (tx) => {
+    if (ends === 'attempt' && (await selectJob(tx, job.id, true))?.state !== 'ready') return [];
+    if (ends) {
+      await markFailed(tx, job.id, { code, retryable: ends === 'attempt' });
+      return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+    }
+    await tx
+      .update(shunyaJobs)
+      .set({ failures: sql`${shunyaJobs.failures} + 1`, errorCode: code, errorAt: sql`now()`, updatedAt: sql`now()` })
+      .where(eq(shunyaJobs.id, job.id));
+    return [];
+  });
+}

@@ -1,0 +1,78 @@
+/** One step of a call's pipeline: fold its events and decide from its rows what is next. */
+import type { Config } from '../../config/config.ts';
+import type { Database, Transaction } from '../../db/client.ts';
+import { lockCall } from '../../db/queries/calls.ts';
+import { type NextStep, type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { nextAnalysisStep } from '../analysis/runs.ts';
+import { holdCompany, isCallDeleted } from '../inbox/routing.ts';
+import { storeInternalEvent } from '../inbox/store.ts';
+import { setStage } from '../pipelines/state.ts';
+import { type CallRow, foldEvents, forgetEvents, type ProviderCall } from './fold.ts';
+
+export interface AdvanceCallInput extends ProviderCall {
+  waits: PipelineWaits;
+}
+
+const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish' } };
+
+/**
+ * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
+ * transaction, harmless to repeat. A call that never ends or never gets its recording is closed here when its time
+ * is over.
+ */
+export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
+  return db.transaction(async (tx) => {
+    await lockCall(tx, input);
+    const isGone = !(await holdCompany(tx, input.companyId));
+    if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
+      await forgetEvents(tx, input);
+      return GONE;
+    }
+    const call = await foldEvents(tx, input, config);
+    return call ? decideNext(tx, config, input, call) : GONE;
+  });
+}
+
+async function decideNext(
+  tx: Transaction,
+  config: Config,
+  input: AdvanceCallInput,
+  call: CallRow,
+): Promise<SubjectState> {
+  const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
+  const decided = await stageOf(tx, config, input, call);
+  if (decided === 'call_overdue') {
+    await storeAbandoned(tx, input);
+    const abandoned = await foldEvents(tx, input, config);
+    return abandoned ? decideNext(tx, config, input, abandoned) : GONE;
+  }
+  await setStage(tx, key, decided.stage, decided.reason);
+  return { subjectId: call.id, stage: decided.stage, next: decided.next };
+}
+
+async function stageOf(tx: Transaction, config: Config, input: AdvanceCallInput, call: CallRow) {
+  const ended = call.status !== 'ringing' && call.status !== 'in_progress';
+  if (!ended) {
+    const seconds = remaining(call.createdAt, input.waits.callMaxSeconds);
+    if (seconds <= 0) return 'call_overdue' as const;
+    return inStage('awaiting_end', { do: 'wait', for: 'call_end', seconds });
+  }
+  if (call.recordingUrl) {
+    const subject = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
+    return nextAnalysisStep(tx, config, { ...subject, generation: call.generation, recordingUrl: call.recordingUrl });
+  }
+  if (call.status === 'missed' || call.status === 'abandoned') return inStage('done', { do: 'finish' });
+  const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
+  if (seconds > 0) return inStage('awaiting_recording', { do: 'wait', for: 'recording', seconds });
+  return { stage: 'not_analyzable' as const, reason: 'no_recording_in_time', next: { do: 'finish' as const } };
+}
+
+const inStage = <S extends SubjectState['stage']>(stage: S, next: NextStep) => ({ stage, reason: null, next });
+
+/** The end that never came, as an event of our own, so that a fold needs nothing but events. */
+async function storeAbandoned(tx: Transaction, input: ProviderCall): Promise<void> {
+  const { companyId, providerCallId } = input;
+  const workflowId = callWorkflowId(companyId, providerCallId);
+  await storeInternalEvent(tx, { companyId, providerCallId, route: 'call.abandoned', workflowId });
+}

@@ -1,0 +1,150 @@
+/**
+ * Where the pipeline of a call or visit stands, on its row: the one place that writes its stage and its block. Whoever calls
+ * does so in the transaction of what led there.
+ */
+import { and, eq, sql } from 'drizzle-orm';
+import type { Queryable, Transaction } from '../../db/client.ts';
+import { calls, recordingSessions } from '../../db/schema/index.ts';
+import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
+import type { Block, SubjectKey } from '../../domain/pipelineSteps.ts';
+
+export const subjectTable = (kind: SubjectKind) => (kind === 'call' ? calls : recordingSessions);
+
+/** Writes the stage of a call or visit, and since when; nothing where it is in that stage already. */
+export async function setStage(
+  tx: Queryable,
+  key: SubjectKey,
+  stage: PipelineStage,
+  reason: string | null = null,
+): Promise<void> {
+  const table = subjectTable(key.subjectKind);
+  await tx
+    .update(table)
+    .set({
+      stage,
+      stageSince: sql`case when ${table.stage} = ${stage} then ${table.stageSince} else now() end`,
+      reason,
+      ...withoutBlock(table, stage),
+      pipelineUpdatedAt: sql`now()`,
+      updatedAt: sql`now()`,
+    })
+    .where(
+      and(
+        eq(table.id, key.subjectId),
+        sql`(${table.stage} <> ${stage} or ${table.reason} is distinct from ${reason})`,
+        // While a step is blocked, `reason` is its last error.
+        sql`(${table.stage} <> ${stage} or ${table.blockedOn} is null)`,
+      ),
+    );
+}
+
+/**
+ * A pipeline that reaches another stage is not blocked any more. The workflow that showed a block takes it away itself; one
+ * that was terminated meanwhile, or the sweep, cannot.
+ */
+function withoutBlock(table: ReturnType<typeof subjectTable>, stage: PipelineStage) {
+  const goesOn = sql`${table.stage} <> ${stage}`;
+  return {
+    blockedOn: sql`case when ${goesOn} then null else ${table.blockedOn} end`,
+    blockedSince: sql`case when ${goesOn} then null else ${table.blockedSince} end`,
+    needsAttention: sql`${table.needsAttention} and not (${goesOn})`,
+    attempts: sql`case when ${goesOn} then 0 else ${table.attempts} end`,
+  };
+}
+
+/** Shows on the row that a step failed and waits, or (null) that it goes on. */
+export async function setBlock(tx: Queryable, key: SubjectKey, block: Block | null): Promise<void> {
+  const table = subjectTable(key.subjectKind);
+  const blockedSince = block ? sql`coalesce(${table.blockedSince}, now())` : null;
+  const shown = block ?? { blockedOn: null, attempts: 0, needsAttention: false };
+  // A reason that a final stage gave stays when the block is taken away.
+  const reason = block ? block.reason : keepFinalReason(table, null);
+  await tx
+    .update(table)
+    .set({ ...shown, blockedSince, reason, pipelineUpdatedAt: sql`now()` })
+    .where(eq(table.id, key.subjectId));
+}
+
+export async function currentStage(tx: Transaction, key: SubjectKey): Promise<PipelineStage | undefined> {
+  const table = subjectTable(key.subjectKind);
+  const [row] = await tx.select({ stage: table.stage }).from(table).where(eq(table.id, key.subjectId));
+  return row?.stage;
+}
+
+/** Where the reason of a final stage is kept, the block that is taken away or shown leaves it. */
+const keepFinalReason = (table: ReturnType<typeof subjectTable>, otherwise: string | null) =>
+  sql`case when ${table.stage} in ('not_analyzable', 'failed') then ${table.reason} else ${otherwise} end`;
+
+/**
+ * Raises attention to a pipeline that should have gone on by now.
+ * @returns false where it has gone on since it was judged in `stage`, or is being written right now
+ */
+export async function flagOverdue(
+  tx: Transaction,
+  key: SubjectKey,
+  stage: PipelineStage,
+  reason: string,
+): Promise<boolean> {
+  if (!(await lockIfUnchanged(tx, key, stage, false))) return false;
+  const table = subjectTable(key.subjectKind);
+  await tx
+    .update(table)
+    .set({
+      blockedOn: 'overdue',
+      blockedSince: sql`now()`,
+      needsAttention: true,
+      attempts: 1,
+      reason: keepFinalReason(table, reason),
+      pipelineUpdatedAt: sql`now()`,
+    })
+    .where(eq(table.id, key.subjectId));
+  return true;
+}
+
+/** Takes that back. @returns false where it has gone on meanwhile, or is being written right now */
+export async function clearOverdue(tx: Transaction, key: SubjectKey, stage: PipelineStage): Promise<boolean> {
+  if (!(await lockIfUnchanged(tx, key, stage, true))) return false;
+  await setBlock(tx, key, null);
+  return true;
+}
+
+async function lockIfUnchanged(
+  tx: Transaction,
+  key: SubjectKey,
+  stage: PipelineStage,
+  isOverdue: boolean,
+): Promise<boolean> {
+  const table = subjectTable(key.subjectKind);
+  const rows = await tx
+    .select({ id: table.id })
+    .from(table)
+    .where(
+      and(
+        eq(table.id, key.subjectId),
+        eq(table.stage, stage),
+        isOverdue ? eq(table.blockedOn, 'overdue') : sql`${table.blockedOn} is null`,
+      ),
+    )
+    .for('update', { skipLocked: true });
+  return rows.length > 0;
+}
+
+/** An analysis is due, whatever the pipeline came to before: a visit has stopped, or somebody asks for it once more. */
+export async function setAnalysisDue(tx: Transaction, key: SubjectKey, generation?: number): Promise<void> {
+  const table = subjectTable(key.subjectKind);
+  await tx
+    .update(table)
+    .set({
+      stage: 'transcribing',
+      stageSince: sql`now()`,
+      reason: null,
+      needsAttention: false,
+      blockedOn: null,
+      blockedSince: null,
+      attempts: 0,
+      generation,
+      pipelineUpdatedAt: sql`now()`,
+      updatedAt: sql`now()`,
+    })
+    .where(eq(table.id, key.subjectId));
+}

@@ -1,0 +1,72 @@
+/** One step of a visit's pipeline: follow its session, close one that was never stopped, and decide what is next. */
+import { and, eq, inArray, ne, sql } from 'drizzle-orm';
+import type { Config } from '../../config/config.ts';
+import type { Database, Transaction } from '../../db/client.ts';
+import { recordingSessions, webhookEvents } from '../../db/schema/index.ts';
+import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
+import { visitWorkflowId } from '../../domain/workflowIds.ts';
+import { nextAnalysisStep } from '../analysis/runs.ts';
+import { setStage } from '../pipelines/state.ts';
+
+export interface AdvanceVisitInput {
+  companyId: string;
+  sessionId: string;
+  waits: PipelineWaits;
+}
+
+/** Takes the session's events, closes a session that nobody stopped in time, and says what is next; in one transaction. */
+export async function advanceVisit(db: Database, config: Config, input: AdvanceVisitInput): Promise<SubjectState> {
+  return db.transaction(async (tx) => {
+    const key = { companyId: input.companyId, subjectKind: 'visit' as const, subjectId: input.sessionId };
+    const session = await lockSession(tx, input);
+    await markApplied(tx, input.sessionId);
+    if (!session) return { subjectId: null, stage: 'done', next: { do: 'finish' } };
+
+    if (session.status !== 'completed') {
+      const seconds = remaining(session.startedAt, input.waits.visitMaxSeconds);
+      if (session.status === 'recording' && seconds > 0) {
+        await setStage(tx, key, 'awaiting_end');
+        return { subjectId: session.id, stage: 'awaiting_end', next: { do: 'wait', for: 'visit_end', seconds } };
+      }
+      await tx
+        .update(recordingSessions)
+        .set({ status: 'failed', updatedAt: sql`now()` })
+        .where(eq(recordingSessions.id, session.id));
+      await setStage(tx, key, 'not_analyzable', 'visit_never_stopped');
+      return { subjectId: session.id, stage: 'not_analyzable', next: { do: 'finish' } };
+    }
+    const { generation, audioUrl } = session;
+    const decided = await nextAnalysisStep(tx, config, { ...key, generation, recordingUrl: audioUrl ?? '' });
+    await setStage(tx, key, decided.stage, decided.reason);
+    return { subjectId: session.id, stage: decided.stage, next: decided.next };
+  });
+}
+
+async function lockSession(tx: Transaction, input: AdvanceVisitInput) {
+  const [session] = await tx
+    .select({
+      id: recordingSessions.id,
+      status: recordingSessions.status,
+      startedAt: recordingSessions.startedAt,
+      audioUrl: recordingSessions.audioUrl,
+      generation: recordingSessions.generation,
+    })
+    .from(recordingSessions)
+    .where(and(eq(recordingSessions.companyId, input.companyId), eq(recordingSessions.id, input.sessionId)))
+    .for('update');
+  return session;
+}
+
+async function markApplied(tx: Transaction, sessionId: string): Promise<void> {
+  await tx
+    .update(webhookEvents)
+    .set({ status: 'applied', appliedAt: sql`now()` })
+    .where(
+      and(
+        eq(webhookEvents.workflowId, visitWorkflowId(sessionId)),
+        // An operator's action is applied once it is sent.
+        ne(webhookEvents.source, 'operator'),
+        inArray(webhookEvents.status, ['pending', 'dispatched']),
+      ),
+    );
+}
