@@ -3,8 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../db/client.ts';
 import { pruneChanges } from '../db/queries/changes.ts';
 import { pruneDeliveries, reviveLostDeliveries } from '../db/queries/deliveries.ts';
-import { pruneIdempotencyKeys } from '../db/queries/idempotency.ts';
 import type { Logger } from '../runtime/telemetry.ts';
+import { pruneIdempotencyKeys } from '../services/idempotency.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
 import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 

@@ -4,6 +4,8 @@ export type RefusalCode =
   | 'appointment_over'
   | 'conflict'
   | 'forbidden'
+  | 'idempotency_in_progress'
+  | 'idempotency_key_reused'
   | 'invalid_request'
   | 'not_found'
   | 'phone_number_taken'

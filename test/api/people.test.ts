@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { and, eq, sql } from 'drizzle-orm';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { pruneIdempotencyKeys } from '../../src/db/queries/idempotency.ts';
 import {
   appointments,
   auditLog,
@@ -13,6 +12,7 @@ import {
   shunyaJobs,
   webhookEvents,
 } from '../../src/db/schema/index.ts';
+import { pruneIdempotencyKeys } from '../../src/services/idempotency.ts';
 import { storeEvent } from '../../src/services/inbox/store.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { type CompanyRows, makeCompany } from '../harness/rows.ts';

@@ -1,6 +1,6 @@
 /** How routes stand in the OpenAPI document. */
 import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import { IDEMPOTENCY_KEPT_DAYS } from '../../db/queries/idempotency.ts';
+import { IDEMPOTENCY_KEPT_DAYS } from '../../services/idempotency.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiEnv } from '../env.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';

@@ -14,8 +14,8 @@ import { parsePhone } from '../../domain/phone.ts';
 import { createCompany } from '../../services/companies/create.ts';
 import { addTrackingNumber, removeTrackingNumber } from '../../services/companies/trackingNumbers.ts';
 import { updateCompany } from '../../services/companies/update.ts';
+import { companySchema, companyView, trackingNumberSchema, trackingNumberView } from '../../views/company.ts';
 import { EXAMPLE } from '../../views/examples.ts';
-import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
@@ -62,48 +62,9 @@ const companyPatch = z
   .object({ name: requiredText(200).optional(), time_zone: timeZoneInput.optional(), ...settings })
   .openapi('CompanyPatch', { example: { callrail_signing_keys: ['new-key', 'old-key'] } });
 
-const companySchema = z
-  .object({
-    id: z.string(),
-    name: z.string(),
-    time_zone: z.string(),
-    callrail_company_id: z.string().nullable(),
-    callrail_signing_key_count: z.int(),
-    callrail_account_id: z.string().nullable(),
-    has_callrail_api_key: z.boolean(),
-    shunya_company_id: z.string().nullable(),
-    is_demo: z.boolean(),
-    created_at: momentOut,
-    updated_at: momentOut,
-  })
-  .openapi('Company', {
-    example: {
-      id: EXAMPLE.companyId,
-      name: 'Acme Roofing',
-      time_zone: 'America/New_York',
-      callrail_company_id: 'COM8154748ae6bd4e278a7cddd38a662f4f',
-      callrail_signing_key_count: 1,
-      callrail_account_id: null,
-      has_callrail_api_key: false,
-      shunya_company_id: null,
-      is_demo: false,
-      created_at: '2026-03-01T12:00:00.000Z',
-      updated_at: '2026-03-01T12:00:00.000Z',
-    },
-  });
-
 const trackingNumberInput = z
   .object({ phone_number: phoneInput, label: optionalText(200) })
   .openapi('TrackingNumberInput', { example: { phone_number: '+15557650000', label: 'Website' } });
-
-const trackingNumberSchema = z
-  .object({
-    phone_number: z.string().openapi({ example: EXAMPLE.trackingNumber }),
-    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
-    label: z.string().nullable().openapi({ example: 'Website' }),
-    created_at: momentOut,
-  })
-  .openapi('TrackingNumber');
 
 export function companyRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -266,24 +227,3 @@ function settingsOf(body: z.output<typeof companyPatch>) {
     shunyaCompanyId: body.shunya_company_id,
   };
 }
-
-const companyView = (company: CompanyRow) => ({
-  id: company.id,
-  name: company.name,
-  time_zone: company.timeZone,
-  callrail_company_id: company.callrailCompanyId,
-  callrail_signing_key_count: company.callrailSigningKeyCount,
-  callrail_account_id: company.callrailAccountId,
-  has_callrail_api_key: company.hasCallrailApiKey,
-  shunya_company_id: company.shunyaCompanyId,
-  is_demo: company.isDemo,
-  created_at: iso(company.createdAt),
-  updated_at: iso(company.updatedAt),
-});
-
-const trackingNumberView = (number: TrackingNumberRow) => ({
-  phone_number: number.phoneNumber,
-  company_id: number.companyId,
-  label: number.label,
-  created_at: iso(number.createdAt),
-});

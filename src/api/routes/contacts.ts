@@ -1,37 +1,25 @@
 /** Contacts: who called, with all that hangs on them; and the privacy request that deletes it. */
 import { z } from '@hono/zod-openapi';
-import { sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { listAppointments } from '../../db/queries/appointments.ts';
-import { writeAudit } from '../../db/queries/audit.ts';
 import { listCalls } from '../../db/queries/calls.ts';
 import {
   type ContactRow,
   type ContactScope,
-  contactsOf,
+  countContacts,
   findContact,
   listContacts,
 } from '../../db/queries/contacts.ts';
 import { listLeads } from '../../db/queries/leads.ts';
-import { contactCards } from '../../db/schema/index.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
-import { deleteContact } from '../../services/privacy/delete.ts';
+import { deleteContact } from '../../services/privacy/deleteContact.ts';
 import { appointmentSchema, appointmentView } from '../../views/appointment.ts';
 import { contactSchema, contactView } from '../../views/contact.ts';
 import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
-import {
-  countUpTo,
-  decodeMomentCursor,
-  encodeMomentCursor,
-  listOf,
-  MAX_LIMIT,
-  olderThan,
-  pageQuery,
-  toList,
-} from '../http/pagination.ts';
+import { byMoment, listOf, listPage, MAX_LIMIT, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { parseQueryPhone } from '../http/schemas.ts';
 import { callSchema, callView } from '../views/call.ts';
@@ -71,11 +59,10 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
         repId,
         phoneNumber: phone === undefined ? undefined : (parseQueryPhone(phone) ?? ''),
       };
-      const after = olderThan(contactCards.createdAt, contactCards.id, decodeMomentCursor(query.cursor));
-      return toList(await listContacts(db, filter, { limit: query.limit + 1, after }), {
-        limit: query.limit,
-        count: await countUpTo(db, sql`select 1 from ${contactCards} where ${contactsOf(filter)}`),
-        cursorOf: (row: ContactRow) => encodeMomentCursor({ at: row.createdAt, id: row.id }),
+      return listPage(query, {
+        rows: (page) => listContacts(db, filter, page),
+        count: () => countContacts(db, filter),
+        key: byMoment((row: ContactRow) => ({ at: row.createdAt, id: row.id })),
         view: contactView,
       });
     },
@@ -121,15 +108,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       status: 204,
     },
     async ({ tx, params, access, afterCommit }) => {
-      const contact = await mustFindContact(tx, access, params.id);
-      const { workflowIds } = await deleteContact(tx, contact);
-      await writeAudit(tx, {
-        companyId: contact.companyId,
-        actor: access.actor,
-        action: 'contact.delete',
-        subjectKind: 'contact',
-        subjectId: contact.id,
-      });
+      const { workflowIds } = await deleteContact(tx, access, params.id);
       afterCommit(() => stopWorkflows(deps, workflowIds));
     },
   );

@@ -6,7 +6,7 @@ import { ROLES } from '../../domain/user.ts';
 import { createUser } from '../../services/users/create.ts';
 import { updateUser } from '../../services/users/update.ts';
 import { EXAMPLE } from '../../views/examples.ts';
-import { iso, momentOut } from '../../views/shapes.ts';
+import { userSchema, userView } from '../../views/user.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
@@ -48,18 +48,6 @@ const userInput = z
 const userPatch = z
   .object({ role: z.enum(ROLES).optional(), name: requiredText(200).optional(), email: emailInput })
   .openapi('UserPatch', { example: { name: 'Sam Ortiz-Lee' } });
-
-const userSchema = z
-  .object({
-    id: z.string().openapi({ example: EXAMPLE.userId }),
-    company_id: z.string().openapi({ example: EXAMPLE.companyId }),
-    role: z.enum(ROLES).openapi({ example: 'sales_rep' }),
-    name: z.string().openapi({ example: 'Sam Ortiz' }),
-    email: z.string().nullable().openapi({ example: 'sam@acme.example' }),
-    created_at: momentOut,
-    updated_at: momentOut,
-  })
-  .openapi('User');
 
 export function userRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -143,13 +131,3 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
 
   return routes.app;
 }
-
-const userView = (user: UserRow) => ({
-  id: user.id,
-  company_id: user.companyId,
-  role: user.role,
-  name: user.name,
-  email: user.email,
-  created_at: iso(user.createdAt),
-  updated_at: iso(user.updatedAt),
-});

@@ -13,8 +13,8 @@ import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWe
 import { createEndpoint } from '../../services/webhookEndpoints/create.ts';
 import { deleteEndpoint } from '../../services/webhookEndpoints/delete.ts';
 import { updateEndpoint } from '../../services/webhookEndpoints/update.ts';
-import { EXAMPLE } from '../../views/examples.ts';
-import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
+import { deliverySchema, deliveryView } from '../../views/webhookDelivery.ts';
+import { endpointSchema, endpointView } from '../../views/webhookEndpoint.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
 import { ApiError, invalidField, notFound } from '../http/errors.ts';
@@ -75,72 +75,6 @@ const endpointPatch = z
     }),
   })
   .openapi('WebhookEndpointPatch', { example: { events: ['call.analyzed'], rotate_secret: true } });
-
-const endpointSchema = z
-  .object({
-    id: z.string(),
-    company_id: z.string(),
-    url: z.string(),
-    description: z.string().nullable(),
-    events: z.array(z.enum(OUTGOING_EVENT_TYPES)),
-    enabled: z.boolean(),
-    disabled_reason: z.string().nullable().openapi({ description: '`gone`: it answered 410.' }),
-    secret: z.string().optional().openapi({
-      description: 'Shown once, when it is made: `whsec_` and base64.',
-      example: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',
-    }),
-    created_at: momentOut,
-    updated_at: momentOut,
-  })
-  .openapi('WebhookEndpoint', {
-    example: {
-      id: EXAMPLE.endpointId,
-      company_id: EXAMPLE.companyId,
-      url: 'https://crm.example.com/hooks/callwright',
-      description: null,
-      events: ['call.analyzed', 'appointment.created'],
-      enabled: true,
-      disabled_reason: null,
-      created_at: '2026-03-10T15:04:05.000Z',
-      updated_at: '2026-03-10T15:04:05.000Z',
-    },
-  });
-
-const deliverySchema = z
-  .object({
-    id: z.string().openapi({ description: 'Sent as `webhook-id`: the same for every attempt.' }),
-    company_id: z.string(),
-    endpoint_id: z.string(),
-    event_type: z.enum(OUTGOING_EVENT_TYPES),
-    subject_id: z.string().openapi({ description: 'The call, lead, appointment or recording session.' }),
-    status: z.enum(DELIVERY_STATUSES),
-    attempts: z.int().openapi({ description: 'Since it was made, or last sent again.' }),
-    last_status: z.int().nullable().openapi({ description: 'The HTTP status of the last answer.' }),
-    last_error: z.string().nullable().openapi({
-      description: 'A code: `http_500`, `timeout`, `address_not_allowed`, `endpoint_disabled`, `subject_deleted`, …',
-    }),
-    last_attempt_at: momentOut.nullable(),
-    next_attempt_at: momentOut.nullable(),
-    delivered_at: momentOut.nullable(),
-    created_at: momentOut,
-  })
-  .openapi('WebhookDelivery', {
-    example: {
-      id: EXAMPLE.deliveryId,
-      company_id: EXAMPLE.companyId,
-      endpoint_id: EXAMPLE.endpointId,
-      event_type: 'call.analyzed',
-      subject_id: EXAMPLE.callId,
-      status: 'delivered',
-      attempts: 2,
-      last_status: 200,
-      last_error: null,
-      last_attempt_at: '2026-03-10T15:09:46.000Z',
-      next_attempt_at: null,
-      delivered_at: '2026-03-10T15:09:46.000Z',
-      created_at: '2026-03-10T15:09:41.000Z',
-    },
-  });
 
 const MAKE_DESCRIPTION =
   'Each event is POSTed as `{"type", "timestamp", "data"}`, where `data` is what the GET of the call, lead, appointment or ' +
@@ -334,31 +268,3 @@ async function mustFind<T>(found: Promise<T | undefined>): Promise<T> {
   if (!row) throw notFound();
   return row;
 }
-
-const endpointView = (endpoint: EndpointRow) => ({
-  id: endpoint.id,
-  company_id: endpoint.companyId,
-  url: endpoint.url,
-  description: endpoint.description,
-  events: endpoint.events,
-  enabled: endpoint.enabled,
-  disabled_reason: endpoint.disabledReason,
-  created_at: iso(endpoint.createdAt),
-  updated_at: iso(endpoint.updatedAt),
-});
-
-const deliveryView = (delivery: DeliveryRow) => ({
-  id: delivery.id,
-  company_id: delivery.companyId,
-  endpoint_id: delivery.endpointId,
-  event_type: delivery.eventType,
-  subject_id: delivery.subjectId,
-  status: delivery.status,
-  attempts: delivery.attempts,
-  last_status: delivery.lastStatus,
-  last_error: delivery.lastError,
-  last_attempt_at: isoOrNull(delivery.lastAttemptAt),
-  next_attempt_at: isoOrNull(delivery.nextAttemptAt),
-  delivered_at: isoOrNull(delivery.deliveredAt),
-  created_at: iso(delivery.createdAt),
-});

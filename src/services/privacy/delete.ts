@@ -41,7 +41,7 @@ export async function deleteCall(tx: Transaction, call: { id: string; companyId:
 }
 
 /** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach. */
-export async function deleteContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
+export async function eraseContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
   const { companyId } = contact;
   await lockContact(tx, contact);
   const visits = await deleteVisits(tx, companyId, contact.id);
