@@ -46,14 +46,18 @@ export type LiveEvent = LiveChange | { kind: 'ready' } | { kind: 'reset' };
 
 const RECONNECT_MS = [500, 1000, 2000, 5000, 10_000];
 
+/** So many refusals of the token in a row are final: the function that gets one may have been about to renew it. */
+const REFUSALS_MAX = 3;
+
 /**
- * Follows what changes, for ever: comes back by itself and goes on where it was.
+ * Follows what changes, for ever: comes back by itself and goes on where it was, with a token asked for anew.
  * @param signal ends it
  * @throws where the API refuses, which would not change by asking again
  */
 export async function* followEvents(client: ApiClient, signal?: AbortSignal): AsyncGenerator<LiveEvent, void> {
   let lastEventId: string | undefined;
   let failures = 0;
+  let refusals = 0;
   while (!signal?.aborted) {
     try {
       const { data, error, response } = await client.GET('/api/v1/events', {
@@ -61,7 +65,9 @@ export async function* followEvents(client: ApiClient, signal?: AbortSignal): As
         parseAs: 'stream',
         signal,
       });
-      if (response.status >= 400 && response.status < 500 && response.status !== 429)
+      refusals = response.status === 401 ? refusals + 1 : 0;
+      const mayPass = response.status === 429 || (response.status === 401 && refusals < REFUSALS_MAX);
+      if (response.status >= 400 && response.status < 500 && !mayPass)
         throw new Refusal(`The event stream is refused: ${response.status}`, { cause: error });
       if (data) {
         for await (const event of readStream(data)) {

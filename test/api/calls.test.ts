@@ -19,6 +19,9 @@ import { makeCompany } from '../harness/rows.ts';
 
 const AUDIO = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 256));
 
+/** A sound whose first bytes say what it is. */
+const WAV = Buffer.concat([Buffer.from('RIFF\x24\x00\x00\x00WAVEfmt '), AUDIO]);
+
 let api: ApiApp;
 let storage: Server;
 let origin: string;
@@ -32,6 +35,13 @@ beforeAll(async () => {
     if (path.endsWith('/recording.json')) {
       const isAuthorized = request.headers.authorization === 'Token token="company-key"';
       return response.writeHead(isAuthorized ? 200 : 401).end(JSON.stringify({ url: `${origin}/plain.mp3` }));
+    }
+    // Storage as it is found: a signed link that allows nothing but GET, no length, no ranges, no useful type.
+    if (path.startsWith('/get-only') && request.method !== 'GET') return response.writeHead(403).end();
+    if (path.startsWith('/chunked')) {
+      response.writeHead(200, { 'content-type': 'application/octet-stream' });
+      response.write(WAV.subarray(0, 100));
+      return response.end(WAV.subarray(100));
     }
     const range = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '');
     if (range && path.startsWith('/ranged')) {
@@ -384,6 +394,31 @@ describe('GET /calls/{id}/recording', () => {
     const { response } = await play(`${origin}/plain.mp3`, {}, 'HEAD');
     expect([response.status, response.headers.get('content-length')]).toEqual([200, '1000']);
     expect(await response.text()).toBe('');
+  });
+
+  test('answers HEAD of a link that allows GET only', async () => {
+    const { response } = await play(`${origin}/get-only.mp3`, {}, 'HEAD');
+    expect([response.status, response.headers.get('content-length')]).toEqual([200, '1000']);
+  });
+
+  test('plays in Safari what storage sends without length, ranges and type', async () => {
+    // Safari asks for two bytes first and plays nothing unless the answer tells the whole size.
+    const { link, response } = await play(`${origin}/chunked.bin`, { range: 'bytes=0-1' });
+    expect([response.status, response.headers.get('content-range')]).toEqual([206, `bytes 0-1/${WAV.length}`]);
+    expect(response.headers.get('content-type')).toBe('audio/wav');
+    expect(Buffer.from(await response.arrayBuffer())).toEqual(WAV.subarray(0, 2));
+    const read = (range: string) => api.request(link.url, { headers: { range } });
+    const whole = await read(`bytes=0-${WAV.length - 1}`);
+    expect([whole.status, whole.headers.get('content-length')]).toEqual([206, String(WAV.length)]);
+    expect(Buffer.from(await whole.arrayBuffer())).toEqual(WAV);
+    const sought = await read('bytes=500-599');
+    expect(sought.headers.get('content-type')).toBe('audio/wav');
+    expect(Buffer.from(await sought.arrayBuffer())).toEqual(WAV.subarray(500, 600));
+    const head = await api.request(link.url, { method: 'HEAD' });
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, String(WAV.length)]);
+    // Several ranges at once: all of it, which is allowed.
+    const several = await read('bytes=0-1,5-6');
+    expect([several.status, Buffer.from(await several.arrayBuffer())]).toEqual([200, WAV]);
   });
 
   test('resolves a recording link of the API with the key of the company', async () => {

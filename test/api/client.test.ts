@@ -82,6 +82,17 @@ describe('the typed client', () => {
     await Promise.race([following, delay(5000).then(() => expect.fail('it does not end'))]);
   });
 
+  it('goes on after a token that was refused once: the next one is asked for', async () => {
+    const tokens = ['expired', await tokenOf('manager')];
+    const client = createClient({ baseUrl, token: () => (tokens.length > 1 ? tokens.shift() : tokens[0]) ?? '' });
+    const stop = new AbortController();
+    for await (const event of followEvents(client, stop.signal)) {
+      expect(event).toEqual({ kind: 'ready' });
+      stop.abort();
+    }
+    expect(tokens).toHaveLength(1);
+  });
+
   it('gives up where the API refuses', async () => {
     const client = createClient({ baseUrl, token: 'not a token' });
     const follow = async () => {

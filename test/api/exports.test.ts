@@ -114,6 +114,25 @@ describe('exports', () => {
     });
   });
 
+  it('open right in a spreadsheet: a byte order mark, and local times beside UTC', async () => {
+    const here = await makeCompany(api.db, { timeZone: 'America/Denver' });
+    const lead = await here.lead({ name: 'José Müller' });
+    await here.appointment({ ...lead, scheduledStart: new Date('2026-07-14T15:30:00Z') });
+    await here.call({ ...lead, startedAt: new Date('2026-01-14T15:30:00Z') });
+    const { authorization } = (await api.as('manager', here.companyId)).headers();
+    const read = async (path: string) => {
+      const answer = await api.request(`/api/v1/exports/${path}`, { headers: { authorization } });
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    const file = await read('appointments');
+    expect([...file.subarray(0, 3)]).toEqual([0xef, 0xbb, 0xbf]);
+    expect(file.toString()).toContain('José Müller');
+    expect(file.toString()).toContain('2026-07-14T15:30:00.000Z');
+    expect(file.toString()).toContain('2026-07-14 09:30:00,America/Denver');
+    expect((await read('calls')).toString()).toContain('2026-01-14 08:30:00,America/Denver');
+    expect((await read('leads?bom=false')).toString().startsWith('id,')).toBe(true);
+  });
+
   it('refuse a filter that cannot be, and know no pages', async () => {
     expect((await download('/exports/calls?status=lost')).status).toBe(422);
     expect((await download('/exports/appointments?date=2026-02-30')).status).toBe(422);

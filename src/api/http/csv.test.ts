@@ -46,7 +46,14 @@ describe('files', () => {
 
   it('have every row once, and a header also without rows', async () => {
     for (const total of [0, 1, CSV_PAGE_ROWS - 1, CSV_PAGE_ROWS, CSV_PAGE_ROWS + 1, 3 * CSV_PAGE_ROWS]) {
-      const answer = await csvResponse({ name: 'n', columns, view, readPage: read(total, []), onError: noError });
+      const answer = await csvResponse({
+        file: { timeZone: 'UTC', bom: false },
+        name: 'n',
+        columns,
+        view,
+        readPage: read(total, []),
+        onError: noError,
+      });
       const lines = (await answer.text()).split('\r\n');
       expect(lines).toEqual(['n', ...Array.from({ length: total }, (_, i) => String(i)), '']);
     }
@@ -54,7 +61,14 @@ describe('files', () => {
 
   it('are read no faster than they are taken', async () => {
     const reads: (number | undefined)[] = [];
-    const answer = await csvResponse({ name: 'n', columns, view, readPage: read(1_000_000, reads), onError: noError });
+    const answer = await csvResponse({
+      file: { timeZone: 'UTC', bom: false },
+      name: 'n',
+      columns,
+      view,
+      readPage: read(1_000_000, reads),
+      onError: noError,
+    });
     const reader = answer.body?.getReader();
     await reader?.read();
     await reader?.read();
@@ -70,7 +84,14 @@ describe('files', () => {
     };
     const errors: unknown[] = [];
     const onError = (error: unknown) => errors.push(error);
-    const answer = await csvResponse({ name: 'n', columns, view, readPage: failing, onError });
+    const answer = await csvResponse({
+      file: { timeZone: 'UTC', bom: false },
+      name: 'n',
+      columns,
+      view,
+      readPage: failing,
+      onError,
+    });
     await expect(answer.text()).rejects.toThrow('the database is away');
     expect(errors).toHaveLength(1);
   });

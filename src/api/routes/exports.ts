@@ -5,6 +5,7 @@ import type { Queryable } from '../../db/client.ts';
 import { type AppointmentRow, listAppointments } from '../../db/queries/appointments.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
 import { type CallRow, listCalls } from '../../db/queries/calls.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
 import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
 import { appointmentView } from '../../views/appointment.ts';
@@ -13,9 +14,10 @@ import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
 import { leadFilters, readLeadFilter } from '../filters/leads.ts';
-import { CSV_PAGE_ROWS, type CsvColumn, csvLines, csvResponse } from '../http/csv.ts';
+import { CSV_PAGE_ROWS, type CsvColumn, type CsvFile, csvLines, csvResponse, localTime } from '../http/csv.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { booleanQuery } from '../http/schemas.ts';
 import { callView } from '../views/call.ts';
 import { callFilters, readCallFilter } from './calls.ts';
 
@@ -51,6 +53,8 @@ const CALL_COLUMNS: CsvColumn<Call>[] = [
   ['analyzed_at', (call) => call.analysis?.analyzed_at ?? null],
   ['created_at', (call) => call.created_at],
   ['updated_at', (call) => call.updated_at],
+  ['started_at_local', (call, file) => localTime(call.started_at, file)],
+  ['time_zone', (_, file) => file.timeZone],
 ];
 
 type Lead = ReturnType<typeof leadView>;
@@ -67,6 +71,8 @@ const LEAD_COLUMNS: CsvColumn<Lead>[] = [
   ['notes', (lead) => lead.notes],
   ['created_at', (lead) => lead.created_at],
   ['updated_at', (lead) => lead.updated_at],
+  ['created_at_local', (lead, file) => localTime(lead.created_at, file)],
+  ['time_zone', (_, file) => file.timeZone],
 ];
 
 type Appointment = ReturnType<typeof appointmentView>;
@@ -88,7 +94,17 @@ const APPOINTMENT_COLUMNS: CsvColumn<Appointment>[] = [
   ['rescheduled_to_id', (appointment) => appointment.rescheduled_to_id],
   ['created_at', (appointment) => appointment.created_at],
   ['updated_at', (appointment) => appointment.updated_at],
+  ['said_date', (appointment) => appointment.said_date],
+  ['review', (appointment) => appointment.review?.reason ?? null],
+  ['scheduled_start_local', (appointment, file) => localTime(appointment.scheduled_start, file)],
+  ['time_zone', (_, file) => file.timeZone],
 ];
+
+const fileQuery = {
+  bom: booleanQuery.optional().openapi({
+    description: 'The file begins with a byte order mark, which Excel needs to read UTF-8. `false` leaves it out.',
+  }),
+};
 
 /** Everything below /exports. */
 export function exportRoutes(deps: ApiDeps): ApiRouter {
@@ -100,9 +116,10 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       path: '/exports/calls',
       permission: 'calls.read',
       summary: 'All calls of a filter as CSV, newest first',
-      query: z.object(callFilters),
+      query: z.object({ ...callFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
+      const file = await fileOf(db, access, query);
       const filter = await readCallFilter(db, access, query);
       await auditExport(db, access, 'calls', query);
       const readPage = (last?: CallRow) =>
@@ -110,7 +127,14 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
           limit: CSV_PAGE_ROWS,
           after: last && { startedAt: last.call.startedAt, id: last.call.id },
         });
-      return csvResponse({ name: 'calls', columns: CALL_COLUMNS, view: callView, readPage, onError: logTo(deps, c) });
+      return csvResponse({
+        name: 'calls',
+        file,
+        columns: CALL_COLUMNS,
+        view: callView,
+        readPage,
+        onError: logTo(deps, c),
+      });
     },
   );
 
@@ -120,9 +144,10 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       path: '/exports/leads',
       permission: 'leads.read',
       summary: 'All leads of a filter as CSV, newest first',
-      query: z.object(leadFilters),
+      query: z.object({ ...leadFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
+      const file = await fileOf(db, access, query);
       const filter = await readLeadFilter(db, access, query);
       await auditExport(db, access, 'leads', query);
       const readPage = (last?: LeadRow) =>
@@ -130,7 +155,14 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
           limit: CSV_PAGE_ROWS,
           after: last && { at: last.createdAt, id: last.id },
         });
-      return csvResponse({ name: 'leads', columns: LEAD_COLUMNS, view: leadView, readPage, onError: logTo(deps, c) });
+      return csvResponse({
+        name: 'leads',
+        file,
+        columns: LEAD_COLUMNS,
+        view: leadView,
+        readPage,
+        onError: logTo(deps, c),
+      });
     },
   );
 
@@ -140,9 +172,10 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       path: '/exports/appointments',
       permission: 'appointments.read',
       summary: 'All appointments of a filter as CSV, by start; those without a time last',
-      query: z.object(appointmentFilters),
+      query: z.object({ ...appointmentFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
+      const file = await fileOf(db, access, query);
       const filter = await readAppointmentFilter(db, access, query);
       await auditExport(db, access, 'appointments', query);
       const readPage = (last?: AppointmentRow) =>
@@ -152,7 +185,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
         });
       const columns = APPOINTMENT_COLUMNS;
       const onError = logTo(deps, c);
-      return csvResponse({ name: 'appointments', columns, view: appointmentView, readPage, onError });
+      return csvResponse({ name: 'appointments', file, columns, view: appointmentView, readPage, onError });
     },
   );
 
@@ -167,16 +200,20 @@ function describeExport<Item>(name: string, columns: CsvColumn<Item>[]) {
     description:
       `The filters of \`GET /${name}\`, all rows of it. The header row is always there; columns are only ever added, at ` +
       "the end. UTF-8, RFC 4180. A cell that a spreadsheet would take for a formula begins with a `'`; numbers and E.164 " +
-      'phone numbers stay as they are. Each export is in the audit log. An answer that is cut off is not complete: the ' +
+      'phone numbers stay as they are. Times are in UTC; columns whose name ends in `_local` have the company’s time. Each export is in the audit log. An answer that is cut off is not complete: the ' +
       'connection then ends without the last chunk.',
     text: { type: 'text/csv', example: header },
   } as const;
 }
 
+async function fileOf(db: Queryable, { companyId }: Access<string>, query: { bom?: boolean }): Promise<CsvFile> {
+  return { timeZone: await companyTimeZone(db, companyId), bom: query.bom !== false };
+}
+
 /** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
 async function auditExport(db: Queryable, access: Access<string>, list: string, query: object): Promise<void> {
   const { companyId, actor } = access;
-  const details = { filters: Object.keys(query) };
+  const details = { filters: Object.keys(query).filter((name) => name !== 'bom') };
   await writeAudit(db, { companyId, actor, action: `${list}.export`, subjectKind: 'export', subjectId: list, details });
 }
 
