@@ -2,13 +2,17 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { createLinkKey } from '../services/links/linkKey.ts';
 import type { ApiDeps, AppDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
+import { createAuthenticator } from './http/auth.ts';
 import { boundBodies } from './http/body.ts';
 import { docsRoutes } from './http/docs.ts';
 import { createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './http/errors.ts';
 import { describeApi } from './http/openapi.ts';
 import type { ApiRouter } from './http/router.ts';
+import { createEventTickets } from './live/eventTickets.ts';
+import { createRecordingLinks } from './recordings/recordingLinks.ts';
 import { appointmentRoutes } from './routes/appointments.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { callRoutes } from './routes/calls.ts';
@@ -40,7 +44,14 @@ const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempo
  */
 export function createApp(appDeps: AppDeps): ApiRouter {
   const { config, logger, pools } = appDeps;
-  const deps: ApiDeps = { ...appDeps, db: pools.reads };
+  const linkKey = createLinkKey(pools.writes, config.linkSecret);
+  const deps: ApiDeps = {
+    ...appDeps,
+    db: pools.reads,
+    authenticate: createAuthenticator(config.auth, logger),
+    tickets: createEventTickets(linkKey),
+    recordingLinks: createRecordingLinks(linkKey),
+  };
   const app: ApiRouter = new OpenAPIHono<ApiEnv>();
   app.onError(createErrorHandler(logger));
   app.notFound(notFoundHandler);

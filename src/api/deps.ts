@@ -5,6 +5,9 @@ import type { Database } from '../db/client.ts';
 import type { Pools } from '../db/pools.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import type { Admission } from './http/admission.ts';
+import type { Authenticate } from './http/auth.ts';
+import type { EventTickets } from './live/eventTickets.ts';
+import type { RecordingLinks } from './recordings/recordingLinks.ts';
 import type { WebhookLoad } from './webhooks/load.ts';
 
 /** Whether the service can do its work, part by part. */
@@ -35,4 +38,8 @@ export interface AppDeps {
 export interface ApiDeps extends AppDeps {
   /** The pool that this group reads with; a webhook also writes with it. */
   db: Database;
+  /** One for all routes, as the keys of an identity provider are kept in it. */
+  authenticate: Authenticate;
+  tickets: EventTickets;
+  recordingLinks: RecordingLinks;
 }

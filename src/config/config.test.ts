@@ -10,8 +10,8 @@ const production = {
   TEMPORAL_ADDRESS: 'temporal.example.com:7233',
   SHUNYA_BASE_URL: 'https://shunya.example.com/',
   SHUNYA_API_KEY: 'key',
-  SHUNYA_WEBHOOK_SECRETS: 'new, old',
-  AUTH_JWT_SECRET: 'secret',
+  SHUNYA_WEBHOOK_SECRETS: 'the new one of two, the old one of two',
+  AUTH_JWT_SECRET: 'a secret of at least thirty-two bytes',
 };
 
 let dataDir: string;
@@ -59,7 +59,7 @@ describe('production', () => {
     const config = loadConfig({ env: production });
     expect(config.embedded).toEqual({ postgres: false, temporal: false, shunya: false });
     expect(config.shunya.baseUrl).toBe('https://shunya.example.com');
-    expect(config.shunya.webhookSecrets).toEqual(['new', 'old']);
+    expect(config.shunya.webhookSecrets).toEqual(['the new one of two', 'the old one of two']);
     expect(config.temporal).toMatchObject({
       address: 'temporal.example.com:7233',
       namespace: 'default',
@@ -72,6 +72,26 @@ describe('production', () => {
     const load = () => loadConfig({ env: { ...production, [name]: '' } });
     expect(load).toThrow(ConfigError);
     expect(load).toThrow(new RegExp(`^[^\\n]*${name}[^\\n]*$`));
+  });
+
+  it.each([
+    ['AUTH_JWT_SECRET', 'thirty-one bytes are too few ..', 32],
+    ['SHUNYA_WEBHOOK_SECRETS', 'a secret of its own,x', 16],
+    ['LINK_SECRET', 'short', 32],
+  ])('refuses a %s that could be guessed', (name, value, bytes) => {
+    const load = () => loadConfig({ env: { ...production, [name]: value } });
+    expect(load).toThrow(new RegExp(`^${name} must have at least ${bytes} bytes[^\\n]*$`));
+    expect(load).not.toThrow(value);
+  });
+
+  it('refuses to sign links with a secret that somebody else knows', () => {
+    const LINK_SECRET = 'a secret that Shunya knows as well, too';
+    const load = () => loadConfig({ env: { ...production, LINK_SECRET, SHUNYA_WEBHOOK_SECRETS: LINK_SECRET } });
+    expect(() => loadConfig({ env: { ...production, LINK_SECRET: production.AUTH_JWT_SECRET } })).toThrow(
+      /^LINK_SECRET/,
+    );
+    expect(() => loadConfig({ env: { ...production, LINK_SECRET } })).not.toThrow();
+    expect(load).not.toThrow(/Shunya knows/);
   });
 
   it('requires only what the process needs', () => {
@@ -97,6 +117,9 @@ it.each([
   ['CORS_ORIGINS', 'intranet.local'],
   ['RECORDING_HOSTS', 'https://callrail.com'],
   ['RECORDING_HOSTS', 'callrail.com,*'],
+  ['PUBLIC_URL', 'calls.example.com'],
+  ['TRUSTED_PROXIES', '10.0.0.0/33'],
+  ['TRUSTED_PROXIES', 'proxy'],
 ])('names a malformed %s without telling its value', (name, value) => {
   const load = () => loadConfig({ env: { DATA_DIR: dataDir, [name]: value } });
   expect(load).toThrow(new RegExp(`^${name} must be[^\\n]*$`));

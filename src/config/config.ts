@@ -40,6 +40,10 @@ const port = (fallback: number) =>
     .refine((value) => value <= 65_535, 'must be a port number')
     .default(fallback);
 
+/** A secret that an attacker could guess offline, with one signed message, must be long. */
+const secret = (bytes: number) =>
+  z.string().refine((value) => Buffer.byteLength(value) >= bytes, `must have at least ${bytes} bytes`);
+
 const positive = (fallback: number) =>
   z
     .string()
@@ -112,6 +116,20 @@ const DEFAULT_RECORDING_HOSTS = [
   's3.dualstack.*.amazonaws.com',
   '*.s3.dualstack.*.amazonaws.com',
 ];
+
+/** Addresses and ranges. */
+const addressList = list.refine(
+  (items) => items.every((item) => isAddressOrRange(item)),
+  'must be addresses or ranges like 10.0.0.0/8, with commas',
+);
+
+const isAddressOrRange = (text: string): boolean => {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const bits = isIP(address) === 6 ? 128 : 32;
+  return (
+    isIP(address) !== 0 && rest.length === 0 && (prefix === undefined || (/^\d+$/.test(prefix) && +prefix <= bits))
+  );
+};
 
 const hostList = nonEmptyList.refine(
   (items) => items.every((item) => HOST_ENTRY.test(item) || isIP(item) !== 0),
@@ -186,6 +204,9 @@ const environmentSchema = z.object({
   AUTH_CLAIM_COMPANY: z.string().optional(),
   AUTH_CLAIM_ROLE: z.string().optional(),
   AUTH_ROLE_MAP: roleMap.optional(),
+  LINK_SECRET: secret(32).optional(),
+  PUBLIC_URL: httpUrl().optional(),
+  TRUSTED_PROXIES: addressList.default([]),
   CORS_ORIGINS: originList.default([]),
   RECORDING_WAIT_SECONDS: positive(86_400),
   CALL_MAX_SECONDS: positive(14_400),
@@ -215,6 +236,7 @@ export function loadConfig(options: LoadConfigOptions = {}): Config {
   }
   const isProduction = parsed.data.NODE_ENV === 'production';
   if (isProduction) requireForProduction(parsed.data, options.needs ?? ALL_NEEDS);
+  requireOwnLinkSecret(parsed.data);
   return buildConfig(parsed.data, variables, isProduction);
 }
 
@@ -286,6 +308,12 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
       claims: { user: env.AUTH_CLAIM_USER, company: env.AUTH_CLAIM_COMPANY, role: env.AUTH_CLAIM_ROLE },
       roleMap: env.AUTH_ROLE_MAP,
     },
+    /** Signs tickets and links; undefined: a key that is made once and kept in the database. */
+    linkSecret: env.LINK_SECRET,
+    /** Where callers reach the API, for absolute links. */
+    publicUrl: env.PUBLIC_URL,
+    /** Addresses and ranges whose X-Forwarded-Proto and X-Forwarded-Host count. */
+    trustedProxies: env.TRUSTED_PROXIES,
     corsOrigins: env.CORS_ORIGINS,
     recordingWaitSeconds: env.RECORDING_WAIT_SECONDS,
     callMaxSeconds: env.CALL_MAX_SECONDS,
@@ -314,6 +342,25 @@ function requireForProduction(env: Environment, needs: readonly ConfigNeed[]): v
     }
   }
   if (missing.length > 0) throw new ConfigError(`required in production and not set: ${missing.join(', ')}`);
+  requireStrongSecrets(env);
+}
+
+/** HS256 wants as many bytes as its hash has (RFC 7518, 3.2); who signs webhooks is guessed at with one of them. */
+const SECRET_BYTES_MIN = { AUTH_JWT_SECRET: 32, SHUNYA_WEBHOOK_SECRETS: 16 } as const;
+
+function requireStrongSecrets(env: Environment): void {
+  const isWeak = (name: keyof typeof SECRET_BYTES_MIN) =>
+    [env[name] ?? []].flat().some((value) => Buffer.byteLength(value) < SECRET_BYTES_MIN[name]);
+  const weak = (['AUTH_JWT_SECRET', 'SHUNYA_WEBHOOK_SECRETS'] as const).filter(isWeak);
+  const lines = weak.map((name) => `${name} must have at least ${SECRET_BYTES_MIN[name]} bytes in production`);
+  if (lines.length > 0) throw new ConfigError(lines.join('; '));
+}
+
+/** Whoever knows another secret must not be able to sign links with it. */
+function requireOwnLinkSecret(env: Environment): void {
+  const others = [env.AUTH_JWT_SECRET, env.SHUNYA_API_KEY, ...(env.SHUNYA_WEBHOOK_SECRETS ?? [])];
+  if (env.LINK_SECRET !== undefined && others.includes(env.LINK_SECRET))
+    throw new ConfigError('LINK_SECRET must be a secret of its own, not one that is used for something else');
 }
 
 /** Temporal's own variables. The file in the user's home is read only on request: it may name somebody's production. */

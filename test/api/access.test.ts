@@ -75,6 +75,7 @@ describe('errors', () => {
     const bearer = await new SignJWT({ role: 'admin' })
       .setProtectedHeader({ alg: 'HS256' })
       .setSubject('a')
+      .setExpirationTime('1h')
       .sign(new TextEncoder().encode(api.config.auth.jwtSecret));
     const raw = (body?: string) =>
       request('/api/v1/companies', { method: 'POST', body, headers: { authorization: `Bearer ${bearer}` } });

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { mintToken } from '../../dev/token.ts';
 import { createAuthenticator } from '../../src/api/http/auth.ts';
 import { loadConfig } from '../../src/config/config.ts';
@@ -31,7 +32,9 @@ describe('a shared secret', () => {
 
   const secret = () => new TextEncoder().encode(api.config.auth.jwtSecret);
   const token = (claims: object, key = secret(), alg = 'HS256') =>
-    new SignJWT({ sub: 'u', role: 'csr', company_id: 'co', ...claims }).setProtectedHeader({ alg }).sign(key);
+    new SignJWT({ sub: 'u', role: 'csr', company_id: 'co', exp: now() + 60, ...claims })
+      .setProtectedHeader({ alg })
+      .sign(key);
 
   it('takes a good token, also with org_id and within the clock skew', async () => {
     const good = [
@@ -50,6 +53,11 @@ describe('a shared secret', () => {
     const bad = [
       await token({ exp: now() - 120 }),
       await token({ nbf: now() + 120 }),
+      await token({ exp: undefined }),
+      await token({ exp: now() + 400 * 86_400 }),
+      await token({ exp: 1e308 }),
+      await token({ iat: now() + 120 }),
+      await token({ iat: 'yesterday' }),
       await token({ role: 'owner' }),
       await token({ role: undefined }),
       await token({ role: ['csr', 'manager'] }),
@@ -85,6 +93,17 @@ describe('a shared secret', () => {
 
   it('says which claim is missing, and never what the token held', async () => {
     expect((await me(api, await token({ company_id: undefined }))).detail).toContain('company_id');
+    const { exp: _, ...forever } = { sub: 'u', role: 'admin', exp: 0 };
+    const details = [
+      [await new SignJWT(forever).setProtectedHeader({ alg: 'HS256' }).sign(secret()), 'exp'],
+      [await token({ exp: now() - 120 }), 'expired'],
+      [await token({ exp: 1e308 }), 'more than a year'],
+      [await token({ iat: now() + 120 }), 'iat'],
+      [await token({ nbf: now() + 120 }), 'nbf'],
+      [await token({}, new TextEncoder().encode('another secret of the same length, or so')), 'signature'],
+      [await token({}, secret(), 'HS384'), 'alg'],
+    ] as const;
+    for (const [bad, word] of details) expect((await me(api, bad)).detail).toContain(word);
     const { detail } = await me(api, await token({ role: 'tenant-secret' }));
     expect(detail).toContain('role');
     expect(detail).not.toContain('tenant-secret');
@@ -128,7 +147,7 @@ describe('keys of an identity provider', () => {
     return { ...pair, alg, kid, jwk: { ...(await exportJWK(pair.publicKey)), kid, alg, use: 'sig' } };
   };
   type Key = Awaited<ReturnType<typeof newKey>>;
-  const defaults = { sub: 'u', role: 'admin', iss: ISSUER, aud: 'callwright' };
+  const defaults = { sub: 'u', role: 'csr', org_id: 'org', iss: ISSUER, aud: 'callwright' };
   const sign = (key: Key, claims: object = {}, header: object = {}) =>
     new SignJWT({ exp: now() + 600, ...defaults, ...claims })
       .setProtectedHeader({ alg: key.alg, kid: key.kid, ...header })
@@ -190,13 +209,69 @@ describe('keys of an identity provider', () => {
     await other.stop();
   });
 
+  it('goes on for hours with the keys it knows while the provider is away', async () => {
+    const key = await newKey('ES256', 'known');
+    keys = [key.jwk];
+    const other = await startApi({});
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      expect(await statusOf(other, await sign(key))).toBe(200);
+      isDown = true;
+      for (const hours of [0.2, 1, 6]) {
+        vi.setSystemTime(Date.now() + hours * 3_600_000);
+        expect([hours, await statusOf(other, await sign(key))]).toEqual([hours, 200]);
+      }
+      vi.setSystemTime(Date.now() + 13 * 3_600_000);
+      expect(await statusOf(other, await sign(key))).toBe(503);
+
+      // A key that the provider has withdrawn counts until the keys are fetched anew, and no longer.
+      isDown = false;
+      expect(await statusOf(other, await sign(key))).toBe(200);
+      keys = [(await newKey('ES256', 'next')).jwk];
+      vi.setSystemTime(Date.now() + 11 * 60_000);
+      await expect.poll(async () => statusOf(other, await sign(key)), { timeout: 10_000 }).toBe(401);
+    } finally {
+      vi.useRealTimers();
+      isDown = false;
+      await other.stop();
+    }
+  });
+
+  it('takes a token that names no key where one key of the set fits', async () => {
+    const [rsa, ec] = [await newKey('RS256', 'one'), await newKey('ES256', 'two')];
+    const { alg: _, ...withoutAlg } = rsa.jwk;
+    keys = [withoutAlg, ec.jwk, { ...(await newKey('RS256', 'three')).jwk, use: 'enc' }];
+    const other = await startApi({});
+    expect(await statusOf(other, await sign(rsa, {}, { kid: undefined }))).toBe(200);
+    expect(await statusOf(other, await sign(ec, {}, { kid: undefined }))).toBe(200);
+    keys = [rsa.jwk, (await newKey('RS256', 'four')).jwk];
+    const several = await startApi({});
+    expect((await me(several, await sign(rsa, {}, { kid: undefined }))).detail).toContain('kid');
+    for (const each of [other, several]) await each.stop();
+  });
+
+  it('makes nobody an admin of all companies that the role map does not name', async () => {
+    const key = await newKey('RS256', 'admins');
+    keys = [key.jwk];
+    const token = await sign(key, { role: 'admin', org_id: 'acme' });
+    const unmapped = await startApi({});
+    const answer = await me(unmapped, token);
+    expect([answer.status, answer.detail]).toEqual([401, expect.stringContaining('AUTH_ROLE_MAP')]);
+    const mapped = await startApi({ AUTH_ROLE_MAP: 'admin=admin' });
+    expect((await me(mapped, token)).data.role).toBe('admin');
+    for (const each of [unmapped, mapped]) await each.stop();
+  });
+
   it('reads the claims where the provider puts them', async () => {
     const key = await newKey('RS256', 'claims');
     keys = [key.jwk];
     const who = async (env: Record<string, string>, claims: object) => {
       const { auth } = loadConfig({ env: { AUTH_JWKS_URL: jwksUrl, AUTH_ISSUER: ISSUER, ...env } });
-      const token = await sign(key, { role: undefined, aud: undefined, ...claims });
-      return createAuthenticator(auth)(`Bearer ${token}`).then(
+      const token = await sign(key, { role: undefined, org_id: undefined, aud: undefined, ...claims });
+      return createAuthenticator(
+        auth,
+        pino({ level: 'silent' }),
+      )(`Bearer ${token}`).then(
         ({ userId, companyId, role }) => [userId, companyId, role],
         (error) => error.status,
       );

@@ -1,9 +1,16 @@
 /** Calls over REST: finding them, correcting them, listening to them, asking again, deleting them. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { and, eq } from 'drizzle-orm';
+import { Hono } from 'hono';
+import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ApiEnv } from '../../src/api/env.ts';
+import { createPublicBase } from '../../src/api/http/publicBase.ts';
+import { createEventTickets } from '../../src/api/live/eventTickets.ts';
 import { createRecordingLinks } from '../../src/api/recordings/recordingLinks.ts';
+import { loadConfig } from '../../src/config/config.ts';
 import {
   appointments,
   auditLog,
@@ -14,6 +21,7 @@ import {
   leads,
   webhookEvents,
 } from '../../src/db/schema/index.ts';
+import { createLinkKey } from '../../src/services/links/linkKey.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { makeCompany } from '../harness/rows.ts';
 
@@ -357,6 +365,8 @@ describe('POST /calls/{id}/reanalyze', () => {
 });
 
 describe('GET /calls/{id}/recording', () => {
+  const linkKey = () => createLinkKey(api.db, undefined)();
+
   const play = async (recordingUrl: string, headers: Record<string, string> = {}, method = 'GET') => {
     const rows = await makeCompany(api.db, { callrailApiKey: 'company-key' });
     const call = await rows.call({ recordingUrl });
@@ -367,7 +377,7 @@ describe('GET /calls/{id}/recording', () => {
 
   test('answers a short-lived link that plays without a bearer, and logs who asked', async () => {
     const { call, link, response } = await play(`${origin}/plain.mp3`);
-    expect(link.url).toMatch(/^http:\/\/localhost\/api\/v1\/recordings\/[\w-]+\.[\w-]+$/);
+    expect(link.url).toMatch(/^http:\/\/localhost\/api\/v1\/recordings\/[\w-]+\.[\w-]+\.[\w-]+$/);
     expect(link.url).not.toContain('127.0.0.1');
     const seconds = (Date.parse(link.expires_at) - Date.now()) / 1000;
     expect(seconds).toBeGreaterThan(290);
@@ -375,6 +385,10 @@ describe('GET /calls/{id}/recording', () => {
     expect([response.status, response.headers.get('content-type')]).toEqual([200, 'audio/mpeg']);
     expect(Buffer.from(await response.arrayBuffer())).toEqual(AUDIO);
     expect(await lastAudit(call.id, 'recording.access')).toMatchObject({ actorId: 'cora' });
+    expect(await lastAudit(call.id, 'recording.open')).toMatchObject({ actorId: 'cora', actorRole: 'csr' });
+    await (await api.request(link.url, { headers: { range: 'bytes=10-19' } })).arrayBuffer();
+    const opened = await api.db.select().from(auditLog).where(eq(auditLog.subjectId, call.id));
+    expect(opened.map(({ action }) => action).sort()).toEqual(['recording.access', 'recording.open']);
   });
 
   test.each(['/plain.mp3', '/ranged.wav', '/redirect'])('streams ranges of %s', async (path) => {
@@ -435,17 +449,85 @@ describe('GET /calls/{id}/recording', () => {
     await response.body?.cancel();
   });
 
+  test('lets who began within its life go on listening and seeking for hours, and nobody else', async () => {
+    const rows = await makeCompany(api.db);
+    const call = await rows.call({ recordingUrl: `${origin}/ranged.wav` });
+    const recording = { companyId: rows.companyId, callId: call.id, userId: 'cora', role: 'csr' };
+    const ranged = async (token: string) => {
+      const answer = await api.request(`/api/v1/recordings/${token}`, { headers: { range: 'bytes=10-19' } });
+      await answer.arrayBuffer();
+      return answer.status;
+    };
+    const links = (ageSeconds: number) => createRecordingLinks(linkKey, () => Date.now() - ageSeconds * 1000);
+    const { token } = await links(298).sign(recording);
+    expect(await ranged(token)).toBe(206);
+    await expect.poll(() => links(0).verify(token), { timeout: 5000 }).toMatchObject({ isExpired: true });
+    expect(await ranged(token)).toBe(206);
+    expect(await ranged((await links(301).sign(recording)).token)).toBe(403);
+
+    const opened = async (hoursAgo: number) => {
+      const { token } = await links(hoursAgo * 3600 + 10).sign(recording);
+      const id = (await links(0).verify(token))?.id ?? '';
+      const createdAt = new Date(Date.now() - hoursAgo * 3_600_000);
+      const who = { actorId: 'cora', actorRole: 'csr', subjectKind: 'call', subjectId: call.id, createdAt };
+      await api.db.insert(auditLog).values({ id, companyId: rows.companyId, action: 'recording.open', ...who });
+      return token;
+    };
+    expect(await ranged(await opened(3.9))).toBe(206);
+    expect(await ranged(await opened(4.1))).toBe(403);
+    const kept = await opened(1);
+    await (await api.as('manager', rows.companyId)).delete(`/calls/${call.id}`);
+    expect(await ranged(kept)).toBe(404);
+  });
+
+  test('is on the public origin that is configured, or that a trusted proxy names', async () => {
+    const rows = await makeCompany(api.db);
+    const call = await rows.call({ recordingUrl: `${origin}/plain.mp3` });
+    const csr = await api.as('csr', rows.companyId);
+    const linkBehind = async (env: Record<string, string>, peer: string | undefined) => {
+      const config = loadConfig({ env: { DATA_DIR: tmpdir(), ...env } });
+      const app = new Hono<ApiEnv>().get('/link', (c) => c.text(createPublicBase(config)(c)));
+      const forwarded = { 'x-forwarded-host': 'calls.example.com', 'x-forwarded-proto': 'https' };
+      const bindings = peer === undefined ? {} : { incoming: { socket: { remoteAddress: peer } } };
+      return (await app.request('http://api:3000/link', { headers: forwarded }, bindings)).text();
+    };
+    const proxies = { TRUSTED_PROXIES: '10.0.0.0/8, fd00::/8, 192.0.2.7' };
+    expect(await linkBehind({}, '10.1.2.3')).toBe('http://api:3000');
+    for (const peer of ['10.1.2.3', '::ffff:10.1.2.3', 'fd00::1', '192.0.2.7'])
+      expect([peer, await linkBehind(proxies, peer)]).toEqual([peer, 'https://calls.example.com']);
+    for (const peer of ['192.0.2.8', '11.0.0.1', 'fe80::1', undefined])
+      expect([peer, await linkBehind(proxies, peer)]).toEqual([peer, 'http://api:3000']);
+    expect(await linkBehind({ ...proxies, PUBLIC_URL: 'https://x.example/base/' }, '10.1.2.3')).toBe(
+      'https://x.example/base',
+    );
+    const headers = { ...csr.headers(), 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.example' };
+    const answer = await api.request(`/api/v1/calls/${call.id}/recording`, { headers });
+    const { data } = (await answer.json()) as { data: { url: string } };
+    expect(data.url).toMatch(/^http:\/\/localhost\//);
+  });
+
   test('refuses links that are forged, expired, or of a call that is gone', async () => {
     const rows = await makeCompany(api.db);
     const call = await rows.call({ recordingUrl: `${origin}/plain.mp3` });
-    const secrets = api.config.shunya.webhookSecrets;
-    const recording = { companyId: rows.companyId, callId: call.id };
+    const recording = { companyId: rows.companyId, callId: call.id, userId: 'cora', role: 'csr' };
     const status = async (token: string) => (await api.request(`/api/v1/recordings/${token}`)).status;
-    expect(await status(createRecordingLinks(secrets).sign(recording).token)).toBe(200);
-    expect(await status(createRecordingLinks(['another secret']).sign(recording).token)).toBe(403);
-    expect(await status(createRecordingLinks(secrets, () => Date.now() - 301_000).sign(recording).token)).toBe(403);
-    expect(await status('a.b')).toBe(403);
-    expect(await status(createRecordingLinks(secrets).sign({ ...recording, callId: 'gone' }).token)).toBe(404);
+    const signed = async (changes: object = {}, key: () => Promise<Uint8Array> = linkKey, ageSeconds = 0) =>
+      (await createRecordingLinks(key, () => Date.now() - ageSeconds * 1000).sign({ ...recording, ...changes })).token;
+    expect(await status(await signed())).toBe(200);
+    expect(await status(await signed({}, linkKey, 299))).toBe(200);
+    expect(await status(await signed({}, linkKey, 301))).toBe(403);
+    expect(await status(await signed({}, linkKey, -60))).toBe(403);
+    expect(await status('a.b.c')).toBe(403);
+    expect(await status(await signed({ callId: 'gone' }))).toBe(404);
+    // Whoever knows Shunya's secret, or that of the tokens, can make none; nor can a ticket open a recording.
+    for (const secret of [...api.config.shunya.webhookSecrets, api.config.auth.jwtSecret ?? ''])
+      expect(await status(await signed({}, async () => Buffer.from(secret)))).toBe(403);
+    const actor = { userId: 'cora', companyId: rows.companyId, role: 'csr' as const, expiresAt: new Date(2e12) };
+    expect(await status((await createEventTickets(linkKey).issue(actor)).ticket)).toBe(403);
+    // An expiry of the year 2999 in a token that is signed with the right key.
+    const forever = new SignJWT({ content: recording }).setProtectedHeader({ alg: 'HS256' }).setJti('x').setIssuedAt();
+    const token = forever.setAudience('callwright:recording').setExpirationTime(new Date('2999-01-01'));
+    expect(await status(await token.sign(await linkKey()))).toBe(403);
     const silent = await rows.call({ recordingUrl: null });
     expect((await (await api.as('csr', rows.companyId)).get(`/calls/${silent.id}/recording`)).status).toBe(404);
   });

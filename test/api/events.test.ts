@@ -5,8 +5,9 @@ import { eq, sql } from 'drizzle-orm';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createEventTickets } from '../../src/api/live/eventTickets.ts';
 import { feedEnd, listChanges, pruneChanges } from '../../src/db/queries/changes.ts';
-import { appointments, calls, changes, contactCards, leads } from '../../src/db/schema/index.ts';
+import { appointments, auditLog, calls, changes, contactCards, leads } from '../../src/db/schema/index.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { type EventClient, openEvents } from '../harness/eventSource.ts';
@@ -281,6 +282,17 @@ describe('a stream', () => {
     const asBearer = await fetch(`${baseUrl}/calls`, { headers: { authorization: `Bearer ${ticket}` } });
     expect(asBearer.status).toBe(401);
     expect((await fetch(`${baseUrl}/calls?ticket=${ticket}`)).status).toBe(401);
+    const opened = await api.db.select().from(auditLog).where(eq(auditLog.companyId, company.companyId));
+    expect(opened).toMatchObject([{ action: 'events.open', actorId: 'csr', actorRole: 'csr' }]);
+  });
+
+  it('takes no ticket that anybody else has signed, whatever secret they know', async () => {
+    const { companyId } = await makeCompany(api.db);
+    const actor = { userId: 'x', companyId, role: 'executive' as const, expiresAt: new Date('2999-01-01') };
+    for (const secret of [...api.config.shunya.webhookSecrets, api.config.auth.jwtSecret ?? '']) {
+      const { ticket } = await createEventTickets(async () => Buffer.from(secret)).issue(actor);
+      await expect(openEvents(`${baseUrl}/events?ticket=${ticket}`)).rejects.toThrow('401');
+    }
   });
 
   it('ends when its token ends', async () => {

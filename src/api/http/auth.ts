@@ -1,12 +1,16 @@
 /** Bearer tokens: who is asking. */
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { errors, type JWTPayload, jwtVerify } from 'jose';
 import { z } from 'zod';
 import type { Config } from '../../config/config.ts';
 import { ROLES, type Role } from '../../domain/user.ts';
+import type { Logger } from '../../runtime/telemetry.ts';
 import { ApiError } from './errors.ts';
 import type { Actor } from './permissions.ts';
+import { createProviderKeys } from './providerKeys.ts';
 
 const CLOCK_TOLERANCE_SECONDS = 30;
+/** A year and a day: what lives longer is a token that never expires. */
+const LIFE_MAX_SECONDS = 366 * 86_400;
 /** Each kind of key only with its own algorithms: a public key must never be taken for a shared secret. */
 const SECRET_ALGORITHMS = ['HS256'];
 const JWKS_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
@@ -26,40 +30,56 @@ export type Authenticate = (authorization: string | undefined) => Promise<Actor>
  * Makes the check of the Authorization header.
  * @returns a function that answers the actor, or throws 401 (503 while the identity provider's keys cannot be had)
  */
-export function createAuthenticator(auth: Config['auth']): Authenticate {
+export function createAuthenticator(auth: Config['auth'], logger: Logger): Authenticate {
   const secret = auth.jwtSecret === undefined ? undefined : new TextEncoder().encode(auth.jwtSecret);
-  // A key id we do not know makes us look again, at most once a second: a rotated key works at once.
-  const jwks = auth.jwksUrl ? createRemoteJWKSet(new URL(auth.jwksUrl), { cooldownDuration: 1000 }) : undefined;
-  const options = { issuer: auth.issuer, audience: auth.audience, clockTolerance: CLOCK_TOLERANCE_SECONDS };
+  const providerKey = auth.jwksUrl ? createProviderKeys(auth.jwksUrl, logger) : undefined;
+  const options = {
+    issuer: auth.issuer,
+    audience: auth.audience,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    requiredClaims: ['exp'],
+  };
 
-  const verify = async (token: string): Promise<JWTPayload> => {
-    if (jwks && !(secret && isSharedSecretToken(token))) {
-      const getKey: JWTVerifyGetKey = (header, input) => jwks(header, input).catch(rethrowOutage);
-      const verified = await jwtVerify(token, getKey, {
-        ...options,
-        algorithms: JWKS_ALGORITHMS,
-        requiredClaims: ['exp'],
-      });
-      return verified.payload;
+  const actorBehind = async (token: string): Promise<Actor> => {
+    if (providerKey && !(secret && isSharedSecretToken(token))) {
+      const { payload } = await jwtVerify(token, providerKey, { ...options, algorithms: JWKS_ALGORITHMS });
+      return actorOf(payload, auth, 'provider');
     }
     if (!secret) throw unauthenticated('The token cannot be verified.');
-    return (await jwtVerify(token, secret, { ...options, algorithms: SECRET_ALGORITHMS })).payload;
+    const { payload } = await jwtVerify(token, secret, { ...options, algorithms: SECRET_ALGORITHMS });
+    return actorOf(payload, auth, 'secret');
   };
 
   return async (authorization) => {
     const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated('Send the header Authorization: Bearer <token>.', false);
     try {
-      return actorOf(await verify(token), auth);
+      return await actorBehind(token);
     } catch (error) {
       if (error instanceof ApiError) throw error;
-      const expired = error instanceof errors.JWTExpired;
-      throw unauthenticated(expired ? 'The token has expired.' : 'The token is not valid.');
+      throw unauthenticated(whatFailed(error));
     }
   };
 }
 
-function actorOf(payload: JWTPayload, { claims: names, roleMap }: Config['auth']): Actor {
+/** Which check a token did not pass; never what was in it, nor what was expected. */
+function whatFailed(error: unknown): string {
+  if (error instanceof errors.JWTExpired) return 'The token has expired.';
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'The signature of the token does not verify.';
+  if (error instanceof errors.JOSEAlgNotAllowed) return 'The algorithm (alg) of the token is not accepted.';
+  if (error instanceof errors.JWKSNoMatchingKey) return 'The key that signed the token (kid, alg) is not known.';
+  if (error instanceof errors.JWKSMultipleMatchingKeys) return 'The token names no key (kid), and several would fit.';
+  if (!(error instanceof errors.JWTClaimValidationFailed)) return 'The token is not valid.';
+  if (error.claim === 'exp') return 'The token lacks exp: a token must expire.';
+  if (error.claim === 'nbf') return 'The token is not valid yet (nbf).';
+  if (error.claim === 'iss') return 'The issuer (iss) of the token is not the configured one.';
+  if (error.claim === 'aud') return 'The token is for another audience (aud).';
+  return 'The token is not valid.';
+}
+
+function actorOf(payload: JWTPayload, auth: Config['auth'], signedBy: 'provider' | 'secret'): Actor {
+  const { claims: names, roleMap } = auth;
+  const expiresAt = readExpiry(payload);
   const claims = claimsSchema.safeParse({
     user: readClaim(payload, names.user ?? 'sub'),
     company: names.company === undefined ? (payload.company_id ?? payload.org_id) : readClaim(payload, names.company),
@@ -71,9 +91,20 @@ function actorOf(payload: JWTPayload, { claims: names, roleMap }: Config['auth']
     throw unauthenticated(`The token lacks a usable claim: ${[...new Set(wrong)].join(', ')}.`);
   }
   const { user, company = null, role } = claims.data;
+  // A provider's `admin` is one of an organisation; ours reaches over all companies.
+  if (role === 'admin' && signedBy === 'provider' && roleMap === undefined)
+    throw unauthenticated('The role admin of an identity provider counts only where AUTH_ROLE_MAP names it.');
   if (company === null && role !== 'admin') throw unauthenticated(`The token lacks a usable claim: ${nameOf.company}.`);
-  const expiresAt = payload.exp === undefined ? undefined : new Date(payload.exp * 1000);
   return { userId: user, companyId: company, role, expiresAt };
+}
+
+/** When a token ends, where its times make sense. */
+function readExpiry({ iat, exp = 0 }: JWTPayload): Date {
+  const nowSeconds = Date.now() / 1000;
+  if (iat !== undefined && iat > nowSeconds + CLOCK_TOLERANCE_SECONDS)
+    throw unauthenticated('The token was issued in the future (iat).');
+  if (exp > nowSeconds + LIFE_MAX_SECONDS) throw unauthenticated('The token expires more than a year from now (exp).');
+  return new Date(exp * 1000);
 }
 
 /** A claim by its whole name (`https://example.com/role`), else by the way to it (`metadata.role`). */
@@ -106,17 +137,6 @@ function isSharedSecretToken(token: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Keys that cannot be fetched are an outage; a key that is not among them is a bad token. */
-function rethrowOutage(error: unknown): never {
-  const isBadToken =
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys ||
-    error instanceof errors.JOSENotSupported;
-  if (isBadToken) throw error;
-  const detail = 'The keys of the identity provider cannot be fetched.';
-  throw new ApiError('unavailable', { detail, headers: { 'Retry-After': '5' }, cause: error });
 }
 
 function unauthenticated(detail: string, hasToken = true): ApiError {

@@ -57,8 +57,8 @@ export interface Actor {
   /** Null for an admin without a company. */
   companyId: string | null;
   role: Role;
-  /** When the token ends; undefined: never. A stream ends with it. */
-  expiresAt?: Date;
+  /** When the token ends. A stream ends with it. */
+  expiresAt: Date;
 }
 
 /** What the caller may see and touch here. Every query takes its conditions from this. */

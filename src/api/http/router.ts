@@ -5,10 +5,9 @@
 import { type OpenAPIHono, OpenAPIHono as Router, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database, Transaction } from '../../db/client.ts';
+import { recordTicketUse } from '../../services/links/openLink.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
-import { createEventTickets } from '../live/eventTickets.ts';
-import { createAuthenticator } from './auth.ts';
 import { ApiError, invalidField, invalidRequest, notFound } from './errors.ts';
 import { type Answer, answerOnce } from './idempotency.ts';
 import { describeRoute } from './openapi.ts';
@@ -83,15 +82,16 @@ type AnyHandler = (input: any) => Promise<unknown>;
 /** Makes an empty set of routes; a route module fills it and returns its `app`. */
 export function createRoutes(deps: ApiDeps): Routes {
   const app: ApiRouter = new Router<ApiEnv>();
-  const authenticate = createAuthenticator(deps.config.auth);
-  const tickets = createEventTickets(deps.config.shunya.webhookSecrets);
 
   const identify = async (c: Context<ApiEnv>, spec: AnySpec): Promise<Actor> => {
     const ticket = spec.acceptsTicket ? c.req.query('ticket') : undefined;
     const authorization = c.req.header('authorization');
-    if (ticket === undefined || authorization !== undefined) return authenticate(authorization);
-    const actor = tickets.redeem(ticket);
-    if (actor) return actor;
+    if (ticket === undefined || authorization !== undefined) return deps.authenticate(authorization);
+    const redeemed = await deps.tickets.redeem(ticket);
+    if (redeemed) {
+      await recordTicketUse(deps.pools.writes, redeemed);
+      return redeemed.actor;
+    }
     const headers = { 'WWW-Authenticate': 'Bearer error="invalid_token"' };
     throw new ApiError('unauthenticated', { detail: 'The ticket is not valid any more.', headers });
   };

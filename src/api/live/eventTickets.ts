@@ -1,37 +1,35 @@
-/** Tickets for the event stream: a browser's EventSource can send no bearer, and a bearer does not belong into a URL. */
+/** Tickets for the event stream: a browser's EventSource can send no bearer, and a bearer does not belong in a URL. */
+import { createLinkTokens } from '../http/linkTokens.ts';
 import type { Actor } from '../http/permissions.ts';
-import { createSignedTokens } from '../http/signedTokens.ts';
 
 /** Enough to connect with. */
-const TICKET_SECONDS = 60;
+const PURPOSE = { name: 'callwright:event-ticket', seconds: 60 };
 
 export interface EventTickets {
-  issue(actor: Actor): { ticket: string; expiresAt: Date };
-  /** Who bought it; undefined where it is forged, garbled or expired. */
-  redeem(ticket: string): Actor | undefined;
+  issue(actor: Actor): Promise<{ ticket: string; expiresAt: Date }>;
+  /** Whom it was issued to; undefined where it is forged, garbled or expired. */
+  redeem(ticket: string): Promise<{ id: string; actor: Actor } | undefined>;
 }
 
 interface TicketContent {
   actor: Omit<Actor, 'expiresAt'>;
-  /** Of the bearer it was bought with: a stream must not outlive that. */
-  bearerExpiresAtMs: number | null;
+  /** Of the bearer it was issued for: a stream must not outlive that. */
+  bearerExpiresAtMs: number;
 }
 
-/** @param secrets secrets of this installation that all API processes share; the first signs, any verifies */
-export function createEventTickets(secrets: readonly string[]): EventTickets {
-  const tokens = createSignedTokens<TicketContent>(secrets, 'callwright event ticket');
+/** @param key the key that all API processes of this installation share */
+export function createEventTickets(key: () => Promise<Uint8Array>): EventTickets {
+  const tokens = createLinkTokens<TicketContent>(key, PURPOSE);
   return {
-    issue({ expiresAt: bearerExpiresAt, ...actor }) {
-      const expiresAt = new Date(Math.floor(Date.now() / 1000 + TICKET_SECONDS) * 1000);
-      const content = { actor, bearerExpiresAtMs: bearerExpiresAt?.getTime() ?? null };
-      return { ticket: tokens.sign(content, expiresAt), expiresAt };
+    async issue({ expiresAt: bearerExpiresAt, ...actor }) {
+      const { token, expiresAt } = await tokens.sign({ actor, bearerExpiresAtMs: bearerExpiresAt.getTime() });
+      return { ticket: token, expiresAt };
     },
-    redeem(ticket) {
-      const content = tokens.verify(ticket);
-      if (!content) return undefined;
-      const { actor, bearerExpiresAtMs } = content;
-      if (bearerExpiresAtMs === null) return actor;
-      return bearerExpiresAtMs > Date.now() ? { ...actor, expiresAt: new Date(bearerExpiresAtMs) } : undefined;
+    async redeem(ticket) {
+      const link = await tokens.verify(ticket);
+      if (!link || link.isExpired || link.content.bearerExpiresAtMs <= Date.now()) return undefined;
+      const { actor, bearerExpiresAtMs } = link.content;
+      return { id: link.id, actor: { ...actor, expiresAt: new Date(bearerExpiresAtMs) } };
     },
   };
 }

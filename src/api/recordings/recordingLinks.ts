@@ -1,32 +1,20 @@
 /** Short-lived links to recordings: they need no bearer, so that `<audio>` can play them, and name only a call. */
-import { createSignedTokens } from '../http/signedTokens.ts';
+import { createLinkTokens, type LinkToken, type LinkTokens } from '../http/linkTokens.ts';
 
-/** Long enough to listen, too short to pass around. */
-const LINK_SECONDS = 300;
+/** Long enough to press play, too short to pass around. */
+const PURPOSE = { name: 'callwright:recording', seconds: 300 };
 
-interface Recording {
+interface RecordingLinkContent {
   companyId: string;
   callId: string;
+  /** Whom it was issued to; opening it is written down under this name. */
+  userId: string;
+  role: string;
 }
 
-export interface RecordingLinks {
-  /** A token for one recording. */
-  sign(recording: Recording): { token: string; expiresAt: Date };
-  /** What a token stands for; undefined where it is forged, garbled or expired. */
-  verify(token: string): Recording | undefined;
-}
+export type RecordingLink = LinkToken<RecordingLinkContent>;
+export type RecordingLinks = LinkTokens<RecordingLinkContent>;
 
-/** @param secrets secrets of this installation that all API processes share; the first signs, any verifies */
-export function createRecordingLinks(secrets: readonly string[], now: () => number = Date.now): RecordingLinks {
-  const tokens = createSignedTokens<[companyId: string, callId: string]>(secrets, 'callwright recording link', now);
-  return {
-    sign({ companyId, callId }) {
-      const expiresAt = new Date(Math.floor(now() / 1000 + LINK_SECONDS) * 1000);
-      return { token: tokens.sign([companyId, callId], expiresAt), expiresAt };
-    },
-    verify(token) {
-      const content = tokens.verify(token);
-      return content && { companyId: content[0], callId: content[1] };
-    },
-  };
-}
+/** @param key the key that all API processes of this installation share */
+export const createRecordingLinks = (key: () => Promise<Uint8Array>, now?: () => number): RecordingLinks =>
+  createLinkTokens(key, PURPOSE, now);

@@ -26,9 +26,9 @@ import { checkIfMatch, etagOf } from '../http/conditional.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
+import { createPublicBase } from '../http/publicBase.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { commaList, dayInput, optionalText, parseQueryPhone, requiredText, text } from '../http/schemas.ts';
-import { createRecordingLinks } from '../recordings/recordingLinks.ts';
 import {
   callAnalysisSchema,
   callAnalysisView,
@@ -112,7 +112,9 @@ const reanalysisSchema = z
   .openapi('Reanalysis', { example: { workflow_id: EXAMPLE.workflowId, generation: 2 } });
 const recordingLinkSchema = z
   .object({
-    url: z.string().openapi({ format: 'uri', example: 'http://127.0.0.1:3000/api/v1/recordings/eyJjIjoi.V1Z0' }),
+    url: z
+      .string()
+      .openapi({ format: 'uri', example: 'http://127.0.0.1:3000/api/v1/recordings/eyJhbGci.eyJjb250.V1Z0' }),
     expires_at: momentOut,
   })
   .openapi('RecordingLink', { description: 'Needs no bearer; streams the audio, also in ranges.' });
@@ -120,7 +122,7 @@ const recordingLinkSchema = z
 /** Everything below /calls. */
 export function callRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
-  const links = createRecordingLinks(deps.config.shunya.webhookSecrets);
+  const publicBase = createPublicBase(deps.config);
   const tag = 'Calls';
 
   routes.add(
@@ -252,7 +254,9 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       path: '/calls/{id}/recording',
       permission: 'calls.read',
       summary: 'Get a short-lived link to the recording',
-      description: 'Each access is logged. 404 where the call has no recording.',
+      description:
+        'It begins to play within five minutes; who has begun may go on listening and seeking for four hours. That it was ' +
+        'issued, and that it was opened, is in the audit log. 404 where the call has no recording.',
       tag,
       data: recordingLinkSchema,
     },
@@ -260,13 +264,11 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       const { call } = await mustFindCall(db, access, params.id);
       if (call.recordingUrl === null) throw notFound();
       await writeAudit(db, { ...subject(call, access), action: 'recording.access' });
-      const { token, expiresAt } = links.sign({ companyId: call.companyId, callId: call.id });
-      const here = new URL(c.req.url);
-      // Behind a proxy that ends TLS, only this tells which scheme the caller used.
-      const proto = c.req.header('x-forwarded-proto')?.split(',')[0]?.trim();
-      if (proto === 'https' || proto === 'http') here.protocol = proto;
-      const path = here.pathname.replace(/\/calls\/[^/]+\/recording$/, '');
-      return { url: `${here.origin}${path}/recordings/${token}`, expires_at: iso(expiresAt) };
+      const { userId, role } = access.actor;
+      const content = { companyId: call.companyId, callId: call.id, userId, role };
+      const { token, expiresAt } = await deps.recordingLinks.sign(content);
+      const path = new URL(c.req.url).pathname.replace(/\/calls\/[^/]+\/recording$/, '');
+      return { url: `${publicBase(c)}${path}/recordings/${token}`, expires_at: iso(expiresAt) };
     },
   );
 

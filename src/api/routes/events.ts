@@ -5,7 +5,6 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { createEventStream } from '../live/eventStream.ts';
-import { createEventTickets } from '../live/eventTickets.ts';
 import { createLiveFeed, feedAccess, type LiveClient } from '../live/liveFeed.ts';
 
 /** Bounds of one process. A browser keeps six connections to an origin; a person may have a few open. */
@@ -56,7 +55,6 @@ const ticketSchema = z
 export function eventRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
   const feed = createLiveFeed(deps);
-  const tickets = createEventTickets(deps.config.shunya.webhookSecrets);
   deps.stopping?.addEventListener('abort', () => feed.stop());
   const tag = 'Live';
 
@@ -87,10 +85,8 @@ export function eventRoutes(deps: ApiDeps): ApiRouter {
       });
       const lastEventId = c.req.header('last-event-id') || query.last_event_id;
       const client: LiveClient = { companyId, userId: actor.userId, access: feedAccess(access), stream, lastEventId };
-      if (actor.expiresAt) {
-        const leftMs = Math.max(0, actor.expiresAt.getTime() - Date.now());
-        expiry = setTimeout(() => stream.end('token_expired'), Math.min(leftMs, TIMER_MAX_MS));
-      }
+      const leftMs = Math.max(0, actor.expiresAt.getTime() - Date.now());
+      expiry = setTimeout(() => stream.end('token_expired'), Math.min(leftMs, TIMER_MAX_MS));
       feed.join(client);
       return new Response(stream.body, { headers: STREAM_HEADERS });
     },
@@ -109,7 +105,7 @@ export function eventRoutes(deps: ApiDeps): ApiRouter {
       data: ticketSchema,
     },
     async ({ access }) => {
-      const { ticket, expiresAt } = tickets.issue(access.actor);
+      const { ticket, expiresAt } = await deps.tickets.issue(access.actor);
       return { ticket, expires_at: iso(expiresAt) };
     },
   );

@@ -2,11 +2,11 @@
 import { z } from '@hono/zod-openapi';
 import { findRecordingSource } from '../../db/queries/calls.ts';
 import { CallRailError, createCallRailClient, isApiRecordingLink } from '../../providers/callrail/client.ts';
+import { openRecording } from '../../services/links/openLink.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../http/errors.ts';
 import { describeErrors } from '../http/openapi.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { createRecordingLinks } from '../recordings/recordingLinks.ts';
 import { RecordingUnavailableError, streamRecording } from '../recordings/recordingStream.ts';
 
 const RESOLVE_TIMEOUT_MS = 10_000;
@@ -15,7 +15,6 @@ const RESOLVE_TIMEOUT_MS = 10_000;
 export function playbackRoutes(deps: ApiDeps): ApiRouter {
   const { app } = createRoutes(deps);
   const { config } = deps;
-  const links = createRecordingLinks(config.shunya.webhookSecrets);
   const callrail = createCallRailClient({ baseUrl: config.callrailBaseUrl, timeoutMs: RESOLVE_TIMEOUT_MS });
 
   /** CallRail's own recording links want the company's key and answer with the link of the audio. */
@@ -25,12 +24,13 @@ export function playbackRoutes(deps: ApiDeps): ApiRouter {
   };
 
   describePlayback(app);
-  // A token has a dot, which tells it from other paths below /recordings.
-  app.get('/recordings/:token{[\\w-]+\\.[\\w-]+}', async (c) => {
-    const recording = links.verify(c.req.param('token'));
-    if (!recording) throw new ApiError('link_expired');
-    const source = await findRecordingSource(deps.db, recording);
+  // A token has dots, which tell it from other paths below /recordings.
+  app.get('/recordings/:token{[\\w-]+\\.[\\w-]+\\.[\\w-]+}', async (c) => {
+    const link = await deps.recordingLinks.verify(c.req.param('token'));
+    if (!link) throw new ApiError('link_expired');
+    const source = await findRecordingSource(deps.db, link.content);
     if (!source) throw notFound();
+    if (!(await openRecording(deps.pools.writes, link))) throw new ApiError('link_expired');
     try {
       return await streamRecording({
         url: await audioLink(source),
@@ -58,11 +58,13 @@ function describePlayback(app: ApiRouter): void {
     path: '/recordings/{token}',
     operationId: 'get_recordings_by_token',
     summary: 'Play a recording',
-    description: 'The `url` of `GET /calls/{id}/recording`. Needs no bearer; ranges are answered with 206.',
+    description:
+      'The `url` of `GET /calls/{id}/recording`. Needs no bearer; ranges are answered with 206. A link that was opened while ' +
+      'it was valid goes on for four hours.',
     tags: ['Calls'],
     security: [],
     request: {
-      params: z.object({ token: z.string().openapi({ example: 'eyJjIjoi.V1Z0' }) }),
+      params: z.object({ token: z.string().openapi({ example: 'eyJhbGci.eyJjb250.V1Z0' }) }),
       headers: z.object({ Range: z.string().optional() }),
     },
     responses: {
@@ -71,7 +73,7 @@ function describePlayback(app: ApiRouter): void {
       416: { description: 'The range lies outside of the recording' },
       ...describeErrors(
         ['link_expired', 'not_found', 'internal', 'bad_gateway', 'unavailable'],
-        '/recordings/eyJjIjoi.V1Z0',
+        '/recordings/eyJhbGci.eyJjb250.V1Z0',
       ),
     },
   });

@@ -25,6 +25,15 @@ export async function writeAudit(db: Queryable, entry: AuditEntry): Promise<stri
   return id;
 }
 
+/** The same under an id that is known before; a second one of that id is not written. */
+export async function writeAuditOnce(db: Queryable, id: string, entry: AuditEntry): Promise<void> {
+  const { actor, ...rest } = entry;
+  await db
+    .insert(auditLog)
+    .values({ id, ...rest, actorId: actor.userId, actorRole: actor.role })
+    .onConflictDoNothing();
+}
+
 /** Longer ones are cut: nothing before this limits what somebody types into Temporal's Web UI. */
 const OPERATOR_MAX = 255;
 const REASON_MAX = 2000;

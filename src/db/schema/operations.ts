@@ -1,4 +1,4 @@
-/** Audit, idempotency keys, tombstones and heartbeats. */
+/** Audit, secrets of our own, idempotency keys, tombstones and heartbeats. */
 import {
   bigint,
   bigserial,
@@ -35,6 +35,13 @@ export const auditLog = pgTable(
   },
   (table) => [index('audit_log_subject').on(table.companyId, table.subjectKind, table.subjectId, table.sequence)],
 );
+
+/** Secrets that this installation made for itself; each has a name. */
+export const installationSecrets = pgTable('installation_secrets', {
+  name: text('name').primaryKey(),
+  secret: text('secret').notNull(),
+  createdAt: moment('created_at').notNull().defaultNow(),
+});
 
 /** Answers to POSTs that came with an Idempotency-Key, so that a repeat gets the same. */
 export const idempotencyKeys = pgTable(

@@ -1,0 +1,51 @@
+/** What is opened by a link leaves an audit entry, once for each link; for a recording that entry is the listening too. */
+import { and, eq, sql } from 'drizzle-orm';
+import type { Queryable } from '../../db/client.ts';
+import { type AuditEntry, writeAuditOnce } from '../../db/queries/audit.ts';
+import { auditLog } from '../../db/schema/index.ts';
+
+/** Who began to listen within the link's life may go on and seek for this long: longer than any call is. */
+const LISTENING_SECONDS = 4 * 3600;
+const OPENED = 'recording.open';
+
+interface OpenedLink {
+  id: string;
+  expiresAt: Date;
+  isExpired: boolean;
+  content: { companyId: string; callId: string; userId: string; role: string };
+}
+
+/**
+ * Opens a recording, or goes on with it.
+ * @returns whether it may be heard: the link still lives, or it was opened while it did, not too long ago
+ */
+export async function openRecording(db: Queryable, link: OpenedLink): Promise<boolean> {
+  const { companyId, callId, userId, role } = link.content;
+  if (!link.isExpired) {
+    const actor = { userId, role };
+    await writeAuditOnce(db, link.id, { companyId, actor, action: OPENED, subjectKind: 'call', subjectId: callId });
+    return true;
+  }
+  if (link.expiresAt.getTime() + LISTENING_SECONDS * 1000 < Date.now()) return false;
+  const opened = await db
+    .select({ id: auditLog.id })
+    .from(auditLog)
+    .where(
+      and(
+        eq(auditLog.id, link.id),
+        eq(auditLog.action, OPENED),
+        sql`${auditLog.createdAt} > now() - make_interval(secs => ${LISTENING_SECONDS})`,
+      ),
+    );
+  return opened.length > 0;
+}
+
+/** Writes down that an event stream was opened with a ticket. */
+export async function recordTicketUse(
+  db: Queryable,
+  ticket: { id: string; actor: AuditEntry['actor'] & { companyId: string | null } },
+): Promise<void> {
+  const { id, actor } = ticket;
+  const subject = { subjectKind: 'event_stream', subjectId: actor.userId };
+  await writeAuditOnce(db, id, { companyId: actor.companyId, actor, action: 'events.open', ...subject });
+}
