@@ -73,7 +73,7 @@ const finishSchema = z.strictObject({
 });
 
 /**
- * Shunya over HTTP, as section 5 of the contract describes it, with signed callbacks. What a recording says is chosen
+ * Shunya over HTTP, as docs/contract.md describes it, with signed callbacks. What a recording says is chosen
  * by its link (`scenarios.ts`); what goes wrong, by `POST /_control/faults` (`faults.ts`).
  */
 export async function startShunyaSimulator(options: ShunyaSimulatorOptions): Promise<ShunyaSimulator> {
