@@ -20,13 +20,14 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('../drizzle', import.meta.url));
 export async function migrateDatabase(databaseUrl: string): Promise<void> {
   // Without a journal there is nothing to apply; drizzle would throw.
   if (!existsSync(path.join(MIGRATIONS_FOLDER, 'meta', '_journal.json'))) return;
-  // One connection: an advisory lock belongs to its session.
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  // One connection holds the lock while the other works: a transaction's, since behind a pooler a session is anybody's.
+  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
   try {
-    await sql`select pg_advisory_lock(${MIGRATION_LOCK_KEY})`;
-    await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
+    await sql.begin(async (lock) => {
+      await lock`select pg_advisory_xact_lock(${MIGRATION_LOCK_KEY})`;
+      await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
+    });
   } finally {
-    // Closing the session gives the lock back.
     await sql.end({ timeout: 5 });
   }
 }

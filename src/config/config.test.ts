@@ -120,6 +120,7 @@ it.each([
   ['PUBLIC_URL', 'calls.example.com'],
   ['TRUSTED_PROXIES', '10.0.0.0/33'],
   ['TRUSTED_PROXIES', 'proxy'],
+  ['DATABASE_URL', 'postgres://app:100%x@db/calls'],
 ])('names a malformed %s without telling its value', (name, value) => {
   const load = () => loadConfig({ env: { DATA_DIR: dataDir, [name]: value } });
   expect(load).toThrow(new RegExp(`^${name} must be[^\\n]*$`));
@@ -144,4 +145,43 @@ it('takes hosts and origins in the forms they have', () => {
   expect(config.host).toBe('::');
   expect(config.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
   expect(config.recordingHosts).toHaveLength(5);
+});
+
+describe('where Postgres is', () => {
+  const pieces = { DATABASE_HOST: 'db', DATABASE_USER: 'app', DATABASE_NAME: 'calls' };
+  const load = (env: Record<string, string>) => loadConfig({ env: { DATA_DIR: dataDir, ...env } });
+
+  it('can be given in pieces, whatever a generated password holds', () => {
+    const config = load({ ...pieces, DATABASE_PASSWORD: 'Zk/3p#?100%x', DATABASE_PORT: 'tcp://10.96.0.12:5432' });
+    expect(config.databaseUrl).toBe('postgres://app:Zk%2F3p%23%3F100%25x@db:5432/calls');
+    expect(config.embedded.postgres).toBe(false);
+    expect(loadConfig({ env: { ...production, DATABASE_URL: '', ...pieces } }).databaseUrl).toContain('@db:5432/');
+  });
+
+  it('is said once and whole', () => {
+    expect(() => load({ ...pieces, DATABASE_URL: production.DATABASE_URL })).toThrow(/^DATABASE_URL and DATABASE_HOST/);
+    expect(() => load({ DATABASE_HOST: 'db' })).toThrow(/^DATABASE_USER, DATABASE_NAME must be set/);
+    expect(() => load({ DATABASE_PASSWORD: 'x' })).toThrow(/^DATABASE_HOST, DATABASE_USER/);
+  });
+
+  it('names a parameter that cannot be had in one line', () => {
+    expect(() => load({ DATABASE_URL: 'postgres://a@db/x?sslcert=/k' })).toThrow(/^DATABASE_URL [^\n]*sslcert[^\n]*$/);
+  });
+});
+
+it('takes no port from an orchestrator that names its own services so', () => {
+  const links = {
+    POSTGRES_PORT: 'tcp://10.96.0.12:5432',
+    TEMPORAL_UI_PORT: 'tcp://10.96.0.13:80',
+    TEMPORAL_DEV_PORT: 'udp://10.96.0.14:7233',
+    SHUNYA_SIM_PORT: 'tcp://10.96.0.15:80',
+  };
+  expect(loadConfig({ env: { DATA_DIR: dataDir, ...links } })).toMatchObject({
+    postgresPort: 54_320,
+    temporal: { uiPort: 8233, devPort: 7233 },
+    shunya: { simPort: 3900 },
+  });
+  // In production no part is embedded, so that its port is nobody's business.
+  expect(() => loadConfig({ env: { ...production, POSTGRES_PORT: 'five', SHUNYA_SIM_PORT: '-1' } })).not.toThrow();
+  expect(() => loadConfig({ env: { DATA_DIR: dataDir, POSTGRES_PORT: 'five' } })).toThrow(/^POSTGRES_PORT/);
 });

@@ -5,6 +5,7 @@ import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/e
 import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { ROLES, type Role } from '../domain/user.ts';
+import { databaseUrlOf, readDatabaseUrl } from './databaseUrl.ts';
 import { type LocalSecrets, loadLocalSecrets } from './localSecrets.ts';
 
 /** A missing or malformed setting. Its message is one line that names the variable; composition roots print it and exit 1. */
@@ -26,8 +27,7 @@ export type Config = ReturnType<typeof buildConfig>;
 
 const ALL_NEEDS: readonly ConfigNeed[] = ['database', 'temporal', 'shunya', 'auth'];
 
-const REQUIRED_IN_PRODUCTION: Record<Exclude<ConfigNeed, 'auth'>, readonly (keyof Environment)[]> = {
-  database: ['DATABASE_URL'],
+const REQUIRED_IN_PRODUCTION: Record<Exclude<ConfigNeed, 'auth' | 'database'>, readonly (keyof Environment)[]> = {
   temporal: ['TEMPORAL_ADDRESS'],
   shunya: ['SHUNYA_BASE_URL', 'SHUNYA_API_KEY', 'SHUNYA_WEBHOOK_SECRETS'],
 };
@@ -54,10 +54,21 @@ const positive = (fallback: number) =>
 const positiveInteger = (fallback: number) =>
   positive(fallback).refine((value) => Number.isSafeInteger(value), 'must be a whole number above 0');
 
-const url = (protocols: readonly string[], what: string) =>
-  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), `must be ${what}`);
+const httpUrl = () =>
+  z
+    .string()
+    .refine(
+      (value) => URL.canParse(value) && ['http:', 'https:'].includes(new URL(value).protocol),
+      'must be an http or https URL',
+    )
+    .transform((value) => value.replace(/\/+$/, ''));
 
-const httpUrl = () => url(['http:', 'https:'], 'an http or https URL').transform((value) => value.replace(/\/+$/, ''));
+const databaseUrl = z.string().transform((text, context) => {
+  const read = readDatabaseUrl(text);
+  if ('url' in read) return read.url;
+  context.addIssue({ code: 'custom', message: read.problem });
+  return z.NEVER;
+});
 
 const list = z.string().transform((value) =>
   value
@@ -169,7 +180,12 @@ const environmentSchema = z.object({
     .default('127.0.0.1'),
   HTTP_KEEP_ALIVE_SECONDS: positive(620),
   DATA_DIR: z.string().default('.data'),
-  DATABASE_URL: url(['postgres:', 'postgresql:'], 'a postgres:// URL').optional(),
+  DATABASE_URL: databaseUrl.optional(),
+  DATABASE_HOST: z.string().optional(),
+  DATABASE_PORT: port(5432),
+  DATABASE_USER: z.string().optional(),
+  DATABASE_PASSWORD: z.string().optional(),
+  DATABASE_NAME: z.string().optional(),
   POSTGRES_PORT: port(54_320),
   TEMPORAL_ADDRESS: z
     .string()
@@ -223,18 +239,23 @@ const environmentSchema = z.object({
 
 type Environment = z.output<typeof environmentSchema>;
 
+/** Every variable that is read, but for those that Temporal's own library reads beside these. */
+export const VARIABLE_NAMES = Object.keys(environmentSchema.shape);
+
 /**
  * The whole configuration, parsed once: the environment, then `.env`; an empty value counts as unset.
  * @throws {ConfigError} one line naming each variable that is missing or malformed
  */
 export function loadConfig(options: LoadConfigOptions = {}): Config {
-  const variables = options.env ? withoutEmpty(options.env) : readEnvironment();
+  const given = options.env ? withoutEmpty(options.env) : readEnvironment();
+  const variables = withoutUnusedPorts(given);
   const parsed = environmentSchema.safeParse(variables);
   if (!parsed.success) {
     // Never the value: it may be a secret.
     throw new ConfigError(parsed.error.issues.map((issue) => `${String(issue.path[0])} ${issue.message}`).join('; '));
   }
   const isProduction = parsed.data.NODE_ENV === 'production';
+  requireWholeDatabase(parsed.data);
   if (isProduction) requireForProduction(parsed.data, options.needs ?? ALL_NEEDS);
   requireOwnLinkSecret(parsed.data);
   return buildConfig(parsed.data, variables, isProduction);
@@ -255,8 +276,9 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
   const dataDir = path.resolve(env.DATA_DIR);
   const secrets = isProduction ? noSecrets : lazySecrets(dataDir);
   const usesTemporalFile = env.TEMPORAL_CONFIG_FILE !== undefined || env.TEMPORAL_PROFILE !== undefined;
+  const configured = configuredDatabase(env);
   const embedded = {
-    postgres: !isProduction && env.DATABASE_URL === undefined,
+    postgres: !isProduction && configured === undefined,
     temporal: !isProduction && env.TEMPORAL_ADDRESS === undefined && !usesTemporalFile,
     shunya: !isProduction && env.SHUNYA_BASE_URL === undefined,
   };
@@ -276,7 +298,7 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     /** Which parts nobody configured, so that `start:infra` runs them. */
     embedded,
     databaseUrl:
-      env.DATABASE_URL ??
+      configured ??
       (embedded.postgres
         ? `postgres://callwright:${secrets().postgresPassword}@127.0.0.1:${env.POSTGRES_PORT}/callwright`
         : ''),
@@ -332,11 +354,52 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
   });
 }
 
+/** The ports that are ours to choose, and when that part is somebody else's. */
+const EMBEDDED_PORTS: Record<string, readonly string[]> = {
+  POSTGRES_PORT: ['DATABASE_URL', 'DATABASE_HOST'],
+  TEMPORAL_DEV_PORT: ['TEMPORAL_ADDRESS', 'TEMPORAL_CONFIG_FILE', 'TEMPORAL_PROFILE'],
+  TEMPORAL_UI_PORT: ['TEMPORAL_UI_URL'],
+  SHUNYA_SIM_PORT: ['SHUNYA_BASE_URL'],
+};
+
+/**
+ * Without the ports that mean nothing here. For a service named `postgres` an orchestrator sets POSTGRES_PORT to
+ * tcp://10.96.0.12:5432; and a port of a part that is not embedded is nobody's.
+ */
+function withoutUnusedPorts(variables: Record<string, string>): Record<string, string> {
+  const isUnused = ([name, value]: [string, string]) => {
+    const elsewhere = EMBEDDED_PORTS[name];
+    if (!elsewhere && name !== 'DATABASE_PORT') return false;
+    if (/^(tcp|udp|sctp):\/\//.test(value)) return true;
+    return elsewhere?.some((other) => other in variables) || (elsewhere && variables.NODE_ENV === 'production');
+  };
+  return Object.fromEntries(Object.entries(variables).filter((entry) => !isUnused(entry)));
+}
+
+const DATABASE_PIECES = ['DATABASE_HOST', 'DATABASE_USER', 'DATABASE_NAME'] as const;
+
+function requireWholeDatabase(env: Environment): void {
+  const given = [...DATABASE_PIECES, 'DATABASE_PASSWORD' as const].filter((name) => env[name] !== undefined);
+  if (given.length === 0) return;
+  if (env.DATABASE_URL !== undefined)
+    throw new ConfigError(`DATABASE_URL and ${given[0]} are both set: give one or the other`);
+  const missing = DATABASE_PIECES.filter((name) => env[name] === undefined);
+  if (missing.length > 0) throw new ConfigError(`${missing.join(', ')} must be set beside ${given[0]}`);
+}
+
+function configuredDatabase(env: Environment): string | undefined {
+  const { DATABASE_HOST: host, DATABASE_PORT: port, DATABASE_USER: user, DATABASE_NAME: name } = env;
+  if (host === undefined || user === undefined || name === undefined) return env.DATABASE_URL;
+  return databaseUrlOf({ host, port, user, password: env.DATABASE_PASSWORD, name });
+}
+
 function requireForProduction(env: Environment, needs: readonly ConfigNeed[]): void {
   const missing: string[] = [];
   for (const need of needs) {
     if (need === 'auth') {
       if (!env.AUTH_JWT_SECRET && !env.AUTH_JWKS_URL) missing.push('AUTH_JWT_SECRET or AUTH_JWKS_URL');
+    } else if (need === 'database') {
+      if (configuredDatabase(env) === undefined) missing.push('DATABASE_URL or DATABASE_HOST');
     } else {
       missing.push(...REQUIRED_IN_PRODUCTION[need].filter((name) => env[name] === undefined));
     }

@@ -26,17 +26,27 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
     onnotice: () => {},
     // Drizzle reads and writes arrays itself; the driver's question for their types fails where nobody can catch it.
     fetch_types: false,
-    // A commit that hangs must not hang a webhook: better 503 and an honest retry.
     connection: {
       application_name: options.purpose ? `callwright ${options.purpose}` : 'callwright',
-      statement_timeout: options.statementTimeoutMs ?? 15_000,
-      lock_timeout: Math.min(10_000, options.statementTimeoutMs ?? 10_000),
+      ...(isPooled(databaseUrl) ? {} : timeouts(options)),
     },
   });
   guardTransactions(sql);
   const db = drizzle(sql, { schema });
   return { db, sql, close: () => sql.end({ timeout: 5 }) };
 }
+
+/** Whether a pooler in transaction mode stands between: nothing may be left on a connection, nor sent when it opens. */
+const isPooled = (databaseUrl: string): boolean => new URL(databaseUrl).searchParams.get('prepare') === 'false';
+
+/**
+ * A commit that hangs must not hang a webhook: better 503 and an honest retry. A pooler refuses them; there they are set on
+ * the role, see docs/configuration.md.
+ */
+const timeouts = ({ statementTimeoutMs = 15_000 }: PoolOptions) => ({
+  statement_timeout: statementTimeoutMs,
+  lock_timeout: Math.min(10_000, statementTimeoutMs),
+});
 
 export type Database = ReturnType<typeof openDatabase>['db'];
 /** A transaction of it. */
