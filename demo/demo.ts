@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ensureConsole } from '../dev/console.ts';
 import { type Infrastructure, startInfrastructure } from '../dev/local/infra.ts';
 import { isSupervised, StartError, waitUntil } from '../dev/local/processes.ts';
 import { apiUrl, type RunningServices, startServices } from '../dev/local/services.ts';
@@ -29,6 +30,8 @@ async function start(): Promise<void> {
     if (await waitUntil(() => isOurApi(config), RUNNING_READY_WITHIN_SECONDS)) return;
     throw new StartError(`a callwright runs on DATA_DIR ${config.dataDir}, but ${apiUrl(config)}/readyz is not ready`);
   }
+  // Beside the infrastructure, which mostly waits.
+  void ensureConsole(print);
   infrastructure = await startInfrastructure(config, print);
   if (isStopping) return;
   services = await startServices(config, print);
@@ -57,7 +60,9 @@ async function play(): Promise<void> {
 }
 
 function tellWhereToLook({ companyId, people }: Demo): void {
-  print(`\nAPI        ${apiUrl(config)}\nAPI docs   ${apiUrl(config)}/docs`);
+  print(
+    `\nConsole    ${apiUrl(config)}/#token=${people.manager.token}\nAPI        ${apiUrl(config)}/api/v1\nAPI docs   ${apiUrl(config)}/docs`,
+  );
   if (config.temporal.uiUrl) {
     const query = encodeURIComponent(`CompanyId="${companyId}"`);
     const path = `/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows?query=${query}`;

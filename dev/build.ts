@@ -3,8 +3,9 @@ import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflows } from '../src/temporal/workflowBundle.ts';
+import { ensureConsole } from './console.ts';
 
-// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js and the workflow code as one file.
+// `npm run build`: dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js, the workflow code as one file, and console/dist.
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = path.join(ROOT, 'dist');
 
@@ -13,6 +14,7 @@ const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });
 if (compiled.status !== 0) process.exit(compiled.status ?? 1);
 writeFileSync(path.join(DIST, 'workflow-bundle.js'), await bundleWorkflows());
+if (!(await ensureConsole((line) => process.stderr.write(`${line}\n`)))) process.exit(1);
 process.stdout.write(
-  'Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js and dist/workflow-bundle.js\n',
+  'Built dist/server.js, dist/worker.js, dist/migrate.js, dist/backfill.js, dist/metricsCheck.js, dist/workflow-bundle.js and console/dist\n',
 );

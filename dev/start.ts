@@ -1,5 +1,6 @@
 import { loadConfigOrExit } from '../src/config/config.ts';
 import { migrateDatabase } from '../src/migrate.ts';
+import { ensureConsole } from './console.ts';
 import { type Infrastructure, startInfrastructure } from './local/infra.ts';
 import { StartError } from './local/processes.ts';
 import { apiUrl, type RunningServices, startServices } from './local/services.ts';
@@ -25,6 +26,8 @@ starting.catch(fail);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop());
 
 async function start(): Promise<void> {
+  // Beside the infrastructure, which mostly waits.
+  if (mode === 'all') void ensureConsole(tell);
   infrastructure = await startInfrastructure(config, tell);
   if (isStopping) return;
   if (mode === 'infra') {
@@ -57,7 +60,8 @@ async function startAgain(file: string): Promise<void> {
 
 function tellReady(): void {
   if (isStopping) return;
-  tell(`API        ${apiUrl(config)}`);
+  tell(`Console    ${apiUrl(config)}/`);
+  tell(`API        ${apiUrl(config)}/api/v1`);
   tell(`API docs   ${apiUrl(config)}/docs`);
   if (config.temporal.uiUrl) tell(`Web UI     ${config.temporal.uiUrl}`);
   tell('callwright is ready. Ctrl-C stops it.');

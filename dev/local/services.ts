@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../../src/config/config.ts';
+import { ensureConsole } from '../console.ts';
 import {
   endProcess,
   forgetProcess,
@@ -71,10 +72,10 @@ export async function startServices(config: Config, tell: (line: string) => void
   const worker = runService(config, 'worker', 'src/worker.ts', tell);
   const api = runService(config, 'api', 'src/server.ts', tell);
   let isStopped = false;
+  const isUp = waitUntil(async () => isStopped || (await isReady(config)), READY_WITHIN_SECONDS);
   return {
-    ready: waitUntil(async () => isStopped || (await isReady(config)), READY_WITHIN_SECONDS).then(
-      (ok) => ok && !isStopped,
-    ),
+    // The API serves without the page, too: whoever waits for "ready" gets both.
+    ready: Promise.all([isUp, ensureConsole(tell)]).then(([ok]) => ok && !isStopped),
     async stop() {
       isStopped = true;
       await api.stop();

@@ -4,6 +4,8 @@ import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import { createLinkKey } from '../services/links/linkKey.ts';
 import type { ApiDeps, AppDeps } from './deps.ts';
+import { addLocalHelpers } from './console/local.ts';
+import { addConsolePage } from './console/page.ts';
 import type { ApiEnv } from './env.ts';
 import { createAuthenticator } from './http/auth.ts';
 import { boundBodies } from './http/body.ts';
@@ -93,7 +95,8 @@ export function createApp(appDeps: AppDeps): ApiRouter {
 
   app.route('/', systemRoutes(deps));
   app.route('/docs', docsRoutes());
-  app.get('/', (c) => c.redirect('/docs'));
+  addConsolePage(app, config);
+  addLocalHelpers(app, deps);
   const document = describeApi(app);
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     const methods = Object.keys(item).map((method) => method.toUpperCase());

@@ -223,6 +223,9 @@ const environmentSchema = z.object({
   LINK_SECRET: secret(32).optional(),
   PUBLIC_URL: httpUrl().optional(),
   TRUSTED_PROXIES: addressList.default([]),
+  CONSOLE_OIDC_CLIENT_ID: z.string().optional(),
+  CONSOLE_OIDC_SCOPE: z.string().default('openid profile email'),
+  CONSOLE_OIDC_ORIGINS: originList.optional(),
   CORS_ORIGINS: originList.default([]),
   RECORDING_WAIT_SECONDS: positive(86_400),
   CALL_MAX_SECONDS: positive(14_400),
@@ -336,6 +339,19 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     publicUrl: env.PUBLIC_URL,
     /** Addresses and ranges whose X-Forwarded-Proto and X-Forwarded-Host count. */
     trustedProxies: env.TRUSTED_PROXIES,
+    console: {
+      /** The console signs people in itself where both the issuer and a public client of it are known. */
+      oidc:
+        env.CONSOLE_OIDC_CLIENT_ID && env.AUTH_ISSUER && URL.canParse(env.AUTH_ISSUER)
+          ? {
+              issuer: env.AUTH_ISSUER,
+              clientId: env.CONSOLE_OIDC_CLIENT_ID,
+              scope: env.CONSOLE_OIDC_SCOPE,
+              /** What the page may ask: the issuer, and where its token endpoint is if that is another origin. */
+              origins: [...new Set([new URL(env.AUTH_ISSUER).origin, ...(env.CONSOLE_OIDC_ORIGINS ?? [])])],
+            }
+          : undefined,
+    },
     corsOrigins: env.CORS_ORIGINS,
     recordingWaitSeconds: env.RECORDING_WAIT_SECONDS,
     callMaxSeconds: env.CALL_MAX_SECONDS,

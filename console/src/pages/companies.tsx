@@ -1,0 +1,2 @@
+export const CompaniesPage = () => null;
+export const CompanyPage = () => null;

@@ -1,0 +1,4 @@
+export const OperationsPage = () => null;
+export const OperationsHome = () => null;
+export const PipelinesPage = () => null;
+export const WebhookEventsPage = () => null;
