@@ -50,7 +50,7 @@ export function addLocalHelpers(app: ApiRouter, deps: ApiDeps): void {
   });
 
   app.get('/console/local/people', async (c) => {
-    const companies = await listCompanies(db, undefined, COMPANIES_MAX);
+    const companies = await listCompanies(db, {}, { limit: COMPANIES_MAX });
     const withPeople = companies.map(async ({ id, name, isDemo }) => {
       const people = await listUserNames(db, id);
       return { id, name, is_demo: isDemo, people: people.map(({ id, name, role }) => ({ id, name, role })) };
