@@ -6,6 +6,7 @@ import { pruneDeliveries, reviveLostDeliveries } from '../db/queries/deliveries.
 import type { Logger } from '../runtime/telemetry.ts';
 import { pruneIdempotencyKeys } from '../services/idempotency.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
+import { fillSearch } from '../services/upkeep/fillSearch.ts';
 import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 
 const EVERY_MS = 60_000;
@@ -14,12 +15,14 @@ const EVERY_MS = 60_000;
 export function startHousekeeping({ db, logger }: { db: Database; logger: Logger }): () => Promise<void> {
   let isStopped = false;
   /** Old rows, after an upgrade: batch after batch, each followed by a pause as long as itself. */
-  const fill = async () => {
+  const fill = async (some: (db: Database) => Promise<number>) => {
     let filled = 0;
-    for (let count = -1; count !== 0 && !isStopped; filled += count) {
+    while (!isStopped) {
       const startedAt = Date.now();
-      count = await fillCalls(db);
-      if (count > 0) await delay(Date.now() - startedAt);
+      const count = await some(db);
+      if (count === 0) break;
+      filled += count;
+      await delay(Date.now() - startedAt);
     }
     return filled;
   };
@@ -35,9 +38,10 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
       const deliveries = await pruneDeliveries(db);
       const keys = await pruneIdempotencyKeys(db);
       const revived = await reviveLostDeliveries(db);
-      const filled = await fill();
+      const filled = await fill(fillCalls);
+      const indexed = await fill(fillSearch);
       const summed = await sum();
-      const did = { changes, deliveries, keys, revived, filled, summed };
+      const did = { changes, deliveries, keys, revived, filled, indexed, summed };
       if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');

@@ -2,14 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
 import { writeAudit } from '../../db/queries/audit.ts';
-import {
-  type CallScope,
-  callsMatching,
-  findCall,
-  findTranscript,
-  listCalls,
-  lockCall,
-} from '../../db/queries/calls.ts';
+import { type CallScope, findCall, findTranscript, lockCall, pageCalls } from '../../db/queries/calls.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
 import { CALL_STATUSES } from '../../domain/call.ts';
@@ -24,7 +17,7 @@ import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { checkIfMatch, etagOf } from '../http/conditional.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { createPublicBase } from '../http/publicBase.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
@@ -37,6 +30,7 @@ import {
   transcriptSchema,
   transcriptView,
 } from '../views/call.ts';
+import { describeMatches, MATCHED_FIELDS } from './callMatches.ts';
 
 /** Filters of the list and of the export. */
 export const callFilters = {
@@ -48,9 +42,15 @@ export const callFilters = {
   phone_number: z.string().max(64).optional().openapi({ description: 'The caller’s.', example: '+15551234567' }),
   date_from: dayInput.optional().openapi({ description: 'First day of the start, in the company’s time zone.' }),
   date_to: dayInput.optional().openapi({ description: 'Last day, included.' }),
-  q: z.string().max(200).optional().openapi({
-    description: 'Part of the contact’s name, the summary or the caller’s number.',
-  }),
+  q: z
+    .string()
+    .max(200)
+    .optional()
+    .openapi({
+      description:
+        'Finds calls by words of the summary or the transcript, each written out or begun, or by any part of the caller’s name or ' +
+        'number. All words must stand in one of these.',
+    }),
 };
 const listQuery = z.object({ ...pageQuery, ...callFilters });
 type CallFilters = Omit<z.output<typeof listQuery>, keyof typeof pageQuery>;
@@ -119,6 +119,24 @@ const recordingLinkSchema = z
   })
   .openapi('RecordingLink', { description: 'Needs no bearer; streams the audio, also in ranges.' });
 
+/** Where a search found a call. */
+const listedCallSchema = z
+  .object({
+    ...callSchema.shape,
+    match: z
+      .object({
+        field: z.enum(MATCHED_FIELDS).openapi({ example: 'transcript' }),
+        excerpt: z.string().openapi({
+          description: 'Text around the first hit, escaped for HTML but for <mark> around each hit.',
+          example: '…we have a <mark>leak</mark> above the kitchen…',
+        }),
+      })
+      .nullable()
+      .optional()
+      .openapi({ description: 'Only where `q` is given: the first part of the call that has all of its words.' }),
+  })
+  .openapi('ListedCall');
+
 /** Everything below /calls. */
 export function callRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -133,17 +151,20 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       summary: 'List calls, newest first',
       tag,
       query: listQuery,
-      data: listOf(callSchema),
+      data: listOf(listedCallSchema),
     },
     async ({ db, query, access }) => {
       const filter = await readCallFilter(db, access, query);
       const key = decodeMomentCursor(query.cursor);
       const after = key && { startedAt: key.at ?? new Date(0), id: key.id };
-      return toList(await listCalls(db, filter, { limit: query.limit + 1, after }), {
+      const { rows, count } = await pageCalls(db, filter, { limit: query.limit + 1, after });
+      const { companyId } = access;
+      const matches = query.q === undefined ? undefined : await describeMatches(db, companyId, query.q, rows);
+      return toList(rows, {
         limit: query.limit,
-        count: await countUpTo(db, callsMatching(filter)),
+        count,
         cursorOf: ({ call }) => encodeMomentCursor({ at: call.startedAt, id: call.id }),
-        view: callView,
+        view: (row) => ({ ...callView(row), ...(matches && { match: matches.get(row.call.id) ?? null }) }),
       });
     },
   );

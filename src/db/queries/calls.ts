@@ -9,6 +9,8 @@ import type { Queryable, Transaction } from '../client.ts';
 import { lockKey } from '../locks.ts';
 import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
+import { type Count, countUpTo } from './paging.ts';
+import { isSearchUnfinished, searchCalls } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
 const analysisColumns = {
@@ -57,7 +59,7 @@ const isCurrentAnalysis = and(
   eq(callAnalyses.generation, currentAnalysis(calls.analysisGeneration, sql`each.generation`)),
 );
 
-export type CallRow = Awaited<ReturnType<typeof listCalls>>[number];
+export type CallRow = Awaited<ReturnType<typeof findCalls>>[number];
 export type CallAnalysisRow = NonNullable<CallRow['analysis']>;
 
 /** Whose calls somebody may see. */
@@ -79,7 +81,7 @@ export interface CallFilter extends CallScope {
   /** The caller's, E.164 */
   phoneNumber?: string;
   startedOn?: Partial<DayRange> & { timeZone: string };
-  /** Part of the contact's name, the summary or the caller's number. */
+  /** Words of the summary or the transcript, or part of the caller's name or number. */
   text?: string;
 }
 
@@ -89,8 +91,34 @@ export interface CallPosition {
   id: string;
 }
 
+/** A page of calls, newest first, and how many match in all. */
+export async function pageCalls(
+  db: Queryable,
+  filter: CallFilter,
+  page: { limit: number; after?: CallPosition },
+): Promise<{ rows: CallRow[]; count: Count }> {
+  const searched = await search(db, filter, page);
+  if (searched) return { rows: await listByIds(db, searched.ids), count: searched.count };
+  return { rows: await listCalls(db, filter, page), count: await countUpTo(db, callsMatching(filter)) };
+}
+
+/** By the index of words, where there are words to search for and it has all calls. */
+async function search(db: Queryable, filter: CallFilter, page: { limit: number; after?: CallPosition }) {
+  const { companyId, text, ...others } = filter;
+  if (companyId === undefined || text === undefined || (await isSearchUnfinished(db))) return undefined;
+  const isAlone = Object.values(others).every((each) => each === undefined);
+  const where = isAlone ? undefined : matches({ companyId, ...others });
+  const after = page.after && { at: page.after.startedAt, id: page.after.id };
+  return searchCalls(db, { companyId, text, where }, { limit: page.limit, after });
+}
+
+const listByIds = async (db: Queryable, ids: string[]): Promise<CallRow[]> =>
+  ids.length === 0 ? [] : selectCalls(db).where(inArray(calls.id, ids)).orderBy(desc(calls.startedAt), desc(calls.id));
+
 /** A page of calls, newest first. */
 export async function listCalls(db: Queryable, filter: CallFilter, page: { limit: number; after?: CallPosition }) {
+  const searched = await search(db, filter, page);
+  if (searched) return listByIds(db, searched.ids);
   const { after, limit } = page;
   const beyond =
     after &&
@@ -152,7 +180,7 @@ export async function findCall(db: Queryable, scope: CallScope, id: string): Pro
 }
 
 /** Those of these calls that are of the scope, in no order. */
-export async function findCalls(db: Queryable, scope: CallScope, ids: string[]): Promise<CallRow[]> {
+export async function findCalls(db: Queryable, scope: CallScope, ids: string[]) {
   return selectCalls(db).where(and(matches(scope), inArray(calls.id, ids)));
 }
 
@@ -204,6 +232,7 @@ const isOfRep = (repId: string): SQL => sql`exists (
 /** Fewer digits than this in a search are no part of a phone number. */
 const PHONE_DIGITS_MIN = 3;
 
+/** What a search finds while old calls are still to be indexed: it reads them all, and no transcript. */
 function mentions(text: string): SQL {
   const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
   const digits = text.replace(/\D/g, '');

@@ -4,7 +4,7 @@ import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../client.ts';
 
 /** Up to here a total is exact. */
-const EXACT_TOTAL = 10_000;
+export const EXACT_TOTAL = 10_000;
 
 /** The place of a row in a list that is sorted by a moment, then by id. */
 export interface MomentKey<At = Date> {

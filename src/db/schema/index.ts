@@ -3,6 +3,7 @@ export * from './analysisRuns.ts';
 export * from './appointments.ts';
 export * from './callAnalyses.ts';
 export * from './callrail.ts';
+export * from './callSearch.ts';
 export * from './calls.ts';
 export * from './callTranscripts.ts';
 export * from './changes.ts';
