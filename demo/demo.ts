@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { ensureConsole } from '../dev/console.ts';
 import { type Infrastructure, startInfrastructure } from '../dev/local/infra.ts';
 import { isSupervised, StartError, waitUntil } from '../dev/local/processes.ts';
-import { apiUrl, type RunningServices, startServices } from '../dev/local/services.ts';
+import { apiUrl, isReady, type RunningServices, startServices } from '../dev/local/services.ts';
 import { mintToken } from '../dev/token.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { createDemo, type Demo, STEPS } from './steps.ts';
@@ -82,7 +82,7 @@ async function isOurApi(running: Config): Promise<boolean> {
         headers: { authorization: `Bearer ${token}` },
         signal: AbortSignal.timeout(5000),
       }).then(async (answer) => answer.text().then(() => answer.status === 200));
-    return (await ask('/readyz')) && (await ask('/api/v1/me'));
+    return (await isReady(running)) && (await ask('/api/v1/me'));
   } catch {
     return false;
   }

@@ -1,8 +1,12 @@
 /** The API process: REST, webhooks and a relay. */
+import type { Server } from 'node:http';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { createApp } from './api/app.ts';
+import type { AppDeps } from './api/deps.ts';
 import { createAdmission } from './api/http/admission.ts';
 import { closeHttpServer, createHttpServer } from './api/httpServer.ts';
+import { registerLoadMetrics } from './api/loadMetrics.ts';
+import { operatorApp } from './api/routes/system.ts';
 import { createWebhookLoad } from './api/webhooks/load.ts';
 import { registerInboxMetrics } from './background/inboxMetrics.ts';
 import { createReadiness } from './background/readiness.ts';
@@ -24,7 +28,7 @@ registerInboxMetrics(metricsRegistry, pools.system);
 const stopping = new AbortController();
 
 const relay = startRelay({ db: pools.background, client, config, logger });
-const app = createApp({
+const deps: AppDeps = {
   config,
   pools,
   logger,
@@ -35,19 +39,29 @@ const app = createApp({
   admission: createAdmission(),
   webhookLoad: createWebhookLoad(),
   stopping: stopping.signal,
-});
+};
+registerLoadMetrics(metricsRegistry, deps);
+const app = createApp(deps);
 
 const server = createHttpServer({ app, keepAliveSeconds: config.httpKeepAliveSeconds });
 server.listen(config.port, config.host, () => logger.info({ port: config.port }, 'the API listens'));
-server.on('error', (error: NodeJS.ErrnoException) => {
-  const inUse = error.code === 'EADDRINUSE';
-  process.stderr.write(inUse ? `PORT ${config.port} is in use\n` : `the API cannot listen: ${error.code}\n`);
-  process.exit(1);
-});
+const ops =
+  config.opsPort === undefined ? undefined : createHttpServer({ app: operatorApp(deps), keepAliveSeconds: 5 });
+ops?.listen(config.opsPort, config.host);
+endIfTaken(server, `PORT ${config.port}`);
+if (ops) endIfTaken(ops, `OPS_PORT ${config.opsPort}`);
+
+function endIfTaken(listening: Server, name: string): void {
+  listening.on('error', (error: NodeJS.ErrnoException) => {
+    const inUse = error.code === 'EADDRINUSE';
+    process.stderr.write(inUse ? `${name} is in use\n` : `the API cannot listen: ${error.code}\n`);
+    process.exit(1);
+  });
+}
 
 onShutdown(logger, async () => {
   stopping.abort();
-  await closeHttpServer(server);
+  await Promise.all([server, ops].map((each) => each && closeHttpServer(each)));
   await relay.stop();
   await connection.close();
   await close();

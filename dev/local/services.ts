@@ -90,9 +90,14 @@ export function apiUrl(config: Config): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${config.port}`;
 }
 
-async function isReady(config: Config): Promise<boolean> {
+/** Whether its `/readyz` answers 200, wherever that is. */
+export async function isReady(config: Config): Promise<boolean> {
+  const url = new URL('/readyz', apiUrl(config));
+  if (config.opsPort !== undefined) url.port = String(config.opsPort);
+  const headers = new Headers();
+  if (config.opsToken !== undefined) headers.set('authorization', `Bearer ${config.opsToken}`);
   try {
-    const answer = await fetch(`${apiUrl(config)}/readyz`, { signal: AbortSignal.timeout(2000) });
+    const answer = await fetch(url, { headers, signal: AbortSignal.timeout(5000) });
     await answer.body?.cancel();
     return answer.status === 200;
   } catch {

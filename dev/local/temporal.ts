@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, openSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { type RunningPart, supervise } from './parts.ts';
@@ -32,7 +32,9 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
   args.push('--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort), '--namespace', namespace);
   args.push('--log-level', 'warn', '--log-format', 'json', '--dynamic-config-value', 'matching.enableFairness=true');
   // A group of its own: the terminal's Ctrl-C must not reach it before the API and the worker.
-  const child = spawn(cli, args, { cwd: dataDir, detached: true, stdio: ['ignore', log, log] });
+  const child = withPrivateFiles(() => spawn(cli, args, { cwd: dataDir, detached: true, stdio: ['ignore', log, log] }));
+  const file = path.join(dataDir, 'temporal.db');
+  if (existsSync(file)) chmodSync(file, 0o600);
   const record = recordProcess(dataDir, 'temporal', child.pid as number);
   const part = supervise(child, record, 'Temporal', logFile, 'SIGTERM', () => forgetProcess(dataDir, 'temporal'));
   try {
@@ -47,6 +49,16 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
     throw error;
   }
   return part;
+}
+
+/** What a child makes is for this user alone: it inherits the mask. */
+function withPrivateFiles<T>(start: () => T): T {
+  const mask = process.umask(0o077);
+  try {
+    return start();
+  } finally {
+    process.umask(mask);
+  }
 }
 
 async function prepare(address: string, namespace: string): Promise<void> {

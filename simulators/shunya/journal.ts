@@ -15,7 +15,8 @@ export function openJournal<T>(dataDir: string | undefined): Journal<T> {
   mkdirSync(dataDir, { recursive: true });
   const path = join(dataDir, 'shunya-simulator.jsonl');
   const text = existsSync(path) ? readFileSync(path, 'utf8') : '';
-  const file = openSync(path, 'a');
+  // Links to recordings, and what was said in them.
+  const file = openSync(path, 'a', 0o600);
   // A process that was killed may have left half a line; what comes next must not be glued to it.
   if (text !== '' && !text.endsWith('\n')) writeSync(file, '\n');
   let open = true;

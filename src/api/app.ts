@@ -2,6 +2,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { cors } from 'hono/cors';
 import { methodNotAllowed } from 'hono/method-not-allowed';
+import { getPath } from 'hono/utils/url';
 import { createLinkKey } from '../services/links/linkKey.ts';
 import { addLocalHelpers } from './console/local.ts';
 import { addConsolePage } from './console/page.ts';
@@ -36,6 +37,7 @@ import { callrailWebhooks } from './webhooks/callrail.ts';
 import { shunyaWebhooks } from './webhooks/shunya.ts';
 
 export const API_BASE = '/api/v1';
+const WEBHOOKS = /^\/+api\/+v1\/+(callrail|shunya)\/+/;
 
 /** Answers that a page of another origin may read. */
 const EXPOSED_HEADERS = ['X-Request-Id', 'ETag', 'Retry-After', 'Allow', 'Idempotency-Replayed', 'Content-Disposition'];
@@ -54,7 +56,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
     tickets: createEventTickets(linkKey),
     recordingLinks: createRecordingLinks(linkKey),
   };
-  const app: ApiRouter = new OpenAPIHono<ApiEnv>();
+  const app: ApiRouter = new OpenAPIHono<ApiEnv>({ getPath: (request) => webhookPath(getPath(request)) });
   app.onError(createErrorHandler(logger));
   app.notFound(notFoundHandler);
 
@@ -102,6 +104,13 @@ export function createApp(appDeps: AppDeps): ApiRouter {
     const methods = Object.keys(item).map((method) => method.toUpperCase());
     if (!path.includes('{')) fixedPaths.set(path, methods.includes('GET') ? [...methods, 'HEAD'] : methods);
   }
-  app.get('/openapi.json', (c) => c.json(document));
+  const text = JSON.stringify(document);
+  app.get('/openapi.json', (c) => c.body(text, 200, { 'Content-Type': 'application/json' }));
   return app;
+}
+
+/** Who set a webhook up typed its address by hand, and its sender never tries another: slashes too many do not matter. */
+function webhookPath(path: string): string {
+  if (!WEBHOOKS.test(path)) return path;
+  return path.replaceAll(/\/{2,}/g, '/').replace(/\/$/, '');
 }

@@ -5,7 +5,9 @@ import { sql } from 'drizzle-orm';
 import type { Readiness } from '../api/deps.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
+import { writeFailure } from '../db/errors.ts';
 import { workerHeartbeats } from '../db/schema/index.ts';
+import { kept } from '../runtime/kept.ts';
 import { missingSearchAttributes } from '../temporal/searchAttributes.ts';
 
 /** A worker writes one this often … */
@@ -13,6 +15,9 @@ export const HEARTBEAT_SECONDS = 5;
 /** … and counts as gone after this: Temporal itself lists a killed one for five minutes more. */
 const STALE_SECONDS = 15;
 const PART_TIMEOUT_MS = 3000;
+/** Whoever asks more often gets the same answer. */
+const KEPT_MS = 1000;
+const WRITES_KEPT_MS = 10_000;
 
 /** Asks every part, each within three seconds, and says what is wrong with those that fail. */
 export function createReadiness(deps: {
@@ -21,11 +26,13 @@ export function createReadiness(deps: {
   config: Config;
 }): () => Promise<Readiness> {
   const { db, connection, config } = deps;
+  const canWrite = kept(WRITES_KEPT_MS, () => probeWrite(db));
   const checks: Record<string, () => Promise<string | undefined>> = {
     database: async () => {
       await db.execute(sql`select 1`);
       return undefined;
     },
+    writes: canWrite,
     migrations: async () => {
       const [row] = await db.execute<{ applied: number }>(
         sql`select count(*)::int as applied from drizzle.__drizzle_migrations`,
@@ -51,12 +58,27 @@ export function createReadiness(deps: {
       return row?.alive ? undefined : `no worker polls the task queue ${taskQueue}`;
     },
   };
-  return async () => {
+  return kept(KEPT_MS, async () => {
     const parts = Object.fromEntries(
       await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const)),
     );
     return { ready: Object.values(parts).every((part) => part.ok), parts };
-  };
+  });
+}
+
+/**
+ * Whether a commit that needs new space on the disk goes through: a full disk, or a server that only reads, answers every
+ * query as ever. A temporary table of this transaction takes space and leaves none taken.
+ */
+async function probeWrite(db: Database): Promise<string | undefined> {
+  try {
+    await db.transaction((tx) =>
+      tx.execute(sql`create temporary table write_probe on commit drop as select repeat('x', 100) as text`),
+    );
+    return undefined;
+  } catch (error) {
+    return writeFailure(error);
+  }
 }
 
 async function outcome(check: () => Promise<string | undefined>): Promise<{ ok: boolean; reason?: string }> {

@@ -32,13 +32,12 @@ const REQUIRED_IN_PRODUCTION: Record<Exclude<ConfigNeed, 'auth' | 'database'>, r
   shunya: ['SHUNYA_BASE_URL', 'SHUNYA_API_KEY', 'SHUNYA_WEBHOOK_SECRETS'],
 };
 
-const port = (fallback: number) =>
-  z
-    .string()
-    .regex(/^\d{1,5}$/, 'must be a port number')
-    .transform(Number)
-    .refine((value) => value <= 65_535, 'must be a port number')
-    .default(fallback);
+const portNumber = z
+  .string()
+  .regex(/^\d{1,5}$/, 'must be a port number')
+  .transform(Number)
+  .refine((value) => value <= 65_535, 'must be a port number');
+const port = (fallback: number) => portNumber.default(fallback);
 
 /** A secret that an attacker could guess offline, with one signed message, must be long. */
 const secret = (bytes: number) =>
@@ -179,6 +178,11 @@ const environmentSchema = z.object({
     )
     .default('127.0.0.1'),
   HTTP_KEEP_ALIVE_SECONDS: positive(620),
+  OPS_PORT: portNumber.optional(),
+  OPS_TOKEN: z
+    .string()
+    .regex(/^\S{16,}$/, 'must have 16 characters or more, without spaces')
+    .optional(),
   DATA_DIR: z.string().default('.data'),
   DATABASE_URL: databaseUrl.optional(),
   DATABASE_HOST: z.string().optional(),
@@ -297,6 +301,9 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     host: env.HOST,
     /** Longer than any balancer in front keeps an idle connection, so that it never sends into one that closes. */
     httpKeepAliveSeconds: env.HTTP_KEEP_ALIVE_SECONDS,
+    /** Where /readyz and /metrics are answered instead of on the API's port, and the bearer they want. */
+    opsPort: env.OPS_PORT,
+    opsToken: env.OPS_TOKEN,
     dataDir,
     /** Which parts nobody configured, so that `start:infra` runs them. */
     embedded,

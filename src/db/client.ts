@@ -45,7 +45,8 @@ const isPooled = (databaseUrl: string): boolean => new URL(databaseUrl).searchPa
  */
 const timeouts = ({ statementTimeoutMs = 15_000 }: PoolOptions) => ({
   statement_timeout: statementTimeoutMs,
-  lock_timeout: Math.min(10_000, statementTimeoutMs),
+  // Before the statement's own: whoever waits for a row is told another thing than whoever asks for too much.
+  lock_timeout: Math.min(10_000, statementTimeoutMs * 0.75),
 });
 
 export type Database = ReturnType<typeof openDatabase>['db'];

@@ -43,6 +43,15 @@ export function isLockTimeout(error: unknown): boolean {
   return causes(error).some(({ code }) => code === LOCK_TIMEOUT);
 }
 
+/** Why nothing can be written although the server answers: in words, without what was to be written. */
+export function writeFailure(error: unknown): string {
+  const codes = causes(error).map(({ code }) => code ?? '');
+  if (codes.includes('53100')) return 'the disk is full';
+  if (codes.includes('25006')) return 'the server only reads';
+  const state = codes.find((code) => /^[0-9A-Z]{5}$/.test(code));
+  return state ? `a write fails with SQLSTATE ${state}` : 'a write fails';
+}
+
 /** Whether a statement was cancelled for taking too long. */
 export function isStatementTimeout(error: unknown): boolean {
   return causes(error).some(({ code }) => code === QUERY_CANCELED);

@@ -95,7 +95,8 @@ export async function startApiApp(env: Record<string, string> = {}) {
     config,
     /** Lines of its log. */
     logs,
-    metricsRegistry: deps.metricsRegistry,
+    deps,
+    connection,
     /** A test's own connections; the app has its pools. */
     db,
     pools,

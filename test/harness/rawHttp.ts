@@ -34,10 +34,10 @@ export async function openRaw(port: number): Promise<RawConnection> {
   };
 }
 
-/** Sends these bytes, ends, and answers all that comes back. */
+/** Sends these bytes, and answers all that comes back until the server closes: the last request has to ask for that. */
 export async function exchangeRaw(port: number, text: string | Buffer): Promise<string> {
   const connection = await openRaw(port);
-  connection.socket.end(text);
+  connection.send(text);
   return connection.closed;
 }
 

@@ -17,7 +17,7 @@ export type Release = () => void;
 export interface Admission {
   /** One request of a person. @throws {ApiError} too_many_requests */
   request(actor: Actor): Release;
-  /** A turn to read; companies take turns, so that a hundred readers of one delay another's by one turn. @throws {ApiError} unavailable */
+  /** A turn to read: half of them for one person at most, and companies take turns. @throws {ApiError} unavailable */
   read(actor: Actor): Promise<Release>;
   /** An export, until its last byte is read. @throws {ApiError} too_many_exports */
   exportFile(actor: Actor): Release;
@@ -38,7 +38,9 @@ export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admissio
   const { perUser = PER_USER_MAX, reads = READ_CONNECTIONS, turnWithinMs = TURN_WITHIN_MS } = limits;
   const requests = createCounter();
   const exports = createCounter();
-  const turns = createTurns(reads, turnWithinMs);
+  // First among one's own requests, then with the others: nobody leaves a colleague, no company another, without a turn.
+  const own = createTurns({ places: Number.POSITIVE_INFINITY, perKey: Math.ceil(reads / 2), withinMs: turnWithinMs });
+  const turns = createTurns({ places: reads, perKey: Math.max(1, reads - 1), withinMs: turnWithinMs });
   return {
     request(actor) {
       if (requests.of(userKey(actor)) >= perUser)
@@ -48,7 +50,19 @@ export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admissio
         });
       return requests.enter(userKey(actor));
     },
-    read: (actor) => turns.take(actor.companyId ?? userKey(actor)),
+    async read(actor) {
+      const leaveOwn = await own.take(userKey(actor));
+      try {
+        const leave = await turns.take(actor.companyId ?? userKey(actor));
+        return () => {
+          leave();
+          leaveOwn();
+        };
+      } catch (error) {
+        leaveOwn();
+        throw error;
+      }
+    },
     exportFile(actor) {
       if (exports.of(userKey(actor)) >= EXPORTS_PER_USER_MAX || exports.total >= EXPORTS_MAX)
         throw new ApiError('too_many_exports', { headers: { 'Retry-After': '10' } });
@@ -58,7 +72,7 @@ export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admissio
       return requests.total;
     },
     get waiting() {
-      return turns.waiting;
+      return own.waiting + turns.waiting;
     },
   };
 }
@@ -96,40 +110,44 @@ function createCounter() {
   };
 }
 
-/** A number of places, taken round-robin by key. */
-function createTurns(places: number, withinMs: number) {
+/** A number of places, taken round-robin by key; one key may have only so many of them. */
+function createTurns({ places, perKey, withinMs }: { places: number; perKey: number; withinMs: number }) {
   const queues = new Map<string, Set<() => void>>();
-  let free = places;
+  const running = createCounter();
   let waiting = 0;
 
-  const giveBack = () => {
-    const [next] = queues;
-    if (!next) {
-      free += 1;
-      return;
+  const isFree = (key: string) => running.total < places && running.of(key) < perKey;
+
+  const enter = (key: string): Release => {
+    const leave = running.enter(key);
+    return once(() => {
+      leave();
+      startNext();
+    });
+  };
+
+  const startNext = () => {
+    for (const [key, queue] of queues) {
+      const [start] = queue;
+      if (!start || !isFree(key)) continue;
+      queue.delete(start);
+      // To the end: the others of this key wait until every other key had a turn.
+      queues.delete(key);
+      if (queue.size > 0) queues.set(key, queue);
+      return start();
     }
-    const [key, queue] = next;
-    const [start] = queue;
-    // To the end: the others of this key wait until every other key had a turn.
-    queues.delete(key);
-    if (start) queue.delete(start);
-    if (queue.size > 0) queues.set(key, queue);
-    start?.();
   };
 
   const take = (key: string): Promise<Release> =>
     new Promise((resolve, reject) => {
-      if (free > 0) {
-        free -= 1;
-        return resolve(once(giveBack));
-      }
+      if (isFree(key)) return resolve(enter(key));
       const queue = queues.get(key) ?? new Set();
       queues.set(key, queue);
       waiting += 1;
       const start = () => {
         waiting -= 1;
         clearTimeout(timer);
-        resolve(once(giveBack));
+        resolve(enter(key));
       };
       const timer = setTimeout(() => {
         waiting -= 1;

@@ -85,6 +85,7 @@ export function describeRoute(spec: AnySpec): RouteConfig {
   if (names.length > 0) codes.push('not_found');
   if (spec.query || spec.body || spec.creates) codes.push('invalid_request');
   if (isWrite) codes.push('body_too_large');
+  if (spec.text?.type === 'text/csv') codes.push('too_many_exports');
   if (spec.body) codes.push('invalid_json', 'body_cut_off', 'request_timeout');
   if (spec.method === 'patch') codes.push('stale');
   if (spec.creates) codes.push('idempotency_key_reused', 'idempotency_in_progress');

@@ -13,6 +13,7 @@ import { type Answer, answerOnce } from './idempotency.ts';
 import { describeRoute } from './openapi.ts';
 import { type Access, type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
 import type { AnySpec, Method, RouteSpec, SuccessStatus } from './spec.ts';
+import { untilRead } from './untilRead.ts';
 
 export type ApiRouter = OpenAPIHono<ApiEnv>;
 
@@ -114,13 +115,15 @@ export function createRoutes(deps: ApiDeps): Routes {
 
   const read = async (c: Context<ApiEnv>, spec: AnySpec, handler: AnyHandler, access: Access) => {
     const { params, query } = await readInput(c, spec);
-    // A stream or file goes on after its handler; it has limits of its own.
-    const giveBack = spec.text ? undefined : await deps.admission.read(access.actor);
+    const run = async () => toResponse(c, toAnswer(await handler({ c, params, query, access, db: deps.db }), spec));
+    // A stream of events goes on for hours; it has limits of its own.
+    if (spec.text?.type === 'text/event-stream') return run();
+    if (spec.text) return untilRead(deps.admission.exportFile(access.actor), run);
+    const giveBack = await deps.admission.read(access.actor);
     try {
-      const result = await handler({ c, params, query, access, db: deps.db });
-      return toResponse(c, toAnswer(result, spec));
+      return await run();
     } finally {
-      giveBack?.();
+      giveBack();
     }
   };
 

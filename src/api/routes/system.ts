@@ -1,13 +1,19 @@
 /** What every request passes, and the routes outside of the API's base: health, readiness, metrics. */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import { OpenAPIHono, z } from '@hono/zod-openapi';
-import type { MiddlewareHandler } from 'hono';
+import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import { Histogram, type Registry } from 'prom-client';
+import { kept } from '../../runtime/kept.ts';
 import type { Logger } from '../../runtime/telemetry.ts';
-import type { ApiDeps } from '../deps.ts';
+import type { AppDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
+import { ApiError, createErrorHandler, notFoundHandler } from '../http/errors.ts';
 import { REQUEST_ID } from '../http/openapi.ts';
+import { isSaturated } from '../webhooks/load.ts';
+
+/** Scrapers that ask at the same moment share one answer. */
+const METRICS_KEPT_MS = 1000;
 
 /** Gives each request an id: the caller's own where it is fit for a log, else a new one. */
 export function requestId(): MiddlewareHandler<ApiEnv> {
@@ -52,21 +58,59 @@ function durationHistogram(registry: Registry): Histogram {
   });
 }
 
-/** healthz, readyz and metrics. */
-export function systemRoutes(deps: Pick<ApiDeps, 'readiness' | 'metricsRegistry'>): OpenAPIHono<ApiEnv> {
+type SystemDeps = Pick<AppDeps, 'readiness' | 'metricsRegistry' | 'webhookLoad' | 'config'>;
+
+/** healthz; and readyz and metrics, where these have no port of their own. */
+export function systemRoutes(deps: SystemDeps): OpenAPIHono<ApiEnv> {
   const app = new OpenAPIHono<ApiEnv>();
-  describeSystem(app);
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-  app.get('/readyz', async (c) => {
-    const { ready, parts } = await deps.readiness();
-    return c.json({ ready, parts }, ready ? 200 : 503);
-  });
-  app.get('/metrics', async (c) => {
-    const { metricsRegistry } = deps;
-    return c.body(await metricsRegistry.metrics(), 200, { 'Content-Type': metricsRegistry.contentType });
-  });
+  const { opsPort } = deps.config;
+  describeSystem(app, opsPort === undefined);
+  app.get('/healthz', (c) => health(c, deps));
+  if (opsPort === undefined) addOperatorRoutes(app, deps);
   return app;
 }
+
+/** What the port for operators answers: the same three. */
+export function operatorApp(deps: SystemDeps & Pick<AppDeps, 'logger'>): OpenAPIHono<ApiEnv> {
+  const app = new OpenAPIHono<ApiEnv>();
+  app.onError(createErrorHandler(deps.logger));
+  app.notFound(notFoundHandler);
+  app.use(requestId());
+  app.get('/healthz', (c) => health(c, deps));
+  addOperatorRoutes(app, deps);
+  return app;
+}
+
+/** Not alive is a process that has to be started again: its webhooks hang, so that it takes no more of them. */
+function health(c: Context<ApiEnv>, { webhookLoad }: SystemDeps): Response {
+  const saturated = Object.entries(webhookLoad).find(([, load]) => isSaturated(load));
+  if (!saturated) return c.json({ status: 'ok' });
+  return c.json({ status: 'saturated', reason: `webhooks of ${saturated[0]} hang` }, 503);
+}
+
+function addOperatorRoutes(app: OpenAPIHono<ApiEnv>, { config, readiness, metricsRegistry }: SystemDeps): void {
+  const { opsToken } = config;
+  const expected = opsToken === undefined ? undefined : sha256(opsToken);
+  const metrics = kept(METRICS_KEPT_MS, () => metricsRegistry.metrics());
+  const guard: MiddlewareHandler<ApiEnv> = async (c, next) => {
+    const given = /^Bearer +([^\s]+) *$/i.exec(c.req.header('authorization') ?? '')?.[1] ?? '';
+    if (expected && !timingSafeEqual(sha256(given), expected))
+      throw new ApiError('unauthenticated', {
+        detail: 'Send OPS_TOKEN as bearer.',
+        headers: { 'WWW-Authenticate': 'Bearer' },
+      });
+    await next();
+  };
+  app.get('/readyz', guard, async (c) => {
+    const { ready, parts } = await readiness();
+    return c.json({ ready, parts }, ready ? 200 : 503);
+  });
+  app.get('/metrics', guard, async (c) =>
+    c.body(await metrics(), 200, { 'Content-Type': metricsRegistry.contentType }),
+  );
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 const readinessSchema = z
   .object({
@@ -77,7 +121,7 @@ const readinessSchema = z
     example: { ready: false, parts: { database: { ok: true }, worker: { ok: false, reason: 'no worker polls' } } },
   });
 
-function describeSystem(app: OpenAPIHono<ApiEnv>): void {
+function describeSystem(app: OpenAPIHono<ApiEnv>, withOperators: boolean): void {
   const route = { method: 'get' as const, tags: ['System'], security: [] };
   const json = (description: string, schema: z.ZodType) => ({
     description,
@@ -89,9 +133,20 @@ function describeSystem(app: OpenAPIHono<ApiEnv>): void {
     path: '/healthz',
     operationId: 'get_healthz',
     summary: 'Whether the process is alive',
-    description: 'Traffic is routed by this: webhooks are taken while Temporal is away.',
-    responses: { 200: json('Alive', z.object({ status: z.literal('ok').openapi({ example: 'ok' }) })) },
+    description:
+      'Traffic is routed by this: webhooks are taken while Temporal is away. 503 means: start the process again, its ' +
+      'webhooks hang.',
+    responses: {
+      200: json('Alive', z.object({ status: z.literal('ok').openapi({ example: 'ok' }) })),
+      503: json(
+        'Saturated',
+        z
+          .object({ status: z.literal('saturated'), reason: z.string() })
+          .openapi({ example: { status: 'saturated', reason: 'webhooks of callrail hang' } }),
+      ),
+    },
   });
+  if (!withOperators) return;
   app.openAPIRegistry.registerPath({
     ...route,
     path: '/readyz',

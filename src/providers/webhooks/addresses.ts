@@ -53,6 +53,9 @@ export function addressInUrl(url: URL): string | undefined {
  * @param allowPrivate plain http and private addresses too: for local mode
  */
 export function refuseWebhookUrl(value: string, allowPrivate: boolean): string | undefined {
+  // The parser drops them: what is stored and logged would be another URL than the one that is sent to.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  if (/[\u0000-\u0020\u007f]/.test(value)) return 'must hold no spaces or control characters';
   if (!URL.canParse(value)) return 'must be a URL';
   const url = new URL(value);
   if (url.username !== '' || url.password !== '') return 'must hold no credentials';
