@@ -81,8 +81,13 @@ export const NO_APPOINTMENTS: AppointmentSums = {
   sentimentCount: 0,
 };
 
-/** A part of a whole; 0 where the whole is nothing. */
-export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
+const roundTo = (decimals: number, value: number): number => Number(value.toFixed(decimals));
+
+/** A part of a whole, 0..1, to four decimal places; 0 where the whole is nothing. */
+export const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : roundTo(4, part / whole));
+
+/** An average, to six decimal places; 0 of nothing. */
+const average = (sum: number, count: number): number => (count === 0 ? 0 : roundTo(6, sum / count));
 
 /** Compliance is shown on a scale of 0..10. */
 const COMPLIANCE_SCALE = 10;
@@ -102,10 +107,10 @@ export function csrFigures(sums: CallSums) {
     service_not_offered_calls: sums.serviceNotOfferedCalls,
     service_not_offered_rate: ratio(sums.serviceNotOfferedCalls, sums.qualifiedCalls),
     qualified_but_unbooked_calls: sums.qualifiedButUnbookedCalls,
-    avg_objections_per_qualified_call: ratio(sums.objectionsOfQualified, sums.qualifiedCalls),
-    avg_compliance_score: COMPLIANCE_SCALE * ratio(sums.complianceSum, sums.complianceCount),
-    avg_sentiment_score: ratio(sums.sentimentSum, sums.sentimentCount),
-    avg_call_duration_seconds: ratio(sums.durationSum, sums.durationCount),
+    avg_objections_per_qualified_call: average(sums.objectionsOfQualified, sums.qualifiedCalls),
+    avg_compliance_score: average(COMPLIANCE_SCALE * sums.complianceSum, sums.complianceCount),
+    avg_sentiment_score: average(sums.sentimentSum, sums.sentimentCount),
+    avg_call_duration_seconds: average(sums.durationSum, sums.durationCount),
   };
 }
 
@@ -130,9 +135,9 @@ export function salesFigures(sums: AppointmentSums) {
     lost_appointments: sums.lostAppointments,
     pending_appointments: sums.pendingAppointments,
     win_rate: ratio(sums.wonAppointments, sums.wonAppointments + sums.lostAppointments),
-    avg_objections_per_appointment: ratio(sums.objections, sums.analyzedAppointments),
-    avg_compliance_score: COMPLIANCE_SCALE * ratio(sums.complianceSum, sums.complianceCount),
-    avg_sentiment_score: ratio(sums.sentimentSum, sums.sentimentCount),
+    avg_objections_per_appointment: average(sums.objections, sums.analyzedAppointments),
+    avg_compliance_score: average(COMPLIANCE_SCALE * sums.complianceSum, sums.complianceCount),
+    avg_sentiment_score: average(sums.sentimentSum, sums.sentimentCount),
   };
 }
 

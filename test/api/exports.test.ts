@@ -136,7 +136,7 @@ describe('exports', () => {
   it('refuse a filter that cannot be, and know no pages', async () => {
     expect((await download('/exports/calls?status=lost')).status).toBe(422);
     expect((await download('/exports/appointments?date=2026-02-30')).status).toBe(422);
-    expect((await download('/exports/calls?limit=1')).rows.length).toBeGreaterThan(1);
+    expect((await download('/exports/calls?limit=1')).status).toBe(422);
   });
 
   it('run no formulas and break no lines', async () => {

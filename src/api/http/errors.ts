@@ -7,42 +7,142 @@ import { errorFields, type Logger } from '../../runtime/telemetry.ts';
 import { Refusal, type RefusalCode } from '../../services/refusal.ts';
 import type { ApiEnv } from '../env.ts';
 
-/** The closed list of codes: what each means and the status it is answered with. */
+/** The closed list of codes: the status each is answered with, what it means, and what to do where nothing more is known. */
 export const ERROR_CODES = {
-  invalid_json: { status: 400, title: 'The body is not JSON' },
-  bad_request: { status: 400, title: 'The request cannot be understood' },
-  body_cut_off: { status: 400, title: 'The connection ended before the body did' },
-  unauthenticated: { status: 401, title: 'A valid bearer token is needed' },
-  invalid_signature: { status: 401, title: 'The signature does not verify' },
-  forbidden: { status: 403, title: 'Your role may not do this' },
-  link_expired: { status: 403, title: 'The link is not valid any more' },
-  not_found: { status: 404, title: 'There is no such thing' },
-  method_not_allowed: { status: 405, title: 'This path does not know the method' },
-  request_timeout: { status: 408, title: 'The body did not come in time' },
-  conflict: { status: 409, title: 'The request contradicts the current state' },
-  already_exists: { status: 409, title: 'It exists already' },
-  phone_number_taken: { status: 409, title: 'The number belongs to a company already' },
-  appointment_over: { status: 409, title: 'The appointment is over: completed, cancelled, rescheduled or a no-show' },
-  rep_double_booked: { status: 409, title: 'The rep has another appointment at that time' },
-  session_already_stopped: { status: 409, title: 'The session was stopped with another recording' },
-  analysis_running: { status: 409, title: 'An analysis is under way' },
-  no_recording: { status: 409, title: 'There is no recording' },
-  nothing_to_retry: { status: 409, title: 'Nothing is blocked' },
-  already_applied: { status: 409, title: 'The event has taken effect already' },
-  idempotency_key_reused: { status: 409, title: 'The Idempotency-Key was used with another body' },
-  idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is still under way' },
-  stale: { status: 412, title: 'It was changed since you read it' },
-  body_too_large: { status: 413, title: 'The body is too large' },
-  range_not_satisfiable: { status: 416, title: 'The range lies outside of the recording' },
-  invalid_request: { status: 422, title: 'The request is not valid' },
-  too_many_streams: { status: 429, title: 'Too many event streams are open' },
-  too_many_requests: { status: 429, title: 'Too many requests of yours are under way' },
-  too_many_exports: { status: 429, title: 'Too many exports are under way' },
-  internal: { status: 500, title: 'Something went wrong on our side' },
-  bad_gateway: { status: 502, title: 'A service we depend on failed' },
-  unavailable: { status: 503, title: 'The service cannot answer right now' },
-  took_too_long: { status: 503, title: 'The query takes too long' },
-} as const satisfies Record<string, { status: number; title: string }> & Record<RefusalCode, unknown>;
+  invalid_json: { status: 400, title: 'The body is not JSON', detail: 'Send a JSON body in UTF-8.' },
+  bad_request: { status: 400, title: 'The request is malformed', detail: 'Check the method, path and headers.' },
+  body_cut_off: {
+    status: 400,
+    title: 'The connection ended before the body did',
+    detail: 'Nothing was stored. Send the request again.',
+  },
+  unauthenticated: {
+    status: 401,
+    title: 'A valid bearer token is required',
+    detail: 'Send `Authorization: Bearer` with a token that has not expired.',
+  },
+  invalid_signature: {
+    status: 401,
+    title: 'The signature does not verify',
+    detail: 'The signature must be made over the raw body with a key of this company.',
+  },
+  forbidden: { status: 403, title: 'Your role does not allow this', detail: 'Ask somebody with another role.' },
+  link_expired: {
+    status: 403,
+    title: 'The link has expired',
+    detail: 'Ask for a new one with `GET /calls/{id}/recording`.',
+  },
+  not_found: { status: 404, title: 'Not found', detail: 'It does not exist, or your token does not reach it.' },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    detail: 'The header `Allow` lists the methods of this path.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'The body did not arrive in time',
+    detail: 'Nothing was stored. Send the request again.',
+  },
+  conflict: {
+    status: 409,
+    title: 'The request contradicts the current state',
+    detail: 'Read the resource again before you change it.',
+  },
+  already_exists: { status: 409, title: 'It already exists', detail: 'Choose another id, or change the existing one.' },
+  phone_number_taken: {
+    status: 409,
+    title: 'The number already belongs to a company',
+    detail: 'A tracking number belongs to one company. Remove it there first.',
+  },
+  appointment_over: {
+    status: 409,
+    title: 'The appointment is over',
+    detail: 'It was completed, cancelled, rescheduled or marked no-show.',
+  },
+  rep_double_booked: {
+    status: 409,
+    title: 'The rep has another appointment at that time',
+    detail: 'Choose another time, or send `force: true`.',
+  },
+  session_already_stopped: {
+    status: 409,
+    title: 'The session was stopped with another recording',
+    detail: 'A session has one recording. Start a new session.',
+  },
+  analysis_running: {
+    status: 409,
+    title: 'An analysis is running',
+    detail: "Wait until the call's `pipeline.stage` is done.",
+  },
+  no_recording: {
+    status: 409,
+    title: 'The call has no recording',
+    detail: 'Only a call with a recording can be analyzed.',
+  },
+  nothing_to_retry: {
+    status: 409,
+    title: 'Nothing is blocked',
+    detail: 'The pipeline is not waiting for a failed step.',
+  },
+  already_applied: {
+    status: 409,
+    title: 'The event already took effect',
+    detail: 'An applied event cannot be processed again.',
+  },
+  idempotency_key_reused: {
+    status: 409,
+    title: 'The Idempotency-Key was used with another body',
+    detail: 'Use a new key for a new request.',
+  },
+  idempotency_in_progress: {
+    status: 409,
+    title: 'The first request with this Idempotency-Key is still running',
+    detail: 'Repeat the request in a moment.',
+  },
+  stale: {
+    status: 412,
+    title: 'It changed since you read it',
+    detail: 'Read it again and send its new `ETag` as `If-Match`.',
+  },
+  body_too_large: { status: 413, title: 'The body is too large', detail: 'A body may have at most 1 MiB.' },
+  range_not_satisfiable: {
+    status: 416,
+    title: 'The range lies outside the recording',
+    detail: 'The header `Content-Range` tells the size.',
+  },
+  invalid_request: {
+    status: 422,
+    title: 'The request is invalid',
+    detail: 'See `errors` for the fields and what is wrong with them.',
+  },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many event streams are open',
+    detail: 'Close one of your streams first.',
+  },
+  too_many_requests: {
+    status: 429,
+    title: 'Too many of your requests are running',
+    detail: 'Wait for an answer before you send the next request.',
+  },
+  too_many_exports: {
+    status: 429,
+    title: 'Too many exports are running',
+    detail: 'Wait until one of your exports has finished.',
+  },
+  internal: { status: 500, title: 'Internal error', detail: 'Quote the `request_id` when you ask for help.' },
+  bad_gateway: { status: 502, title: 'A service we depend on failed', detail: 'Try again later.' },
+  unavailable: {
+    status: 503,
+    title: 'The service is temporarily unavailable',
+    detail: 'Try again after the seconds in `Retry-After`.',
+  },
+  took_too_long: {
+    status: 503,
+    title: 'The query takes too long',
+    detail: 'Ask for a shorter range of dates or fewer filters.',
+  },
+} as const satisfies Record<string, { status: number; title: string; detail: string }> & Record<RefusalCode, unknown>;
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 /** One thing that is wrong with a body or query; `path` names the field, with dots. */
@@ -115,12 +215,12 @@ export interface Problem {
 
 /** The body that an ApiError is answered with. */
 export function problemOf(error: ApiError, c: Context<ApiEnv>): Problem {
-  const { title } = ERROR_CODES[error.code];
+  const { title, detail } = ERROR_CODES[error.code];
   return {
     type: `urn:callwright:error:${error.code}`,
     title,
     status: error.status,
-    detail: error.detail ?? `${title}.`,
+    detail: error.detail ?? detail,
     // As it was sent: a path that is decoded is no URI.
     instance: new URL(c.req.url).pathname,
     code: error.code,
@@ -149,12 +249,12 @@ export function toApiError(error: unknown): ApiError {
       cause: error,
     });
   if (isDatabaseUnavailable(error))
-    return new ApiError('unavailable', { headers: { 'Retry-After': '5' }, detail: 'Please try again.', cause: error });
+    return new ApiError('unavailable', { headers: { 'Retry-After': '5' }, cause: error });
   if (error instanceof HTTPException) {
     if (error.status === 413) return new ApiError('body_too_large', { cause: error });
     if (error.status < 500) return new ApiError('bad_request', { cause: error });
   }
-  return new ApiError('internal', { detail: 'Please tell us the request_id.', cause: error });
+  return new ApiError('internal', { cause: error });
 }
 
 /** The one place where errors become answers. Unknown ones are logged under the request's id. */
@@ -173,7 +273,7 @@ export function createErrorHandler(logger: Logger): ErrorHandler<ApiEnv> {
 
 /** Answers paths that no route has. */
 export const notFoundHandler: NotFoundHandler<ApiEnv> = (c) =>
-  problemResponse(new ApiError('not_found', { detail: 'There is no such path.' }), c);
+  problemResponse(new ApiError('not_found', { detail: 'The API has no such path.' }), c);
 
 /** Answers a path that exists, but not with this method. */
 export const methodNotAllowedResponse = (c: Context<ApiEnv>, methods: string[]): Response =>

@@ -77,13 +77,14 @@ export function describeRoute(spec: AnySpec): RouteConfig {
     'unauthenticated',
     'forbidden',
     'too_many_requests',
+    // Any operation refuses a query parameter that it does not know.
+    'invalid_request',
     'internal',
     'unavailable',
     'took_too_long',
   ];
   codes.push(...(spec.errors ?? []));
   if (names.length > 0) codes.push('not_found');
-  if (spec.query || spec.body || spec.creates) codes.push('invalid_request');
   if (isWrite) codes.push('body_too_large');
   if (spec.text?.type === 'text/csv') codes.push('too_many_exports');
   if (spec.body) codes.push('invalid_json', 'body_cut_off', 'request_timeout');
@@ -172,12 +173,12 @@ const ERROR_HEADERS: Record<number, Record<string, { schema: { type: 'string' };
 };
 
 function problemExample(code: ErrorCode, instance: string) {
-  const { title, status } = ERROR_CODES[code];
+  const { title, status, detail } = ERROR_CODES[code];
   return {
     type: `urn:callwright:error:${code}`,
     title,
     status,
-    detail: `${title}.`,
+    detail,
     instance: `/api/v1${instance}`,
     code,
     request_id: EXAMPLE.requestId,

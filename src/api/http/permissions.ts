@@ -85,6 +85,17 @@ export function accessFor(permission: Permission, actor: Actor): Access | undefi
   return { actor, companyId: actor.companyId, repId: scope === 'own' ? actor.userId : undefined };
 }
 
+/** Which roles have a permission, for somebody who has not: `csr may not do this; manager or admin may.` */
+export function whoMay(permission: Permission, actor: Actor): string {
+  const roles = rolesOf(permission);
+  // An admin's role may do it, but for a company that this token does not name.
+  if (roles.includes(actor.role)) return 'The token names no company.';
+  return `${actor.role} may not do this; ${roles.join(' or ')} may.`;
+}
+
+/** The roles that have a permission. */
+export const rolesOf = (permission: Permission): Role[] => Object.keys(PERMISSIONS[permission]) as Role[];
+
 /** 404 for a company that the caller's role does not reach. */
 export function assertCompanyInReach(access: Access, companyId: string): void {
   if (access.companyId !== undefined && access.companyId !== companyId) throw refuseMissing();

@@ -11,7 +11,7 @@ import type { ApiEnv } from '../env.ts';
 import { ApiError, invalidField, invalidRequest, notFound } from './errors.ts';
 import { type Answer, answerOnce } from './idempotency.ts';
 import { describeRoute } from './openapi.ts';
-import { type Access, type AccessOf, type Actor, accessFor, type Permission } from './permissions.ts';
+import { type Access, type AccessOf, type Actor, accessFor, type Permission, whoMay } from './permissions.ts';
 import type { AnySpec, Method, RouteSpec, SuccessStatus } from './spec.ts';
 import { untilRead } from './untilRead.ts';
 
@@ -102,7 +102,7 @@ export function createRoutes(deps: ApiDeps): Routes {
     app.on(spec.method.toUpperCase(), spec.path.replaceAll(/{(.+?)}/g, ':$1'), async (c) => {
       const actor = await identify(c, spec);
       const access = accessFor(spec.permission, actor);
-      if (!access) throw new ApiError('forbidden');
+      if (!access) throw new ApiError('forbidden', { detail: whoMay(spec.permission, actor) });
       c.set('access', access);
       const leave = deps.admission.request(actor);
       try {
@@ -172,10 +172,25 @@ async function readInput(c: Context<ApiEnv>, spec: AnySpec) {
   const params = c.req.param() as Record<string, string>;
   // No id is like this, so there is no such thing; Postgres would refuse it.
   for (const value of Object.values(params)) if (value.length > 600 || findUnstorable(value)) throw notFound();
+  assertKnownParameters(c, spec);
   const query = spec.query ? parse(spec.query, readQuery(c)) : undefined;
   if (!spec.body) return { params, query, body: undefined, rawBody: '' };
   const rawBody = (await c.get('readBody')()).toString();
   return { params, query, body: parse(spec.body, parseJson(rawBody)), rawBody };
+}
+
+/** Added by browsers, proxies and campaigns; means nothing to a route. */
+const IGNORED_PARAMETER = /^(_|utm_)/;
+
+/** A mistyped filter would be a list of everything. */
+function assertKnownParameters(c: Context<ApiEnv>, spec: AnySpec): void {
+  const known = new Set<string>(Object.keys((spec.query as z.ZodObject | undefined)?.shape ?? {}));
+  if (spec.acceptsTicket) known.add('ticket');
+  const unknown = Object.keys(c.req.queries()).filter((name) => !known.has(name) && !IGNORED_PARAMETER.test(name));
+  if (unknown.length === 0) return;
+  const message =
+    known.size === 0 ? 'this operation takes no query parameters' : `must be one of ${[...known].join(', ')}`;
+  throw new ApiError('invalid_request', { errors: unknown.map((path) => ({ path, message })) });
 }
 
 /** Query values by name; one that is empty counts as not given, several of one name as a list with commas. */

@@ -115,7 +115,14 @@ const salesOverviewShape = {
   ),
 };
 
-const csrOverviewSchema = z.object(csrOverviewShape).openapi('CsrOverview');
+const csrPartSchema = z.object(csrFiguresShape);
+const csrSelfSchema = z
+  .object({
+    ...csrOverviewShape,
+    mine: csrPartSchema.openapi({ description: 'The figures of calls that name you as agent.' }),
+    unassigned: csrPartSchema.openapi({ description: 'The figures of calls that name no agent.' }),
+  })
+  .openapi('CsrOverview');
 const salesOverviewSchema = z.object(salesOverviewShape).openapi('SalesOverview');
 const csrOfCompanySchema = z
   .object({
@@ -142,13 +149,16 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       path: '/metrics/csr/overview/self',
       permission: 'metrics.csr.self',
       summary: 'My calls in numbers',
-      description: 'Inbound calls that name the user as agent, and those that name nobody.',
-      data: csrOverviewSchema,
+      description:
+        'Counts inbound calls that name you as agent and calls that name no agent. `mine` and `unassigned` give the two ' +
+        'apart; the other fields add them up.',
+      data: csrSelfSchema,
     },
     async ({ db, query, access }) => {
       const days = await readRange(db, access.companyId, query);
       const agentId = access.actor.userId;
-      return csrOverview(await sumCalls(db, { companyId: access.companyId, range: days, agentId }), days);
+      const sums = await sumCalls(db, { companyId: access.companyId, range: days, agentId });
+      return { ...csrOverview(sums, days), mine: csrPart(sums, agentId), unassigned: csrPart(sums, null) };
     },
   );
 
@@ -184,8 +194,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       const by_csr = people.map(({ id, name }) => ({
         csr_id: id,
         name,
-        ...csrFigures(sums.byPerson.get(id) ?? NO_CALLS),
-        top_missed_booking_reason: sums.topReasonByPerson.get(id) ?? null,
+        ...csrPart(sums, id),
       }));
       return { ...csrOverview(sums, days), by_csr };
     },
@@ -234,6 +243,12 @@ async function readRange(db: Queryable, companyId: string, query: RangeQuery): P
 }
 
 const rangeView = ({ from, to, timeZone }: DayRange) => ({ date_from: from, date_to: to, time_zone: timeZone });
+
+/** The figures of one agent's calls, or of those that name nobody. */
+const csrPart = (metrics: CallMetrics, agentId: string | null) => ({
+  ...csrFigures(metrics.byPerson.get(agentId) ?? NO_CALLS),
+  top_missed_booking_reason: metrics.topReasonByPerson.get(agentId) ?? null,
+});
 
 function csrOverview(metrics: CallMetrics, days: DayRange) {
   return {

@@ -33,8 +33,7 @@ export function createWebhookRouter(load: HandlerLoad): OpenAPIHono<ApiEnv> {
  * event is there although it was refused, which a repeat finds as a duplicate.
  */
 export function answerInTime({ withinMs, load }: { withinMs: number; load: HandlerLoad }): MiddlewareHandler<ApiEnv> {
-  const unavailable = () =>
-    new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS }, detail: 'Please try again.' });
+  const unavailable = () => new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
   return async (_c, next) => {
     if (isSaturated(load)) throw unavailable();
     const handled = next();
