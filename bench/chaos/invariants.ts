@@ -6,7 +6,13 @@ import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import type postgres from 'postgres';
 import { analysisResult, type CallType, transcriptResult } from '../../simulators/shunya/scenarios.ts';
-import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../../src/domain/call.ts';
+import {
+  CALL_EVENT_KINDS,
+  type CallEvent,
+  type CallEventKind,
+  type FoldedCall,
+  isUnanswered,
+} from '../../src/domain/call.ts';
 import { foldCall } from '../../src/domain/foldCall.ts';
 import { callIdOf } from '../../src/domain/ids.ts';
 import { type LeadStatus, leadStatusOf, raiseLeadStatus } from '../../src/domain/lead.ts';
@@ -252,8 +258,7 @@ function callsAreFolded(_: Evidence, { calls, events }: Rows): string[] {
 
 /** Where the pipeline of a call must have come to, by its row and by what Shunya was told to do with its recording. */
 function expectedEnd(row: Rows['calls'][number], planned: PlannedCall | undefined): string {
-  if (row.recording_url === null)
-    return row.status === 'missed' || row.status === 'abandoned' ? 'done' : 'not_analyzable no_recording_in_time';
+  if (row.recording_url === null) return isUnanswered(row.status) ? 'done' : 'not_analyzable no_recording_in_time';
   if (planned?.recording === 'foreign_host') return 'not_analyzable recording_host_not_allowed';
   // Silence is found by the transcription, a refusal of the analysis comes after it.
   const refusedKind = planned?.refusedWith ? planned.faults[0]?.kind : undefined;

@@ -5,8 +5,21 @@ export const CALL_EVENT_KINDS = ['incoming', 'answered', 'missed', 'completed', 
 export type CallEventKind = (typeof CALL_EVENT_KINDS)[number];
 
 /** Statuses in rank order: a call never goes back. */
-export const CALL_STATUSES = ['ringing', 'in_progress', 'abandoned', 'missed', 'voicemail', 'completed'] as const;
+export const CALL_STATUSES = [
+  'ringing',
+  'in_progress',
+  'abandoned',
+  'missed',
+  /** We dialled and nobody answered; takes the place of missed and voicemail, which are a caller's. */
+  'no_answer',
+  'voicemail',
+  'completed',
+] as const;
 export type CallStatus = (typeof CALL_STATUSES)[number];
+
+/** A call that has ended with nobody on it and no message: there may be nothing to hear. */
+export const isUnanswered = (status: CallStatus): boolean =>
+  status === 'missed' || status === 'no_answer' || status === 'abandoned';
 
 export const CALL_DIRECTIONS = ['inbound', 'outbound'] as const;
 export type CallDirection = (typeof CALL_DIRECTIONS)[number];
@@ -18,12 +31,15 @@ export interface CallEventFields {
   /** As the provider wrote it; kept where it cannot be parsed. */
   callerNumberRaw?: string;
   callerName?: string;
+  /** What a carrier puts in a name's place: WIRELESS CALLER, a number, a town. */
+  callerLabel?: string;
   /** The company's number that was called, E.164. */
   trackingNumber?: string;
   callType?: string;
   answered?: boolean;
   voicemail?: boolean;
   direction?: CallDirection;
+  spam?: boolean;
   durationSeconds?: number;
   recordingUrl?: string;
   /** A real start field of the provider, ISO 8601 in UTC. */
@@ -50,12 +66,14 @@ export interface FoldedCall {
   ended: boolean;
   answered: boolean;
   direction: CallDirection;
+  spam: boolean;
   startedAt: string;
   durationSeconds?: number;
   trackingNumber?: string;
   callerNumber?: string;
   callerNumberRaw?: string;
   callerName?: string;
+  callerLabel?: string;
   recordingUrl?: string;
   agentEmail?: string;
   csrId?: string;

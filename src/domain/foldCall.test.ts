@@ -140,6 +140,32 @@ describe('status', () => {
       'completed',
       true,
     ],
+    ['we dialled, nobody answered', [['missed', { direction: 'outbound' }]], 'no_answer', true],
+    ['we dialled, completed says it', [['completed', { direction: 'outbound', answered: false }]], 'no_answer', true],
+    [
+      'we dialled and heard a voicemail',
+      [['completed', { direction: 'outbound', answered: false, voicemail: true }]],
+      'no_answer',
+      true,
+    ],
+    ['we dialled, somebody answered', [['completed', { direction: 'outbound', answered: true }]], 'completed', true],
+    ['we dialled, only a late event says so', [['missed'], ['modified', { direction: 'outbound' }]], 'no_answer', true],
+    [
+      'we dialled, only an early event says so',
+      [['incoming', { direction: 'outbound' }], ['missed']],
+      'no_answer',
+      true,
+    ],
+    [
+      'a call that was taken for ours',
+      [
+        ['missed', { direction: 'outbound' }],
+        ['modified', { direction: 'inbound' }],
+      ],
+      'missed',
+      true,
+    ],
+    ['we dialled, and it never ended', [['incoming', { direction: 'outbound' }], ['abandoned']], 'abandoned', true],
     ['never ended', [['incoming'], ['abandoned']], 'abandoned', true],
     ['never ended, answered', [['answered'], ['abandoned']], 'abandoned', true],
     ['ended after it was closed', [['incoming'], ['abandoned'], ['missed']], 'missed', true],
@@ -211,6 +237,13 @@ describe('fields', () => {
     expect(fold(['completed', { direction: 'outbound' }], ['modified']).direction).toBe('outbound');
   });
 
+  it('is spam while the latest event that says so says so', () => {
+    expect(fold(['completed']).spam).toBe(false);
+    expect(fold(['modified', { spam: true }], ['completed', { spam: false }]).spam).toBe(true);
+    expect(fold(['modified', { spam: true }], ['modified', { callerName: 'A' }]).spam).toBe(true);
+    expect(fold(['modified', { spam: true }], ['modified', { spam: false }]).spam).toBe(false);
+  });
+
   it('needs an event', () => {
     expect(() => foldCall([])).toThrow(RangeError);
   });
@@ -247,6 +280,8 @@ describe('properties', () => {
     callType: optional(fc.constantFrom('in_progress', 'voicemail', 'voicemail_transcription', 'missed', 'answered')),
     answered: optional(fc.boolean()),
     voicemail: optional(fc.boolean()),
+    direction: optional(fc.constantFrom('inbound', 'outbound')),
+    spam: optional(fc.boolean()),
     durationSeconds: optional(fc.constantFrom(0, 1, 60)),
     recordingUrl: optional(fc.constantFrom('https://x.test/1', 'https://x.test/2')),
     startedAt: optional(time),
@@ -307,13 +342,23 @@ describe('properties', () => {
     );
   });
 
-  it('never goes back when events come in their order', () => {
+  it('a status never mixes what callers and we do', () => {
+    fc.assert(
+      fc.property(eventsOf(anyKinds).map(numbered), (events) => {
+        const { direction, status } = foldCall(events);
+        expect(direction === 'outbound' ? ['missed', 'voicemail'] : ['no_answer']).not.toContain(status);
+      }),
+    );
+  });
+
+  it('never goes back when events come in their order and agree on the direction', () => {
     const rank = (events: CallEvent[]) => CALL_STATUSES.indexOf(foldCall(events).status);
     const inOrder = eventsOf(
       anyKinds.map((kinds) => kinds.sort((a, b) => CALL_EVENT_KINDS.indexOf(a) - CALL_EVENT_KINDS.indexOf(b))),
     ).map(numbered);
     fc.assert(
-      fc.property(inOrder, (events) => {
+      fc.property(inOrder, optional(fc.constantFrom('inbound' as const, 'outbound' as const)), (given, direction) => {
+        const events = given.map((each) => ({ ...each, fields: { ...each.fields, direction } }));
         for (let count = 2; count <= events.length; count++) {
           expect(rank(events.slice(0, count))).toBeGreaterThanOrEqual(rank(events.slice(0, count - 1)));
         }

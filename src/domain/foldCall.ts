@@ -23,26 +23,30 @@ export function foldCall(events: readonly CallEvent[]): FoldedCall {
   let ended = false;
   let abandoned = false;
   let status: CallStatus = 'ringing';
+  // Known first: which statuses there are depends on it, and an early event may not tell.
+  const direction = latest(ordered.map((event) => event.fields.direction)) ?? 'inbound';
   for (const event of ordered) {
     fields = { ...fields, ...saidBy(event) };
     ended ||= endsCall(event);
     abandoned ||= event.kind === 'abandoned';
     // A status never goes back. Comparing with a stored one would make the order of arrival matter, so the highest
     // is taken along the canonical order: every arrival gives what that one order gives.
-    status = higher(status, statusOf(fields, ended, abandoned));
+    status = higher(status, statusOf({ ...fields, direction }, ended, abandoned));
   }
 
   return {
     status,
     ended: ended || abandoned,
     answered: status === 'completed' || status === 'in_progress',
-    direction: fields.direction ?? 'inbound',
+    direction,
+    spam: fields.spam ?? false,
     startedAt: fields.startedAt ?? earliest(ordered.map((event) => event.fields.eventAt)) ?? firstReceipt(ordered),
     durationSeconds: fields.durationSeconds,
     trackingNumber: fields.trackingNumber,
     callerNumber: fields.callerNumber,
     callerNumberRaw: fields.callerNumber ? undefined : fields.callerNumberRaw,
     callerName: fields.callerName,
+    callerLabel: fields.callerName ? undefined : fields.callerLabel,
     recordingUrl: fields.recordingUrl,
     agentEmail: fields.agentEmail,
     csrId: fields.csrId,
@@ -87,6 +91,7 @@ function endsCall({ kind, fields }: CallEvent): boolean {
 function statusOf(fields: CallEventFields, ended: boolean, abandoned: boolean): CallStatus {
   if (ended) {
     if (fields.answered) return 'completed';
+    if (fields.direction === 'outbound') return 'no_answer';
     return isVoicemail(fields) ? 'voicemail' : 'missed';
   }
   if (abandoned) return 'abandoned';
@@ -100,6 +105,9 @@ function isVoicemail({ voicemail, callType }: CallEventFields): boolean {
 function higher(a: CallStatus, b: CallStatus): CallStatus {
   return CALL_STATUSES.indexOf(a) >= CALL_STATUSES.indexOf(b) ? a : b;
 }
+
+const latest = <T>(values: readonly (T | undefined | null)[]): T | undefined =>
+  values.findLast((value) => value !== undefined && value !== null) ?? undefined;
 
 function firstReceipt(events: readonly CallEvent[]): string {
   return earliest(events.map((event) => event.receivedAt)) as string;

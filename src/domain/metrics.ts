@@ -2,7 +2,10 @@
 
 /** Inbound calls of one group (company, agent or day), summed. */
 export interface CallSums {
+  /** Without spam, as all that follows. */
   totalCalls: number;
+  /** Flagged as spam; counted nowhere else. */
+  spamCalls: number;
   /** Completed or in progress, and answered. */
   answeredCalls: number;
   /** Missed, abandoned or voicemail. */
@@ -50,6 +53,7 @@ export interface AppointmentSums {
 
 export const NO_CALLS: CallSums = {
   totalCalls: 0,
+  spamCalls: 0,
   answeredCalls: 0,
   missedCalls: 0,
   analyzedCalls: 0,
@@ -96,6 +100,7 @@ const COMPLIANCE_SCALE = 10;
 export function csrFigures(sums: CallSums) {
   return {
     total_calls: sums.totalCalls,
+    spam_calls: sums.spamCalls,
     answered_calls: sums.answeredCalls,
     missed_calls: sums.missedCalls,
     analyzed_calls: sums.analyzedCalls,

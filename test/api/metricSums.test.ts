@@ -39,6 +39,7 @@ const call = fc.record({
   status: fc.constantFrom(...CALL_STATUSES),
   answered: fc.boolean(),
   direction: fc.constantFrom(...CALL_DIRECTIONS, 'inbound' as const, 'inbound' as const),
+  spam: fc.constantFrom(false, false, false, true),
   durationSeconds: fc.option(fc.integer({ min: 0, max: 600 })),
   stage: fc.constantFrom('analyzing' as const, 'applying' as const, 'done' as const, 'failed' as const),
 });

@@ -42,6 +42,7 @@ const callArbitrary = fc.record({
   status: fc.constantFrom('ringing', 'in_progress', 'abandoned', 'missed', 'voicemail', 'completed'),
   answered: fc.boolean(),
   direction: fc.constantFrom('inbound', 'inbound', 'inbound', 'outbound'),
+  spam: fc.constantFrom(false, false, false, true),
   csrId: fc.constantFrom(...AGENTS),
   durationSeconds: fc.option(fc.integer({ min: 0, max: 900 })),
   stage: fc.constantFrom('awaiting_end', 'transcribing', 'applying', 'done', 'done', 'not_analyzable', 'failed'),
@@ -114,7 +115,8 @@ const mean = (values: (number | null)[]) => {
 };
 const of = (part: number, whole: number) => (whole === 0 ? 0 : part / whole);
 
-function expectedCsr(calls: DataSet['calls']) {
+function expectedCsr(all: DataSet['calls']) {
+  const calls = all.filter((call) => !call.spam);
   const analyzed = calls.flatMap((call) => call.analyses.at(-1) ?? []);
   const qualified = analyzed.filter(
     (analysis) =>
@@ -130,6 +132,7 @@ function expectedCsr(calls: DataSet['calls']) {
   const [topReason] = [...reasons].sort((a, b) => times(b) - times(a) || (a < b ? -1 : 1));
   return {
     total_calls: calls.length,
+    spam_calls: all.length - calls.length,
     answered_calls: answered.length,
     missed_calls: missed.length,
     analyzed_calls: analyzed.length,

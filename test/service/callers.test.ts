@@ -5,11 +5,12 @@ import {
   callRailPayload,
   missedPayload,
   newResourceId,
+  type SimulatedCall,
   signCallRail,
 } from '../../simulators/callrail.ts';
 import { exchange } from '../harness/http.ts';
 import { eventually } from '../harness/poll.ts';
-import { type Service, startService, type TestCompany } from '../harness/service.ts';
+import { recordingLink, type Service, startService, type TestCompany } from '../harness/service.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -20,6 +21,12 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.stop();
 });
+
+const today = () => {
+  const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+  return `date_from=${day(-1)}&date_to=${day(1)}`;
+};
+const idsOf = (list: { items: { id: string }[] }) => list.items.map(({ id }) => id).sort();
 
 /** A call's row as the list of its company has it: an anonymous one cannot be found by its number. */
 const listed = (company: TestCompany, call: { id: string }) =>
@@ -190,5 +197,210 @@ describe.concurrent('a form-encoded body', () => {
     const call = company.simulate({ answered: false });
     expect((await post(company, 'missed', JSON.stringify(missedPayload(call)))).body.status).toBe('accepted');
     expect((await company.callIn(call, 'done')).status).toBe('missed');
+  });
+});
+
+describe.concurrent('a call that we made', () => {
+  const dial = async (
+    company: TestCompany,
+    given: Record<string, unknown>,
+    events = ['missed'] as CallRailEventName[],
+  ) => {
+    const call = company.simulate({ direction: 'outbound', durationSeconds: 20, ...given });
+    await company.play(call, events);
+    return listed(company, call);
+  };
+
+  it.each([
+    ['missed', { answered: false }],
+    ['completed', { answered: false }],
+    ['completed', { answered: false, voicemail: true }],
+  ] as const)(
+    'and nobody answered (%s, %j) is no_answer, makes no lead and is no missed call',
+    async (event, given) => {
+      const company = await service.company();
+      const call = await dial(company, given, [event]);
+      expect(call).toMatchObject({ status: 'no_answer', direction: 'outbound', answered: false, lead_id: null });
+      expect((await company.manager.get('/leads')).items).toEqual([]);
+      expect((await company.manager.get('/calls?status=missed,voicemail,abandoned')).items).toEqual([]);
+      const inbound = await missed(company, '+12125550147');
+      expect(idsOf(await company.manager.get('/calls?direction=outbound'))).toEqual([call.id]);
+      expect(idsOf(await company.manager.get('/calls?direction=inbound'))).toEqual([inbound.id]);
+      expect(idsOf(await company.manager.get('/calls?status=no_answer'))).toEqual([call.id]);
+      expect(await company.manager.get(`/metrics/exec/csr/overview?${today()}`)).toMatchObject({
+        total_calls: 1,
+        missed_calls: 1,
+      });
+      const csv = await company.manager.get('/exports/calls?direction=outbound');
+      expect(csv).toContain('no_answer');
+    },
+  );
+
+  it('belongs to the open lead that its contact has', async () => {
+    const company = await service.company();
+    const { lead_id: lead, contact } = await missed(company, '+12125550147');
+    const call = await dial(company, { answered: false, customerNumber: '+12125550147' });
+    expect(call).toMatchObject({ status: 'no_answer', lead_id: lead, contact: { id: contact.id } });
+    expect((await company.manager.get('/leads')).items).toHaveLength(1);
+  });
+
+  it('that somebody answered is a call like another', async () => {
+    const company = await service.company();
+    const call = company.simulate({ direction: 'outbound', answered: true });
+    await company.play(call, ['answered', 'completed']);
+    const found = await company.callIn(call, 'awaiting_recording');
+    expect(found).toMatchObject({ status: 'completed', direction: 'outbound' });
+    expect((await company.manager.get(`/leads/${found.lead_id}`)).call_ids).toEqual([found.id]);
+  });
+
+  it('makes no lead in whatever order its events come, also where not all of them say that we made it', async () => {
+    const events: [CallRailEventName, Record<string, unknown>][] = [
+      ['incoming', { direction: undefined }],
+      ['missed', {}],
+      ['modified', { direction: undefined, call_type: '' }],
+    ];
+    const orders = events.flatMap((first) => {
+      const [a, b] = events.filter((event) => event !== first);
+      return [
+        [first, a, b],
+        [first, b, a],
+      ] as (typeof events)[];
+    });
+    for (const order of orders) {
+      const company = await service.company();
+      const call = company.simulate({ direction: 'outbound', answered: false });
+      for (const [event, given] of order) {
+        await company.sender.send(event, { ...callRailPayload(event, call), ...given });
+        await eventually(async () => {
+          const { items } = await service.admin.get('/webhook-events?status=pending,dispatched&limit=200');
+          expect(items.filter((item: { provider_call_id: string }) => item.provider_call_id === call.id)).toEqual([]);
+        });
+      }
+      expect(await listed(company, call)).toMatchObject({ status: 'no_answer', lead_id: null });
+      expect((await company.manager.get('/leads')).items).toEqual([]);
+    }
+  });
+});
+
+describe.concurrent('a call that is flagged as spam', () => {
+  const flag = async (company: TestCompany, call: SimulatedCall, spam: boolean) => {
+    await company.sender.modified({ ...callRailPayload('modified', call), spam, note: `${spam} ${Math.random()}` });
+    return eventually(async () => {
+      const found = await company.findCall(call);
+      expect(found.spam).toBe(spam);
+      return found;
+    });
+  };
+
+  it('stays a row and leaves leads and metrics; taking the flag back restores both', async () => {
+    const company = await service.company();
+    const call = company.simulate({ recording: recordingLink('warm') });
+    await company.play(call);
+    const before = await company.callIn(call, 'done');
+    expect((await company.manager.get(`/leads/${before.lead_id}`)).status).toBe('warm');
+
+    const flagged = await flag(company, call, true);
+    expect(flagged).toMatchObject({ id: before.id, status: 'completed', lead_id: null, analysis: before.analysis });
+    expect((await company.manager.get('/leads')).items).toEqual([]);
+    const figures = await company.manager.get(`/metrics/exec/csr/overview?${today()}`);
+    expect(figures).toMatchObject({
+      total_calls: 0,
+      spam_calls: 1,
+      answered_calls: 0,
+      analyzed_calls: 0,
+      qualified_calls: 0,
+      avg_call_duration_seconds: 0,
+    });
+    expect(idsOf(await company.manager.get('/calls?spam=true'))).toEqual([before.id]);
+    expect(idsOf(await company.manager.get('/calls?spam=false'))).toEqual([]);
+    expect(idsOf(await company.manager.get('/calls?spam=true&status=completed'))).toEqual([before.id]);
+    expect(idsOf(await company.manager.get('/calls?spam=false&status=completed'))).toEqual([]);
+
+    const restored = await flag(company, call, false);
+    expect(restored.lead_id).not.toBeNull();
+    expect(await company.manager.get(`/leads/${restored.lead_id}`)).toMatchObject({
+      status: 'warm',
+      qualification: 'warm',
+      call_ids: [before.id],
+      contact: { id: before.contact.id },
+    });
+    expect(await company.manager.get(`/metrics/exec/csr/overview?${today()}`)).toMatchObject({
+      total_calls: 1,
+      spam_calls: 0,
+      qualified_calls: 1,
+    });
+  });
+
+  it('from the start makes no lead', async () => {
+    const company = await service.company();
+    const call = company.simulate({ answered: false });
+    await company.sender.missed({ ...missedPayload(call), spam: true });
+    expect(await listed(company, call)).toMatchObject({ spam: true, status: 'missed', lead_id: null });
+    expect((await company.manager.get('/leads')).items).toEqual([]);
+  });
+
+  it('leaves a lead that something else holds, without it: another call, a person’s note, an appointment', async () => {
+    const company = await service.company();
+    const customerNumber = '+12125550147';
+    const other = await missed(company, customerNumber);
+    const shared = company.simulate({ answered: false, customerNumber });
+    await company.play(shared, ['missed']);
+    await listed(company, shared);
+    expect((await flag(company, shared, true)).lead_id).toBeNull();
+    expect((await company.manager.get(`/leads/${other.lead_id}`)).call_ids).toEqual([other.id]);
+    expect((await flag(company, shared, false)).lead_id).toBe(other.lead_id);
+
+    const noted = company.simulate({ answered: false });
+    await company.play(noted, ['missed']);
+    const { lead_id: kept } = await company.callIn(noted, 'done');
+    await company.as('csr').patch(`/leads/${kept}`, { notes: 'Called back: a real customer.' });
+    await flag(company, noted, true);
+    expect(await company.manager.get(`/leads/${kept}`)).toMatchObject({ call_ids: [] });
+    expect((await flag(company, noted, false)).lead_id).toBe(kept);
+
+    const booked = company.simulate({ recording: recordingLink('booked') });
+    await company.play(booked);
+    const { lead_id: visited, contact } = await company.callIn(booked, 'done');
+    await flag(company, booked, true);
+    await flag(company, booked, false);
+    expect((await company.findCall(booked)).lead_id).toBe(visited);
+    expect((await company.manager.get(`/contacts/${contact.id}`)).appointments).toHaveLength(1);
+  });
+});
+
+describe.concurrent('the name of a contact', () => {
+  const DAY = 86_400_000;
+  const at = (days: number) => new Date(Date.parse('2026-03-02T15:00:00Z') + days * DAY);
+  const named = (company: TestCompany, customerName: string, days: number, given: Record<string, unknown> = {}) =>
+    missed(company, '+12125550147', { customerName, startedAt: at(days), ...given });
+  const nameOf = async (company: TestCompany) =>
+    (await company.manager.get('/contacts?phone_number=%2B12125550147')).items[0].name;
+
+  it.each(['WIRELESS CALLER', 'UNAVAILABLE', 'TOLL FREE CALL', '+12125550147', 'NEW YORK NY', 'Cell Phone NY'])(
+    'is not replaced by what a carrier puts in its place: %s',
+    async (label) => {
+      const company = await service.company();
+      await named(company, 'Pat Reyes', 0);
+      await named(company, label, 1);
+      expect(await nameOf(company)).toBe('Pat Reyes');
+    },
+  );
+
+  it('may be such a stand-in where there is none, until any call tells one, also an earlier call that comes late', async () => {
+    const company = await service.company();
+    await named(company, 'WIRELESS CALLER', 1);
+    expect(await nameOf(company)).toBe('WIRELESS CALLER');
+    await named(company, 'UNAVAILABLE', 2);
+    expect(await nameOf(company)).toBe('WIRELESS CALLER');
+    await named(company, 'Pat Reyes', 0);
+    expect(await nameOf(company)).toBe('Pat Reyes');
+  });
+
+  it('is that of the newest call that tells one', async () => {
+    const company = await service.company();
+    await named(company, 'Pat Reyes', 1);
+    await named(company, 'Patricia Reyes', 2);
+    await named(company, 'P Reyes', 0);
+    expect(await nameOf(company)).toBe('Patricia Reyes');
   });
 });

@@ -5,7 +5,7 @@ import { writeAudit } from '../../db/queries/audit.ts';
 import { type CallScope, findCall, findTranscript, lockCall, pageCalls } from '../../db/queries/calls.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
-import { CALL_STATUSES } from '../../domain/call.ts';
+import { CALL_DIRECTIONS, CALL_STATUSES } from '../../domain/call.ts';
 import { PIPELINE_STAGES } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { correctAnalysis, startReanalysis } from '../../services/calls/correct.ts';
@@ -21,7 +21,15 @@ import { decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } fro
 import type { Access } from '../http/permissions.ts';
 import { createPublicBase } from '../http/publicBase.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { commaList, dayInput, optionalText, parseQueryPhone, requiredText, text } from '../http/schemas.ts';
+import {
+  booleanQuery,
+  commaList,
+  dayInput,
+  optionalText,
+  parseQueryPhone,
+  requiredText,
+  text,
+} from '../http/schemas.ts';
 import {
   callAnalysisSchema,
   callAnalysisView,
@@ -35,6 +43,12 @@ import { describeMatches, MATCHED_FIELDS } from './callMatches.ts';
 /** Filters of the list and of the export. */
 export const callFilters = {
   status: commaList(CALL_STATUSES).optional(),
+  direction: commaList(CALL_DIRECTIONS)
+    .optional()
+    .openapi({ description: '`inbound`: the contact called. `outbound`: the company called.' }),
+  spam: booleanQuery
+    .optional()
+    .openapi({ description: 'Only calls that are flagged as spam, or only those that are not.' }),
   stage: commaList(PIPELINE_STAGES).optional(),
   booking_status: commaList(BOOKING_STATUSES).optional(),
   qualification: commaList(QUALIFICATIONS).optional(),
@@ -342,6 +356,8 @@ export async function readCallFilter(db: Queryable, { companyId, repId }: Access
     companyId,
     repId,
     status: query.status,
+    direction: query.direction,
+    spam: query.spam,
     stage: query.stage,
     bookingStatus: query.booking_status,
     qualification: query.qualification,

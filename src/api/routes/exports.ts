@@ -55,6 +55,8 @@ const CALL_COLUMNS: CsvColumn<Call>[] = [
   ['updated_at', (call) => call.updated_at],
   ['started_at_local', (call, file) => localTime(call.started_at, file)],
   ['time_zone', (_, file) => file.timeZone],
+  ['spam', (call) => call.spam],
+  ['caller_number', (call) => call.caller_number],
 ];
 
 type Lead = ReturnType<typeof leadView>;

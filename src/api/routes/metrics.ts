@@ -57,6 +57,9 @@ const range = {
 
 const csrFiguresShape = {
   total_calls: count,
+  spam_calls: z
+    .int()
+    .openapi({ description: 'Calls that are flagged as spam; no other figure counts them.', example: 2 }),
   answered_calls: count,
   missed_calls: count,
   analyzed_calls: count,

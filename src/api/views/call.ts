@@ -50,9 +50,17 @@ export const callSchema = z
   .object({
     id: z.string().openapi({ example: EXAMPLE.callId }),
     provider_call_id: z.string().openapi({ example: EXAMPLE.providerCallId }),
-    status: z.enum(CALL_STATUSES).openapi({ example: 'completed' }),
-    direction: z.enum(CALL_DIRECTIONS),
+    status: z.enum(CALL_STATUSES).openapi({
+      description:
+        '`missed` and `voicemail`: nobody of the company answered. `no_answer`: the company called and nobody answered. ' +
+        '`abandoned`: its end was never reported.',
+      example: 'completed',
+    }),
+    direction: z.enum(CALL_DIRECTIONS).openapi({
+      description: '`inbound`: the contact called. `outbound`: the company called.',
+    }),
     answered: z.boolean().openapi({ example: true }),
+    spam: z.boolean().openapi({ description: 'Flagged as spam in CallRail; counts for nothing.', example: false }),
     started_at: momentOut,
     ended_at: momentOut
       .nullable()
@@ -60,7 +68,18 @@ export const callSchema = z
     duration_seconds: z.int().nullable().openapi({ example: 184 }),
     tracking_number: z.string().nullable().openapi({ example: EXAMPLE.trackingNumber }),
     contact: contactRefSchema,
-    lead_id: z.string().openapi({ example: EXAMPLE.leadId }),
+    caller_number: z.string().nullable().openapi({
+      description: 'The other side’s number, E.164; null where it was withheld. The contact may have several.',
+      example: '+12125550147',
+    }),
+    caller_number_raw: z.string().nullable().openapi({
+      description: 'What the carrier sent where it is no number that can be called; else null.',
+      example: null,
+    }),
+    lead_id: z.string().nullable().openapi({
+      description: 'Null for spam, and for a call we made that nobody answered and whose contact has no open lead.',
+      example: EXAMPLE.leadId,
+    }),
     csr_id: z.string().nullable().openapi({ example: EXAMPLE.csrId }),
     has_recording: z.boolean().openapi({ example: true }),
     pipeline: pipelineStateSchema,

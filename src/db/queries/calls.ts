@@ -74,6 +74,7 @@ export interface CallFilter extends CallScope {
   contactId?: string;
   status?: readonly CallStatus[];
   direction?: readonly CallDirection[];
+  spam?: boolean;
   stage?: readonly PipelineStage[];
   bookingStatus?: readonly BookingStatus[];
   qualification?: readonly Qualification[];
@@ -160,18 +161,25 @@ function matching(filter: CallFilter, { beyond, each = sql`offset 0` }: { beyond
 
 /** Filters of a few values each; the others find few calls by an index of their own. */
 function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
-  const { status, direction, stage, bookingStatus, qualification, csrId } = filter;
+  const { status, direction, spam, stage, bookingStatus, qualification, csrId } = filter;
   const isNarrow = [contactId, phoneNumber, repId, text].some((each) => each !== undefined);
   return (
-    !isNarrow && [status, direction, stage, bookingStatus, qualification, csrId].some((each) => each !== undefined)
+    !isNarrow &&
+    [status, direction, spam, stage, bookingStatus, qualification, csrId].some((each) => each !== undefined)
   );
 }
 
 /** As the function call_facet of the database puts them together. */
-const facetFits = ({ status, direction, stage, bookingStatus, qualification }: CallFilter): (SQL | undefined)[] =>
-  [status, direction, stage, bookingStatus, qualification].map(
-    (values, index) => values && sql`split_part(facet, '/', ${sql.raw(String(index + 1))}) in ${values}`,
-  );
+const facetFits = ({ spam, ...filter }: CallFilter): (SQL | undefined)[] => {
+  const { status, direction, stage, bookingStatus, qualification } = filter;
+  const isSpam = sql`split_part(facet, '/', 6) = 'spam'`;
+  return [
+    ...[status, direction, stage, bookingStatus, qualification].map(
+      (values, index) => values && sql`split_part(facet, '/', ${sql.raw(String(index + 1))}) in ${values}`,
+    ),
+    spam === undefined ? undefined : spam ? isSpam : sql`not ${isSpam}`,
+  ];
+};
 
 /** One call of the scope. */
 export async function findCall(db: Queryable, scope: CallScope, id: string): Promise<CallRow | undefined> {
@@ -208,6 +216,7 @@ function matches(filter: CallFilter): SQL | undefined {
     filter.contactId === undefined ? undefined : eq(calls.contactId, filter.contactId),
     status && inArray(calls.status, status),
     direction && inArray(calls.direction, direction),
+    filter.spam === undefined ? undefined : eq(calls.spam, filter.spam),
     stage && inArray(calls.stage, stage),
     bookingStatus && inArray(currentAnalysis(calls.bookingStatus, sql`each.booking_status`), bookingStatus),
     qualification && inArray(currentAnalysis(calls.qualification, sql`each.qualification`), qualification),
@@ -219,7 +228,7 @@ function matches(filter: CallFilter): SQL | undefined {
 }
 
 const contactsOf = ({ companyId, phoneNumber }: { companyId: string | undefined; phoneNumber: string }): SQL =>
-  sql`select ${contactCards.id} from ${contactCards} where ${and(
+  sql`select coalesce(${contactCards.mergedIntoId}, ${contactCards.id}) from ${contactCards} where ${and(
     companyId === undefined ? undefined : eq(contactCards.companyId, companyId),
     inArray(contactCards.phoneNumber, phoneForms(phoneNumber)),
   )}`;

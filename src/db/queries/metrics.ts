@@ -29,7 +29,7 @@ type GroupRow<Sums> = Sums & {
 };
 
 /** Grows with every change of what is counted: sums that were made by older formulas are not read any more. */
-export const METRICS_VERSION = 1;
+export const METRICS_VERSION = 2;
 
 /** Something that is counted by day and person: from its rows, or from sums of days that were made from them. */
 interface Counted {
@@ -47,9 +47,10 @@ interface Counted {
 const isQualified = sql`(coalesce(booking_status = 'booked', false) or coalesce(qualification in ('hot', 'warm', 'cold'), false))`;
 
 const CALL_FIGURES: Record<keyof CallSums, SQL> = {
-  totalCalls: sql`count(*)`,
+  totalCalls: sql`count(*) filter (where not spam)`,
+  spamCalls: sql`count(*) filter (where spam)`,
   answeredCalls: sql`count(*) filter (where is_answered)`,
-  missedCalls: sql`count(*) filter (where status in ('missed', 'abandoned', 'voicemail'))`,
+  missedCalls: sql`count(*) filter (where not spam and status in ('missed', 'abandoned', 'voicemail'))`,
   analyzedCalls: sql`count(*) filter (where is_analyzed)`,
   pendingAnalysisCalls: sql`count(*) filter (where is_pending)`,
   qualifiedCalls: sql`count(*) filter (where ${isQualified})`,
@@ -65,7 +66,10 @@ const CALL_FIGURES: Record<keyof CallSums, SQL> = {
   durationCount: sql`count(duration_seconds) filter (where is_answered)`,
 };
 
-/** Inbound calls with their day, their agent, and their current analysis: the one of the highest generation. */
+/**
+ * Inbound calls with their day, their agent, and their current analysis: the one of the highest generation. Of spam nothing
+ * but that it is spam counts.
+ */
 const CALLS: Counted = {
   kind: 'call',
   sums: callDaySums,
@@ -77,9 +81,10 @@ const CALLS: Counted = {
       ${localDay(sql`calls.started_at`, timeZone)} as day,
       calls.csr_id as person,
       calls.status,
+      calls.spam,
       calls.duration_seconds,
-      calls.answered and calls.status in ('completed', 'in_progress') as is_answered,
-      calls.stage not in ${FINAL_STAGES} as is_pending,
+      not calls.spam and calls.answered and calls.status in ('completed', 'in_progress') as is_answered,
+      not calls.spam and calls.stage not in ${FINAL_STAGES} as is_pending,
       latest.id is not null as is_analyzed,
       latest.qualification,
       latest.booking_status,
@@ -87,7 +92,7 @@ const CALLS: Counted = {
       latest.compliance_score,
       latest.sentiment_score
     from ${from}
-    left join call_analyses as latest on latest.call_id = calls.id and latest.generation = case
+    left join call_analyses as latest on latest.call_id = calls.id and not calls.spam and latest.generation = case
       when calls.facet is null then (select max(generation) from call_analyses as each where each.call_id = calls.id)
       else calls.analysis_generation end
     where calls.company_id = ${companyId} and calls.direction = 'inbound' and ${where}`,

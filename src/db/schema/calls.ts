@@ -20,19 +20,22 @@ export const calls = pgTable(
     status: text('status').$type<CallStatus>().notNull(),
     direction: text('direction').$type<CallDirection>().notNull(),
     answered: boolean('answered').notNull(),
+    /** Flagged as spam at the provider: it stays, but counts for nothing and has no lead. */
+    spam: boolean('spam').notNull().default(false),
     startedAt: moment('started_at').notNull(),
     endedAt: moment('ended_at'),
     durationSeconds: integer('duration_seconds'),
     /** E.164 number that was called. */
     trackingNumber: text('tracking_number'),
+    /** The other side's number, E.164; null where it was withheld. The contact may have another one since a merge. */
+    callerNumber: text('caller_number'),
     /** As the provider wrote it, where it is no phone number. */
     callerNumberRaw: text('caller_number_raw'),
     contactId: text('contact_id')
       .notNull()
       .references(() => contactCards.id),
-    leadId: text('lead_id')
-      .notNull()
-      .references(() => leads.id),
+    /** Null for spam, and where we dialled somebody who did not answer and has no open lead. */
+    leadId: text('lead_id').references(() => leads.id),
     /** The agent: a user's id, or what the provider gave as csr_id. */
     csrId: text('csr_id'),
     /** The provider's lasting link; never leaves over the API. */

@@ -46,6 +46,7 @@ export const callDaySums = pgTable(
   {
     ...dayColumns,
     totalCalls: count('total_calls'),
+    spamCalls: count('spam_calls').default(0),
     answeredCalls: count('answered_calls'),
     missedCalls: count('missed_calls'),
     analyzedCalls: count('analyzed_calls'),

@@ -76,7 +76,7 @@ describe("CallRail's real payloads", () => {
       callrailCompanyIds: ['COM00000000000000000000000000000001', '422269185'],
       fields: {
         callerNumber: '+13035550119',
-        callerName: 'Denver Co',
+        callerLabel: 'Denver Co',
         trackingNumber: '+12125550180',
         callType: 'missed',
         answered: false,

@@ -1,6 +1,7 @@
 /** CallRail's payloads, webhook and REST alike, in our words. Nothing in one is an error: what cannot be read is absent. */
 import { DateTime } from 'luxon';
 import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
+import { isCarrierLabel } from '../../domain/callerName.ts';
 import { parseCaller, parsePhone } from '../../domain/phone.ts';
 import { storableText } from '../../domain/text.ts';
 
@@ -45,6 +46,21 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
 
   const callerNames = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
   const callerNumber = first(readCaller, ...callerNames);
+  // A carrier looks names up by number and writes what it has where it knows none.
+  const nameFields = ['customer_name', 'callername', 'caller_name'];
+  const place = {
+    city: first(readText, 'customer_city', 'callercity'),
+    state: first(readText, 'customer_state', 'callerstate'),
+  };
+  const readName = (value: unknown) => {
+    const name = readText(value);
+    return name !== undefined && !isCarrierLabel(name, place) ? name : undefined;
+  };
+  const readLabel = (value: unknown) => {
+    const name = readText(value);
+    return name !== undefined && isCarrierLabel(name, place) ? name : undefined;
+  };
+  const callType = first(readText, 'call_type')?.toLowerCase();
   const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
 
   return withoutUndefined<CallRailEvent>({
@@ -54,12 +70,14 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
     fields: withoutUndefined<CallEventFields>({
       callerNumber,
       callerNumberRaw: callerNumber ? undefined : first(readText, ...callerNames),
-      callerName: first(readText, 'customer_name', 'callername', 'caller_name'),
+      callerName: first(readName, ...nameFields),
+      callerLabel: first(readLabel, ...nameFields),
       trackingNumber: first(readPhone, 'tracking_phone_number', 'tracking_number', 'trackingnum'),
-      callType: first(readText, 'call_type')?.toLowerCase(),
+      callType,
       answered: first(readBoolean, 'answered'),
       voicemail: first(readBoolean, 'voicemail'),
-      direction: first(readDirection, 'direction'),
+      direction: first(readDirection, 'direction') ?? (callType === 'outbound' ? 'outbound' : undefined),
+      spam: first(readBoolean, 'spam'),
       durationSeconds: first(readDuration, 'duration'),
       recordingUrl: first(readUrl, 'recording', 'recording_url'),
       startedAt: first(readTime, 'start_time', 'created_at', 'datetime'),

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { lockCall } from '../../db/queries/calls.ts';
+import { isUnanswered } from '../../domain/call.ts';
 import { type NextStep, type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { nextAnalysisStep } from '../analysis/runs.ts';
@@ -62,7 +63,7 @@ async function stageOf(tx: Transaction, config: Config, input: AdvanceCallInput,
     const subject = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
     return nextAnalysisStep(tx, config, { ...subject, generation: call.generation, recordingUrl: call.recordingUrl });
   }
-  if (call.status === 'missed' || call.status === 'abandoned') return inStage('done', { do: 'finish' });
+  if (isUnanswered(call.status)) return inStage('done', { do: 'finish' });
   const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
   if (seconds > 0) return inStage('awaiting_recording', { do: 'wait', for: 'recording', seconds });
   return { stage: 'not_analyzable' as const, reason: 'no_recording_in_time', next: { do: 'finish' as const } };

@@ -1,0 +1,210 @@
+/** Whose call it is: the contact of the other side, its name, and the lead that the call belongs to. */
+import { randomUUID } from 'node:crypto';
+import { and, desc, eq, inArray, ne, notInArray, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
+import { appointments, auditLog, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
+import type { FoldedCall } from '../../domain/call.ts';
+import { NOT_OPEN_LEAD_STATUSES } from '../../domain/lead.ts';
+import { phoneForms } from '../../domain/phone.ts';
+
+/** A call's row before it is written. */
+export interface PlacedCall {
+  id: string;
+  contactId: string;
+  leadId: string | null;
+}
+
+/** The caller's card, locked until the end so that two calls of one person do not each open a lead. */
+export async function findContact(
+  tx: Transaction,
+  companyId: string,
+  folded: FoldedCall,
+  existing: PlacedCall | undefined,
+): Promise<string> {
+  const { callerNumber } = folded;
+  const card = { id: randomUUID(), companyId, phoneNumber: callerNumber ?? null };
+  if (!callerNumber) {
+    if (existing) return existing.contactId;
+    await tx.insert(contactCards).values(card);
+    return card.id;
+  }
+  const known = await findCard(tx, companyId, callerNumber);
+  if (known) return known;
+  await tx
+    .insert(contactCards)
+    .values(card)
+    .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] });
+  const contactId = await findCard(tx, companyId, callerNumber);
+  if (!contactId) throw new Error('a contact that was just stored is gone');
+  return contactId;
+}
+
+/** The card of a phone in any of its forms, locked. It takes the best form once a call shows it. */
+async function findCard(tx: Transaction, companyId: string, phone: string): Promise<string | undefined> {
+  const forms = phoneForms(phone);
+  // No unique index keeps two forms of one phone apart.
+  if (forms.length > 1) await lockKey(tx, 'phone', companyId, forms[0] ?? '');
+  const cards = await tx
+    .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber, mergedIntoId: contactCards.mergedIntoId })
+    .from(contactCards)
+    .where(and(eq(contactCards.companyId, companyId), inArray(contactCards.phoneNumber, forms)))
+    .for('update');
+  const card = cards.find(({ phoneNumber }) => phoneNumber === forms[0]) ?? cards[0];
+  if (!card) return undefined;
+  if (phone === forms[0] && card.phoneNumber !== phone)
+    await tx.update(contactCards).set({ phoneNumber: phone }).where(eq(contactCards.id, card.id));
+  return card.mergedIntoId === null ? card.id : lockSurvivor(tx, card.mergedIntoId);
+}
+
+/** The contact that a merged one has become, locked. It may be merged itself in this moment. */
+async function lockSurvivor(tx: Transaction, id: string): Promise<string> {
+  const [card] = await tx
+    .select({ mergedIntoId: contactCards.mergedIntoId })
+    .from(contactCards)
+    .where(eq(contactCards.id, id))
+    .for('update');
+  return card?.mergedIntoId ? lockSurvivor(tx, card.mergedIntoId) : id;
+}
+
+/**
+ * The lead of the call: its own, else the newest open one of the contact, else a new one. Spam has none, and whoever we
+ * dialled without an answer gets none.
+ */
+export async function findLead(
+  tx: Transaction,
+  companyId: string,
+  contactId: string,
+  folded: FoldedCall,
+  existing: PlacedCall | undefined,
+): Promise<string | null> {
+  if (folded.spam) return null;
+  const makesLead = folded.direction === 'inbound' || folded.answered;
+  const lead = await selectLead(tx, companyId, contactId, makesLead, existing);
+  if (lead) {
+    if (lead.source === null && folded.source)
+      await tx.update(leads).set({ source: folded.source }).where(eq(leads.id, lead.id));
+    return lead.id;
+  }
+  if (!makesLead) return null;
+  // A call whose caller became known later takes its lead along, with all that was written on it.
+  if (existing?.leadId && (await leadHasOnly(tx, existing))) {
+    await tx.update(leads).set({ contactId }).where(eq(leads.id, existing.leadId));
+    await tx.update(appointments).set({ contactId }).where(eq(appointments.leadId, existing.leadId));
+    return existing.leadId;
+  }
+  const id = randomUUID();
+  await tx.insert(leads).values({ id, companyId, contactId, source: folded.source ?? null });
+  return id;
+}
+
+async function selectLead(
+  tx: Transaction,
+  companyId: string,
+  contactId: string,
+  makesLead: boolean,
+  existing: PlacedCall | undefined,
+) {
+  const columns = { id: leads.id, source: leads.source };
+  const ofContact = and(eq(leads.companyId, companyId), eq(leads.contactId, contactId));
+  // Of a call that had none for a while, the lead of the appointment it booked.
+  const own = existing && (existing.leadId ?? (await leadOfAppointment(tx, existing.id)));
+  const [stays] = own
+    ? await tx
+        .select(columns)
+        .from(leads)
+        .where(and(ofContact, eq(leads.id, own)))
+    : [];
+  // One that was opened before the call turned out to be ours is given up again.
+  if (stays && (makesLead || !(await isOnlyOf(tx, stays.id, existing)))) return stays;
+  const [open] = await tx
+    .select(columns)
+    .from(leads)
+    .where(
+      and(ofContact, notInArray(leads.status, [...NOT_OPEN_LEAD_STATUSES]), stays ? ne(leads.id, stays.id) : undefined),
+    )
+    .orderBy(desc(leads.createdAt), desc(leads.id))
+    .limit(1);
+  return open;
+}
+
+async function leadOfAppointment(tx: Transaction, callId: string): Promise<string | undefined> {
+  const [row] = await tx
+    .select({ leadId: appointments.leadId })
+    .from(appointments)
+    .where(eq(appointments.callId, callId));
+  return row?.leadId;
+}
+
+async function isOnlyOf(tx: Transaction, leadId: string, call: PlacedCall | undefined): Promise<boolean> {
+  const [held] = await tx
+    .select({ id: leads.id })
+    .from(leads)
+    .where(and(eq(leads.id, leadId), isHeld(leadId, call?.id)));
+  return !held;
+}
+
+/** Something but this call keeps a lead: another call, an appointment, or that a person worked on it. */
+const isHeld = (leadId: string, exceptCallId = '') => sql`(
+  ${leads.notes} is not null
+  or exists (select 1 from ${calls} where ${calls.leadId} = ${leadId} and ${calls.id} <> ${exceptCallId})
+  or exists (select 1 from ${appointments} where ${appointments.leadId} = ${leadId})
+  or exists (select 1 from ${auditLog} where ${auditLog.companyId} = ${leads.companyId}
+    and ${auditLog.subjectKind} = 'lead' and ${auditLog.subjectId} = ${leadId}))`;
+
+async function leadHasOnly(tx: Transaction, call: PlacedCall): Promise<boolean> {
+  const others = await tx
+    .select({ id: calls.id })
+    .from(calls)
+    .where(and(eq(calls.leadId, call.leadId ?? ''), ne(calls.id, call.id)))
+    .limit(1);
+  return others.length === 0;
+}
+
+/** A lead and a card that only this call had, before it was known whose it is, or that it is none for a lead. */
+export async function dropLeftovers(tx: Transaction, before: PlacedCall): Promise<void> {
+  const { leadId, contactId } = before;
+  if (leadId !== null) await tx.delete(leads).where(and(eq(leads.id, leadId), sql`not ${isHeld(leadId)}`));
+  await tx.delete(contactCards).where(
+    and(
+      eq(contactCards.id, contactId),
+      eq(contactCards.nameByPerson, false),
+      sql`${contactCards.notes} is null`,
+      sql`not exists (select 1 from ${calls} where ${calls.contactId} = ${contactId})`,
+      sql`not exists (select 1 from ${leads} where ${leads.contactId} = ${contactId})`,
+      sql`not exists (select 1 from ${appointments} where ${appointments.contactId} = ${contactId})`,
+      sql`not exists (select 1 from ${contactMerges}
+          where ${contactMerges.contactId} = ${contactId} or ${contactMerges.mergedContactId} = ${contactId})`,
+    ),
+  );
+}
+
+/**
+ * Names the contact: what a person set stays, else the newest call that tells a name decides. What a carrier puts where it
+ * knows none only fills an empty one.
+ */
+export async function nameContact(
+  tx: Transaction,
+  call: { contactId: string; startedAt: Date },
+  { callerName, callerLabel }: FoldedCall,
+): Promise<void> {
+  const card = and(eq(contactCards.id, call.contactId), eq(contactCards.nameByPerson, false));
+  const startedAt = call.startedAt.toISOString();
+  if (callerName) {
+    await tx
+      .update(contactCards)
+      .set({ name: callerName, namedAt: call.startedAt, updatedAt: sql`now()` })
+      .where(
+        and(
+          card,
+          sql`coalesce(${contactCards.namedAt} <= ${startedAt}::timestamptz, true)`,
+          sql`(${contactCards.name}, ${contactCards.namedAt}) is distinct from (${callerName}, ${startedAt}::timestamptz)`,
+        ),
+      );
+  } else if (callerLabel) {
+    await tx
+      .update(contactCards)
+      .set({ name: callerLabel, updatedAt: sql`now()` })
+      .where(and(card, sql`${contactCards.name} is null`));
+  }
+}
