@@ -8,7 +8,7 @@ import postgres from 'postgres';
 import { type Config, loadConfigOrExit } from './config/config.ts';
 import { createLogger, errorFields } from './runtime/telemetry.ts';
 import { clientConnectionOptions } from './temporal/connect.ts';
-import { ensureSearchAttributes } from './temporal/searchAttributes.ts';
+import { ensureSearchAttributes, SearchAttributesRefusedError } from './temporal/searchAttributes.ts';
 
 /** Any number will do as long as nobody else in this database uses it. */
 const MIGRATION_LOCK_KEY = 7_302_116;
@@ -20,14 +20,13 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('../drizzle', import.meta.url));
 export async function migrateDatabase(databaseUrl: string): Promise<void> {
   // Without a journal there is nothing to apply; drizzle would throw.
   if (!existsSync(path.join(MIGRATIONS_FOLDER, 'meta', '_journal.json'))) return;
-  // One connection holds the lock while the other works: a transaction's, since behind a pooler a session is anybody's.
-  const sql = postgres(databaseUrl, { max: 2, onnotice: () => {} });
+  // One connection: an advisory lock belongs to its session.
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
-    await sql.begin(async (lock) => {
-      await lock`select pg_advisory_xact_lock(${MIGRATION_LOCK_KEY})`;
-      await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
-    });
+    await sql`select pg_advisory_lock(${MIGRATION_LOCK_KEY})`;
+    await migrate(drizzle(sql), { migrationsFolder: MIGRATIONS_FOLDER });
   } finally {
+    // Closing the session gives the lock back.
     await sql.end({ timeout: 5 });
   }
 }
@@ -53,7 +52,8 @@ async function main(): Promise<void> {
       await work();
       logger.info({ step }, 'up to date');
     } catch (error) {
-      logger.error({ step, ...errorFields(error) }, 'failed');
+      const hint = error instanceof SearchAttributesRefusedError ? error.message : 'failed';
+      logger.error({ step, ...errorFields(error) }, hint);
       process.exitCode = 1;
       return;
     }

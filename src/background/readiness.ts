@@ -45,7 +45,9 @@ export function createReadiness(deps: {
       const missing = await connection.withDeadline(Date.now() + PART_TIMEOUT_MS, () =>
         missingSearchAttributes(connection, namespace),
       );
-      return missing.length > 0 ? `search attributes missing: ${missing.join(', ')}: run npm run migrate` : undefined;
+      return missing.length > 0
+        ? `search attributes missing: ${missing.join(', ')}: run npm run migrate, or add them in Temporal`
+        : undefined;
     },
     worker: async () => {
       const { taskQueue } = config.temporal;

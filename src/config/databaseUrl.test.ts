@@ -7,7 +7,7 @@ const read = (parameters: string) => readDatabaseUrl(`${BASE}?${parameters}`);
 describe('a connection string as hosting companies print it', () => {
   it.each([
     ['sslmode=require&channel_binding=require', 'sslmode=require'],
-    ['sslmode=require&pgbouncer=true&connection_limit=1', 'sslmode=require&prepare=false'],
+    ['sslmode=require&pgbouncer=false&connection_limit=1', 'sslmode=require'],
     ['schema=public', ''],
     ['sslmode=verify-ca&gssencmode=disable&keepalives_idle=30', 'sslmode=verify-full'],
     ['sslmode=no-verify&uselibpqcompat=true', 'sslmode=require'],
@@ -25,6 +25,8 @@ describe('a connection string as hosting companies print it', () => {
     ['sslcert=/etc/client.crt', 'sslcert'],
     ['sslrootcert=/etc/ca.crt', 'NODE_EXTRA_CA_CERTS'],
     ['servicefile=x', 'servicefile'],
+    ['pgbouncer=true', 'session mode'],
+    ['prepare=false', 'session mode'],
   ])('with %s names what it cannot do, and no value', (given, word) => {
     const { problem } = read(given) as { problem: string };
     expect(problem).toContain(word);

@@ -91,8 +91,8 @@ function readParameter(kept: URLSearchParams, name: string, value: string): stri
       return 'is not supported: name the file in NODE_EXTRA_CA_CERTS, and use sslmode=verify-full';
     kept.set('sslmode', 'verify-full');
   } else if (key === 'pgbouncer' || key === 'prepare' || key === 'prepared_statements') {
-    const isPooled = key === 'pgbouncer' ? is('true', '1') : is('false', '0', 'disable');
-    if (isPooled) kept.set('prepare', 'false');
+    const isPooler = key === 'pgbouncer' ? is('true', '1') : is('false', '0', 'disable');
+    if (isPooler) return 'is not supported: take the direct address of Postgres, or of a pooler in session mode';
   } else if (key === 'schema' || key === 'currentschema') {
     if (value !== 'public') return 'must be public';
   } else return 'is not supported';

@@ -19,6 +19,7 @@ export interface PoolOptions {
  * @returns the Drizzle handle and `close`, which waits for running queries up to five seconds
  */
 export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
+  const { statementTimeoutMs = 15_000 } = options;
   const sql = postgres(databaseUrl, {
     max: options.max ?? 10,
     connect_timeout: 5,
@@ -26,28 +27,18 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
     onnotice: () => {},
     // Drizzle reads and writes arrays itself; the driver's question for their types fails where nobody can catch it.
     fetch_types: false,
+    // A commit that hangs must not hang a webhook: better 503 and an honest retry.
     connection: {
       application_name: options.purpose ? `callwright ${options.purpose}` : 'callwright',
-      ...(isPooled(databaseUrl) ? {} : timeouts(options)),
+      statement_timeout: statementTimeoutMs,
+      // Before the statement's own: whoever waits for a row is told another thing than whoever asks for too much.
+      lock_timeout: Math.min(10_000, statementTimeoutMs * 0.75),
     },
   });
   guardTransactions(sql);
   const db = drizzle(sql, { schema });
   return { db, sql, close: () => sql.end({ timeout: 5 }) };
 }
-
-/** Whether a pooler in transaction mode stands between: nothing may be left on a connection, nor sent when it opens. */
-const isPooled = (databaseUrl: string): boolean => new URL(databaseUrl).searchParams.get('prepare') === 'false';
-
-/**
- * A commit that hangs must not hang a webhook: better 503 and an honest retry. A pooler refuses them; there they are set on
- * the role, see docs/configuration.md.
- */
-const timeouts = ({ statementTimeoutMs = 15_000 }: PoolOptions) => ({
-  statement_timeout: statementTimeoutMs,
-  // Before the statement's own: whoever waits for a row is told another thing than whoever asks for too much.
-  lock_timeout: Math.min(10_000, statementTimeoutMs * 0.75),
-});
 
 export type Database = ReturnType<typeof openDatabase>['db'];
 /** A transaction of it. */

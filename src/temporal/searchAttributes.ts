@@ -15,6 +15,20 @@ export const SEARCH_ATTRIBUTES = {
 
 const VISIBLE_WITHIN_SECONDS = 30;
 const GRPC_ALREADY_EXISTS = 6;
+/** permission denied · unimplemented, as Temporal Cloud answers · unauthenticated */
+const GRPC_REFUSED = [7, 12, 16];
+
+/** Temporal does not let us add search attributes. The message is one line that says which to add by hand. */
+export class SearchAttributesRefusedError extends Error {
+  override readonly name = 'SearchAttributesRefusedError';
+
+  constructor(namespace: string, missing: readonly string[]) {
+    const types = missing.map((name) => `${name} (${name === 'NeedsAttention' ? 'Bool' : 'Keyword'})`);
+    super(
+      `Temporal lets nobody add search attributes to namespace ${namespace} from here; add them there: ${types.join(', ')}`,
+    );
+  }
+}
 
 /** Names of ours that the namespace lacks or holds with another type. Starting a workflow with one of them would fail. */
 export async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
@@ -24,7 +38,10 @@ export async function missingSearchAttributes(connection: Connection, namespace:
     .map(([name]) => name);
 }
 
-/** Adds what is missing and returns once the server takes it: given only at start, an existing database never gets them. */
+/**
+ * Adds what is missing and returns once the server takes it: given only at start, an existing database never gets them.
+ * @throws {SearchAttributesRefusedError} where somebody else has to add them
+ */
 export async function ensureSearchAttributes(connection: Connection, namespace: string): Promise<void> {
   const deadline = Date.now() + VISIBLE_WITHIN_SECONDS * 1000;
   let missing = await missingSearchAttributes(connection, namespace);
@@ -43,7 +60,9 @@ async function add(connection: Connection, namespace: string, names: readonly st
   try {
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(wanted) });
   } catch (error) {
+    const { code } = error as { code?: number };
+    if (code !== undefined && GRPC_REFUSED.includes(code)) throw new SearchAttributesRefusedError(namespace, names);
     // Another process was faster.
-    if ((error as { code?: number }).code !== GRPC_ALREADY_EXISTS) throw error;
+    if (code !== GRPC_ALREADY_EXISTS) throw error;
   }
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { companies, webhookEvents } from '../../src/db/schema/index.ts';
+import { requireTimeZone } from '../../src/services/companies/timeZone.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 
 type Caller = Awaited<ReturnType<ApiApp['as']>>;
@@ -25,6 +26,30 @@ const newNumber = () => {
 const newCompany = async (body: object = {}) => (await admin.post('/companies', { name: 'Acme', ...body })).body.data;
 
 describe('companies', () => {
+  it('have a time zone that code and database both know, by its present name', async () => {
+    for (const zone of ['EST', 'PST', 'CET', 'EST5EDT', '-05:00', 'Etc/GMT+5', 'Mars/Base']) {
+      const refused = await admin.post('/companies', { name: 'x', time_zone: zone });
+      expect([zone, refused.status, refused.body.errors?.[0]?.path]).toEqual([zone, 422, 'time_zone']);
+    }
+    const { id, time_zone } = await newCompany({ time_zone: 'US/Eastern' });
+    expect(time_zone).toBe('America/New_York');
+    const change = async (zone: string) => (await admin.patch(`/companies/${id}`, { time_zone: zone })).body;
+    expect((await change('Asia/Calcutta')).data.time_zone).toBe('Asia/Kolkata');
+    expect((await change('MST')).status).toBe(422);
+    expect((await change('Etc/UTC')).data.time_zone).toBe('UTC');
+    const [row] = await api.db.select().from(companies).where(eq(companies.id, id));
+    expect(row?.timeZone).toBe('UTC');
+
+    // A database that lacks a zone, as the Postgres images do that come without former names.
+    await api.db.transaction(async (tx) => {
+      await tx.execute(sql`create temp view pg_timezone_names as
+        select * from pg_catalog.pg_timezone_names where name not in ('Asia/Kolkata', 'Europe/Kyiv', 'Europe/Kiev')`);
+      expect(await requireTimeZone(tx, 'Asia/Kolkata')).toBe('Asia/Calcutta');
+      await expect(requireTimeZone(tx, 'Europe/Kyiv')).rejects.toMatchObject({ code: 'invalid_request' });
+      await tx.execute(sql`drop view pg_timezone_names`);
+    });
+  });
+
   it('keeps keys to itself', async () => {
     const made = await admin.post('/companies', {
       name: '  Acme Roofing ',

@@ -1,7 +1,8 @@
 /** Shapes that many routes share. */
 import { z } from '@hono/zod-openapi';
-import { DateTime, IANAZone } from 'luxon';
+import { DateTime } from 'luxon';
 import { parsePhone } from '../../domain/phone.ts';
+import { timeZoneNames } from '../../domain/timeZone.ts';
 
 /** Text a person enters, trimmed. NUL and halves of characters are refused for every body before this. */
 export const text = (max: number) => z.string().trim().max(max);
@@ -68,8 +69,13 @@ export const parseQueryPhone = (value: string): string | undefined => parsePhone
 export const timeZoneInput = z
   .string()
   .max(64)
-  .refine((zone) => IANAZone.isValidZone(zone), 'must be an IANA time zone, like America/New_York')
-  .openapi({ example: 'America/New_York' });
+  .refine((zone) => timeZoneNames(zone).length > 0, 'must be a place, like America/New_York')
+  .openapi({
+    example: 'America/New_York',
+    description:
+      'A place of the IANA time zone database, or UTC. Former names (US/Eastern) are stored as the present one; ' +
+      'abbreviations (EST) and offsets are refused.',
+  });
 
 /** A comma-separated list of values, for filters. */
 export const commaList = <T extends readonly [string, ...string[]]>(values: T) =>

@@ -6,6 +6,7 @@ import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
 import { routeWaitingEvents } from '../inbox/routing.ts';
 import { refuseTaken } from './refuseTaken.ts';
+import { requireTimeZone } from './timeZone.ts';
 
 type NewCompany = Omit<typeof companies.$inferInsert, 'id' | 'createdAt' | 'updatedAt'> & { id?: string };
 
@@ -17,7 +18,8 @@ export async function createCompany(
   config: Config,
 ): Promise<string> {
   const id = company.id ?? randomUUID();
-  await refuseTaken(tx.insert(companies).values({ ...company, id }));
+  const timeZone = company.timeZone && (await requireTimeZone(tx, company.timeZone));
+  await refuseTaken(tx.insert(companies).values({ ...company, timeZone, id }));
   await audit(tx, caller, { action: 'company.create', subject: { kind: 'company', id }, companyId: id });
   await routeWaitingEvents(tx, id, config);
   return id;

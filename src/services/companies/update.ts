@@ -9,6 +9,7 @@ import { routeWaitingEvents } from '../inbox/routing.ts';
 import { refuseMissing } from '../refusal.ts';
 import { nextUpdatedAt } from '../versions.ts';
 import { refuseTaken } from './refuseTaken.ts';
+import { requireTimeZone } from './timeZone.ts';
 
 /** What decides whose an event is. */
 const ROUTING_FIELDS = ['callrail_company_id', 'callrail_signing_keys'];
@@ -29,11 +30,12 @@ export async function updateCompany(
   if (!before) throw refuseMissing();
   precondition(before);
   if (fields.length === 0) return;
+  const timeZone = change.timeZone && (await requireTimeZone(tx, change.timeZone));
   const updatedAt = nextUpdatedAt(companies.updatedAt);
   await refuseTaken(
     tx
       .update(companies)
-      .set({ ...change, updatedAt })
+      .set({ ...change, timeZone, updatedAt })
       .where(eq(companies.id, id)),
   );
   const entry = { action: 'company.update', subject: { kind: 'company', id }, companyId: id, details: { fields } };
