@@ -24,7 +24,6 @@ const UNTIL_MENDED = {
   services: ['workflows/contracts.ts', 'api/deps.ts'],
   background: ['api/deps.ts'],
   views: ['services/pipelines/operate.ts'],
-  db: ['services/inbox/internalEvents.ts'],
 };
 
 const inSrc = (names) => `^src/(${names.map((name) => (name.endsWith('.ts') ? name : `${name}/`)).join('|')})`;

@@ -8,16 +8,11 @@ import { parseArgs } from 'node:util';
 import { DateTime } from 'luxon';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
-import {
-  type BackfillKey,
-  type CallRailAccess,
-  findCallRailAccess,
-  openBackfill,
-  type RequestBudget,
-  recordBackfill,
-} from './db/queries/reconciliation.ts';
+import { type CallRailAccess, findCallRailAccess } from './db/queries/reconciliation.ts';
 import { CallRailError, createCallRailClient } from './providers/callrail/client.ts';
-import { AccountBusyError, codeOf, feedMissed, isLasting } from './services/calls/reconcile.ts';
+import type { RequestBudget } from './services/reconciliation/accounts.ts';
+import { type BackfillKey, openBackfill, recordBackfill } from './services/reconciliation/backfill.ts';
+import { AccountBusyError, codeOf, feedMissed, isLasting } from './services/reconciliation/feedMissed.ts';
 
 const USAGE = 'usage: npm run backfill -- --company ID --from YYYY-MM-DD --to YYYY-MM-DD [--per-second 2]';
 

@@ -1,6 +1,5 @@
 /** The worker process: workflows, activities and a relay. */
 import { randomUUID } from 'node:crypto';
-import { lt, sql } from 'drizzle-orm';
 import {
   createCallRailActivities,
   createDatabaseActivities,
@@ -13,12 +12,12 @@ import { startRelay } from './background/relay.ts';
 import { startSweep } from './background/sweep.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
-import { workerHeartbeats } from './db/schema/index.ts';
 import { createCallRailClient } from './providers/callrail/client.ts';
 import { createShunyaClient } from './providers/shunya/client.ts';
 import { createWebhookClient } from './providers/webhooks/client.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger, installTemporalRuntime } from './runtime/telemetry.ts';
+import { recordHeartbeat } from './services/upkeep/heartbeat.ts';
 import { connectWorker, createClient } from './temporal/connect.ts';
 import { keepReconciliationScheduled } from './temporal/schedules.ts';
 import { loadWorkflowBundle } from './temporal/workflowBundle.ts';
@@ -129,12 +128,7 @@ function startHeartbeat(taskQueue: string): () => void {
   const workerId = randomUUID();
   const beat = async () => {
     try {
-      const beatAt = sql`now()`;
-      await db
-        .insert(workerHeartbeats)
-        .values({ workerId, taskQueue, beatAt })
-        .onConflictDoUpdate({ target: workerHeartbeats.workerId, set: { beatAt } });
-      await db.delete(workerHeartbeats).where(lt(workerHeartbeats.beatAt, sql`now() - interval '1 hour'`));
+      await recordHeartbeat(db, { workerId, taskQueue });
     } catch (error) {
       logger.warn({ err: error }, 'the heartbeat could not be written');
     }

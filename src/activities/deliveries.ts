@@ -3,17 +3,12 @@ import type { Database } from '../db/client.ts';
 import { findAppointment } from '../db/queries/appointments.ts';
 import { findCall } from '../db/queries/calls.ts';
 import { findContact } from '../db/queries/contacts.ts';
-import {
-  type DueDelivery,
-  disableEndpointOf,
-  endDelivery,
-  recordAttempt,
-  takeDelivery,
-} from '../db/queries/deliveries.ts';
 import { findLead } from '../db/queries/leads.ts';
 import { findSession } from '../db/queries/recordings.ts';
 import type { OutgoingEventType } from '../domain/outgoingWebhook.ts';
 import type { SendOutcome } from '../providers/webhooks/client.ts';
+import { type DueDelivery, endDelivery, recordAttempt, takeDelivery } from '../services/deliveries/attempt.ts';
+import { disableEndpointOf } from '../services/webhookEndpoints/disable.ts';
 import { appointmentView } from '../views/appointment.ts';
 import { callView } from '../views/call.ts';
 import { contactView } from '../views/contact.ts';

@@ -1,7 +1,7 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
 import { Context } from '@temporalio/activity';
-import { recordTemporalAction } from '../db/queries/audit.ts';
 import type { SubjectKey } from '../domain/pipelineSteps.ts';
+import { recordTemporalAction } from '../services/operators/recordTemporalAction.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface OperatorActionInput extends SubjectKey {

@@ -1,13 +1,9 @@
 /** Reads CallRail's list of calls and feeds what the webhooks missed through the inbox. */
 import { Context } from '@temporalio/activity';
-import {
-  findCallRailAccess,
-  listReconcilable,
-  type RequestBudget,
-  recordNotReconciled,
-  recordReconciled,
-} from '../db/queries/reconciliation.ts';
-import { codeOf, feedMissed, isLasting } from '../services/calls/reconcile.ts';
+import { findCallRailAccess, listReconcilable } from '../db/queries/reconciliation.ts';
+import type { RequestBudget } from '../services/reconciliation/accounts.ts';
+import { codeOf, feedMissed, isLasting } from '../services/reconciliation/feedMissed.ts';
+import { recordNotReconciled, recordReconciled } from '../services/reconciliation/progress.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** Half of what CallRail allows: links of recordings, and the customer's own tools, ask the same account. */

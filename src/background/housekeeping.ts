@@ -1,12 +1,12 @@
 /** What every installation needs done now and then: old rows go, lost deliveries are rung. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../db/client.ts';
-import { pruneChanges } from '../db/queries/changes.ts';
-import { pruneDeliveries, reviveLostDeliveries } from '../db/queries/deliveries.ts';
 import type { Logger } from '../runtime/telemetry.ts';
+import { pruneDeliveries, reviveLostDeliveries } from '../services/deliveries/upkeep.ts';
 import { pruneIdempotencyKeys } from '../services/idempotency.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
 import { fillSearch } from '../services/upkeep/fillSearch.ts';
+import { pruneChanges } from '../services/upkeep/pruneChanges.ts';
 import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 
 const EVERY_MS = 60_000;

@@ -1,7 +1,7 @@
 /** Outgoing webhooks: each effect is told once, signed, and until it has arrived. On the whole service. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/client.ts';
-import { reviveLostDeliveries } from '../../src/db/queries/deliveries.ts';
+import { reviveLostDeliveries } from '../../src/services/deliveries/upkeep.ts';
 import { openEvents } from '../harness/eventSource.ts';
 import { eventually } from '../harness/poll.ts';
 import { recordingLink, type Service, startService, type TestCompany } from '../harness/service.ts';

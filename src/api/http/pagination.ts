@@ -2,7 +2,6 @@
 
 import { z } from '@hono/zod-openapi';
 import { type SQL, sql } from 'drizzle-orm';
-import type { PgColumn } from 'drizzle-orm/pg-core';
 import type { Queryable } from '../../db/client.ts';
 import type { Count, MomentKey as Key, Page } from '../../db/queries/paging.ts';
 import { invalidField } from './errors.ts';
@@ -73,13 +72,6 @@ export function decodeMomentCursor(cursor: string | undefined): MomentKey | unde
 
 export const encodeMomentCursor = (key: MomentKey): string =>
   encodeCursor({ at: key.at?.toISOString() ?? null, id: key.id });
-
-/** The condition for rows after a cursor, newest first, ids descending. */
-export function olderThan(at: PgColumn, id: PgColumn, key: MomentKey | undefined): SQL | undefined {
-  if (!key) return undefined;
-  if (key.at === null) throw invalidField('cursor', 'is not a cursor of this list');
-  return sql`(${at}, ${id}) < (${key.at.toISOString()}::timestamptz, ${key.id})`;
-}
 
 /** Counts rows of a filter, but no further than the exact range and one. */
 export async function countUpTo(db: Queryable, rows: SQL): Promise<{ total: number; total_is_estimate?: true }> {

@@ -1,5 +1,3 @@
-/** What changed, as the GET of the same thing answers it, with the rules of that GET. */
-import { inArray } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database } from '../../db/client.ts';
 import { listAppointments } from '../../db/queries/appointments.ts';
@@ -7,7 +5,6 @@ import { findCalls } from '../../db/queries/calls.ts';
 import { listLeads } from '../../db/queries/leads.ts';
 import { findPipelines } from '../../db/queries/pipelines.ts';
 import { listSessions } from '../../db/queries/recordings.ts';
-import { recordingSessions } from '../../db/schema/index.ts';
 import type { ChangeKind } from '../../domain/change.ts';
 import { appointmentView } from '../../views/appointment.ts';
 import { leadView } from '../../views/lead.ts';
@@ -35,8 +32,7 @@ export function createSubjectReaders(deps: { db: Database; config: Config }): Re
       return new Map(rows.map((row) => [row.id, appointmentView(row)]));
     },
     async visit(access, ids) {
-      const page = { limit: ids.length, after: inArray(recordingSessions.id, ids) };
-      const rows = await listSessions(db, oneCompany(access), page);
+      const rows = await listSessions(db, { ...oneCompany(access), ids }, { limit: ids.length });
       return new Map(rows.map((row) => [row.session.id, sessionView(row)]));
     },
     async pipeline(access, ids) {

@@ -1,39 +1,20 @@
 /** Visits: a sales rep starts and stops the recording of an appointment. */
 import { z } from '@hono/zod-openapi';
-import { sql } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../../db/client.ts';
-import { findLastSuccessor } from '../../db/queries/appointments.ts';
-import { announce } from '../../db/queries/deliveries.ts';
+import type { Queryable } from '../../db/client.ts';
 import {
-  findOpenSession,
+  countSessions,
   findSession,
-  insertSession,
   listSessions,
-  lockSession,
   type SessionRow,
   type SessionScope,
-  sessionsOf,
 } from '../../db/queries/recordings.ts';
-import { recordingSessions } from '../../db/schema/index.ts';
-import { isOpenStatus } from '../../domain/appointment.ts';
-import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/recordingHosts.ts';
-import { visitWorkflowId } from '../../domain/workflowIds.ts';
-import { type LockedAppointment, lockAppointment } from '../../services/appointments/write.ts';
-import { storeInternalEvent } from '../../services/inbox/store.ts';
-import { stopSession } from '../../services/visits/stop.ts';
+import { startVisit } from '../../services/visits/start.ts';
+import { stopVisit } from '../../services/visits/stop.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { sessionSchema, sessionView } from '../../views/recording.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, invalidField, notFound } from '../http/errors.ts';
-import {
-  countUpTo,
-  decodeMomentCursor,
-  encodeMomentCursor,
-  listOf,
-  olderThan,
-  pageQuery,
-  toList,
-} from '../http/pagination.ts';
+import { notFound } from '../http/errors.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText } from '../http/schemas.ts';
 
@@ -74,21 +55,10 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       errors: ['not_found', 'appointment_over'],
     },
     async ({ tx, body, access, afterCommit }) => {
-      const { companyId, actor } = access;
-      // The lock makes two starts at once one session.
-      const appointment = await lockAppointment(tx, access, body.appointment_id);
-      if (!appointment) throw notFound();
-      const open = await findOpenSession(tx, appointment.id);
-      if (open !== undefined) return reply(await readSession(tx, access, open), { status: 200 });
-
-      await assertTakesPlace(tx, appointment);
-      const { latitude, longitude } = body;
-      const session = { companyId, appointmentId: appointment.id, startedBy: actor.userId, latitude, longitude };
-      const id = await insertSession(tx, session);
-      await storeVisitEvent(tx, companyId, 'visit.started', id);
-      await announce(tx, { companyId, type: 'visit.started', subjectId: id });
-      afterCommit(() => deps.inbox.poke());
-      return readSession(tx, access, id);
+      const { appointment_id: appointmentId, latitude, longitude } = body;
+      const { id, isNew } = await startVisit(tx, access, { appointmentId, latitude, longitude });
+      if (isNew) afterCommit(() => deps.inbox.poke());
+      return reply(await readSession(tx, access, id), { status: isNew ? 201 : 200 });
     },
   );
 
@@ -107,17 +77,8 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       errors: ['session_already_stopped'],
     },
     async ({ tx, params: { id }, body, access, afterCommit }) => {
-      const audioUrl = tidyLink(body.audio_url);
-      const session = await lockSession(tx, access, id);
-      if (!session) throw notFound();
-      if (session.audioUrl !== null && isSameObject(session.audioUrl, audioUrl)) return readSession(tx, access, id);
-      if (session.audioUrl !== null) throw new ApiError('session_already_stopped');
-      if (!isRecordingHostAllowed(audioUrl, deps.config.recordingHosts))
-        throw invalidField('audio_url', 'must be an http(s) link to a host that may hold recordings');
-
-      await stopSession(tx, { id, companyId: access.companyId, audioUrl });
-      await storeVisitEvent(tx, access.companyId, 'visit.stopped', id);
-      afterCommit(() => deps.inbox.poke());
+      const isNew = await stopVisit(tx, access, { id, audioUrl: body.audio_url }, deps.config);
+      if (isNew) afterCommit(() => deps.inbox.poke());
       return readSession(tx, access, id);
     },
   );
@@ -134,11 +95,10 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ db, query, access: { companyId, repId } }) => {
       const filter = { companyId, repId, appointmentId: query.appointment_id };
-      const after = olderThan(recordingSessions.startedAt, recordingSessions.id, decodeMomentCursor(query.cursor));
-      return toList(await listSessions(db, filter, { limit: query.limit + 1, after }), {
-        limit: query.limit,
-        count: await countUpTo(db, sql`select 1 from ${recordingSessions} where ${sessionsOf(filter)}`),
-        cursorOf: ({ session }: SessionRow) => encodeMomentCursor({ at: session.startedAt, id: session.id }),
+      return listPage(query, {
+        rows: (page) => listSessions(db, filter, page),
+        count: () => countSessions(db, filter),
+        key: byMoment(({ session }: SessionRow) => ({ at: session.startedAt, id: session.id })),
         view: sessionView,
       });
     },
@@ -159,29 +119,8 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
   return routes.app;
 }
 
-async function assertTakesPlace(tx: Transaction, { id, status }: LockedAppointment): Promise<void> {
-  const successor = await findLastSuccessor(tx, id);
-  if (successor !== undefined)
-    throw new ApiError('appointment_over', {
-      detail: `It was rescheduled: see appointment ${successor}.`,
-      appointmentId: successor,
-    });
-  if (!isOpenStatus(status)) throw new ApiError('appointment_over', { detail: `Its status is ${status}.` });
-}
-
 async function readSession(db: Queryable, scope: SessionScope, id: string) {
   const row = await findSession(db, scope, id);
   if (!row) throw notFound();
   return sessionView(row);
-}
-
-/** Rings the visit's workflow; committed together with the change of the row. */
-async function storeVisitEvent(
-  tx: Queryable,
-  companyId: string,
-  route: 'visit.started' | 'visit.stopped',
-  sessionId: string,
-): Promise<void> {
-  const workflowId = visitWorkflowId(sessionId);
-  await storeInternalEvent(tx, { companyId, route, workflowId, body: { session_id: sessionId } });
 }

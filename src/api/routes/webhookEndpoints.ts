@@ -1,15 +1,9 @@
 /** Outgoing webhooks: where a company is told of events, and the log of what was sent. */
 import { z } from '@hono/zod-openapi';
-import { writeAudit } from '../../db/queries/audit.ts';
-import {
-  type DeliveryRow,
-  deliveriesMatching,
-  findDelivery,
-  listDeliveries,
-  resendDelivery,
-} from '../../db/queries/deliveries.ts';
+import { countDeliveries, type DeliveryRow, findDelivery, listDeliveries } from '../../db/queries/deliveries.ts';
 import { countEndpoints, type EndpointRow, findEndpoint, listEndpoints } from '../../db/queries/webhookEndpoints.ts';
 import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
+import { resendDelivery } from '../../services/deliveries/resend.ts';
 import { createEndpoint } from '../../services/webhookEndpoints/create.ts';
 import { deleteEndpoint } from '../../services/webhookEndpoints/delete.ts';
 import { updateEndpoint } from '../../services/webhookEndpoints/update.ts';
@@ -17,17 +11,8 @@ import { deliverySchema, deliveryView } from '../../views/webhookDelivery.ts';
 import { endpointSchema, endpointView } from '../../views/webhookEndpoint.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { ApiError, invalidField, notFound } from '../http/errors.ts';
-import {
-  byMoment,
-  countUpTo,
-  decodeCursor,
-  encodeCursor,
-  listOf,
-  listPage,
-  pageQuery,
-  toList,
-} from '../http/pagination.ts';
+import { invalidField, notFound } from '../http/errors.ts';
+import { byMoment, bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { commaList, optionalText } from '../http/schemas.ts';
@@ -203,11 +188,10 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, query, access }) => {
       const { endpoint_id: endpointId, status, event_type: eventType, subject_id: subjectId } = query;
       const filter = { companyId: access.companyId ?? query.company_id, endpointId, status, eventType, subjectId };
-      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
-      return toList(await listDeliveries(db, filter, { limit: query.limit + 1, afterSequence }), {
-        limit: query.limit,
-        count: await countUpTo(db, deliveriesMatching(db, filter)),
-        cursorOf: (row: DeliveryRow) => encodeCursor(row.sequence),
+      return listPage(query, {
+        rows: (page) => listDeliveries(db, filter, page),
+        count: () => countDeliveries(db, filter),
+        key: bySequence((row: DeliveryRow) => row.sequence),
         view: deliveryView,
       });
     },
@@ -240,15 +224,9 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       errors: ['conflict'],
     },
     async ({ tx, params: { id }, access, afterCommit }) => {
-      const delivery = await mustFind(findDelivery(tx, access.companyId, id));
-      const endpoint = await mustFind(findEndpoint(tx, delivery.companyId, delivery.endpointId));
-      if (!endpoint.enabled) throw new ApiError('conflict', { detail: 'The endpoint is disabled.' });
-      await resendDelivery(tx, delivery);
-      const { companyId } = delivery;
-      const entry = { action: 'webhook_delivery.resend', subjectKind: 'webhook_delivery', subjectId: id };
-      await writeAudit(tx, { companyId, actor: access.actor, ...entry });
+      await resendDelivery(tx, access, id);
       afterCommit(() => deps.inbox.poke());
-      return deliveryView(await mustFind(findDelivery(tx, companyId, id)));
+      return deliveryView(await mustFind(findDelivery(tx, access.companyId, id)));
     },
   );
 

@@ -1,8 +1,8 @@
 /** Recording sessions of visits, with the current analysis. */
-import { randomUUID } from 'node:crypto';
-import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Queryable } from '../client.ts';
 import { appointments, recordingAnalyses, recordingSessions } from '../schema/index.ts';
+import { type Count, countUpTo, olderThan, type Page } from './paging.ts';
 
 const sessionColumns = {
   id: recordingSessions.id,
@@ -50,22 +50,26 @@ export interface SessionScope {
 }
 
 export interface SessionFilter extends SessionScope {
+  ids?: readonly string[];
   appointmentId?: string;
 }
 
 /** A page of sessions, newest first. */
-export async function listSessions(db: Queryable, filter: SessionFilter, page: { limit: number; after?: SQL }) {
+export async function listSessions(db: Queryable, filter: SessionFilter, page: Page) {
   return db
     .select({ session: sessionColumns, analysis: analysisColumns })
     .from(recordingSessions)
     .leftJoin(recordingAnalyses, isCurrentAnalysis)
-    .where(and(sessionsOf(filter), page.after))
+    .where(and(matching(filter), olderThan(recordingSessions.startedAt, recordingSessions.id, page.after)))
     .orderBy(desc(recordingSessions.startedAt), desc(recordingSessions.id))
     .limit(page.limit);
 }
 
+export const countSessions = (db: Queryable, filter: SessionFilter): Promise<Count> =>
+  countUpTo(db, sql`select 1 from ${recordingSessions} where ${matching(filter)}`);
+
 export async function findSession(db: Queryable, scope: SessionScope, id: string): Promise<SessionRow | undefined> {
-  const [row] = await listSessions(db, scope, { limit: 1, after: eq(recordingSessions.id, id) });
+  const [row] = await listSessions(db, { ...scope, ids: [id] }, { limit: 1 });
   return row;
 }
 
@@ -78,36 +82,20 @@ export async function findOpenSession(db: Queryable, appointmentId: string): Pro
   return row?.id;
 }
 
-/** @returns the new session's id */
-export async function insertSession(
-  db: Queryable,
-  session: {
-    companyId: string;
-    appointmentId: string;
-    startedBy: string;
-    latitude?: number | null;
-    longitude?: number | null;
-  },
-): Promise<string> {
-  const id = randomUUID();
-  await db.insert(recordingSessions).values({ ...session, id });
-  return id;
-}
-
 /** Locks a session for a change. */
 export async function lockSession(db: Queryable, scope: SessionScope, id: string) {
   const [row] = await db
     .select({ id: recordingSessions.id, audioUrl: recordingSessions.audioUrl })
     .from(recordingSessions)
-    .where(and(sessionsOf(scope), eq(recordingSessions.id, id)))
+    .where(matching({ ...scope, ids: [id] }))
     .for('update');
   return row;
 }
 
-/** The condition of a list of sessions. */
-export const sessionsOf = (filter: SessionFilter): SQL | undefined =>
+const matching = (filter: SessionFilter): SQL | undefined =>
   and(
     eq(recordingSessions.companyId, filter.companyId),
+    filter.ids && inArray(recordingSessions.id, [...filter.ids]),
     filter.appointmentId === undefined ? undefined : eq(recordingSessions.appointmentId, filter.appointmentId),
     filter.repId === undefined
       ? undefined

@@ -1,9 +1,9 @@
 /** Applies a finished analysis to leads and appointments and ends its pipeline. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { announce } from '../../db/queries/deliveries.ts';
 import { analysisRuns } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
+import { announce } from '../deliveries/announce.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyCallAnalysisEffects, applyVisitAnalysisEffects } from './effects.ts';
 import { runKey } from './runs.ts';

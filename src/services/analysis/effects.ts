@@ -2,7 +2,6 @@
 import { and, desc, eq, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { findLastSuccessor } from '../../db/queries/appointments.ts';
-import { announce } from '../../db/queries/deliveries.ts';
 import {
   appointments,
   callAnalyses,
@@ -19,6 +18,7 @@ import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
 import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
+import { announce } from '../deliveries/announce.ts';
 
 type CallKey = { companyId: string; callId: string };
 

@@ -3,10 +3,10 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type AppointmentScope, matchingAppointments } from '../../db/queries/appointments.ts';
-import { announce } from '../../db/queries/deliveries.ts';
 import { appointments, companies, leads } from '../../db/schema/index.ts';
 import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
+import { announce } from '../deliveries/announce.ts';
 import { type Reviewed, refreshReviews, reviewBooking } from './review.ts';
 
 const lockedColumns = {

@@ -1,11 +1,11 @@
 /** A person's change of a lead. */
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { announce } from '../../db/queries/deliveries.ts';
 import type { lockLead } from '../../db/queries/leads.ts';
 import { leads } from '../../db/schema/index.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
+import { announce } from '../deliveries/announce.ts';
 
 type LockedLead = NonNullable<Awaited<ReturnType<typeof lockLead>>>;
 export type LeadChange = Partial<Pick<LockedLead, 'status' | 'qualification' | 'source' | 'assignedRepId' | 'notes'>>;

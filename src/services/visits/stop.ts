@@ -1,17 +1,42 @@
-/** A visit's recording has stopped. */
+/** A sales rep stops the recording of a visit and names its audio. */
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { lockSession } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
+import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/recordingHosts.ts';
+import { audit } from '../audit.ts';
+import type { Caller } from '../caller.ts';
 import { setAnalysisDue } from '../pipelines/state.ts';
+import { Refusal, refuseField, refuseMissing } from '../refusal.ts';
+import { ringVisit } from './ring.ts';
 
-/** Writes that a visit has stopped: what comes next is its analysis, also where it had been closed as never stopped. */
-export async function stopSession(
+/**
+ * Stops a session: what comes next is its analysis, also where it had been closed as never stopped. A repeat with a link
+ * to the same object changes nothing.
+ * @returns whether it stops the session
+ */
+export async function stopVisit(
   tx: Transaction,
-  session: { id: string; companyId: string; audioUrl: string },
-): Promise<void> {
+  caller: Caller<string>,
+  visit: { id: string; audioUrl: string },
+  config: { recordingHosts: readonly string[] },
+): Promise<boolean> {
+  const { id } = visit;
+  const { companyId } = caller;
+  const audioUrl = tidyLink(visit.audioUrl);
+  const session = await lockSession(tx, caller, id);
+  if (!session) throw refuseMissing();
+  if (session.audioUrl !== null && isSameObject(session.audioUrl, audioUrl)) return false;
+  if (session.audioUrl !== null) throw new Refusal('session_already_stopped');
+  if (!isRecordingHostAllowed(audioUrl, config.recordingHosts))
+    throw refuseField('audio_url', 'must be an http(s) link to a host that may hold recordings');
+
   await tx
     .update(recordingSessions)
-    .set({ status: 'completed', stoppedAt: sql`now()`, audioUrl: session.audioUrl })
-    .where(eq(recordingSessions.id, session.id));
-  await setAnalysisDue(tx, { companyId: session.companyId, subjectKind: 'visit', subjectId: session.id });
+    .set({ status: 'completed', stoppedAt: sql`now()`, audioUrl })
+    .where(eq(recordingSessions.id, id));
+  await setAnalysisDue(tx, { companyId, subjectKind: 'visit', subjectId: id });
+  await ringVisit(tx, { companyId, id, route: 'visit.stopped' });
+  await audit(tx, caller, { action: 'visit.stop', subject: { kind: 'visit', id } });
+  return true;
 }

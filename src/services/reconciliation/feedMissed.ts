@@ -5,20 +5,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseUnavailable } from '../../db/errors.ts';
-import {
-  blockCallRailAccount,
-  type CallRailAccess,
-  knownCalls,
-  numberOwners,
-  type RequestBudget,
-  takeCallRailRequest,
-  unblockCallRailAccount,
-} from '../../db/queries/reconciliation.ts';
+import { type CallRailAccess, knownCalls, numberOwners } from '../../db/queries/reconciliation.ts';
 import { isCallOf, isInProgress, isMissed } from '../../domain/reconciliation.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailCallRow, type CallRailClient, CallRailError } from '../../providers/callrail/client.ts';
 import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { storeEvent } from '../inbox/store.ts';
+import { blockCallRailAccount, type RequestBudget, takeCallRailRequest, unblockCallRailAccount } from './accounts.ts';
 
 /** The account may not be asked now, by our own budget or by CallRail's 429. */
 export class AccountBusyError extends Error {

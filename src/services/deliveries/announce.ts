@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { and, eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { webhookDeliveries, webhookEndpoints } from '../../db/schema/index.ts';
+import type { OutgoingEventType } from '../../domain/outgoingWebhook.ts';
+import { ringDelivery } from './ring.ts';
+
+/**
+ * Tells a company's endpoints of an effect. Belongs into the transaction of the effect, so that each is told exactly
+ * once however often a step is repeated; the workflows that deliver start after the commit.
+ */
+export async function announce(
+  tx: Transaction,
+  event: { companyId: string; type: OutgoingEventType; subjectId: string; previous?: Record<string, unknown> },
+): Promise<void> {
+  const { companyId, type, subjectId, previous } = event;
+  const listening = await tx
+    .select({ endpointId: webhookEndpoints.id })
+    .from(webhookEndpoints)
+    .where(
+      and(
+        eq(webhookEndpoints.companyId, companyId),
+        eq(webhookEndpoints.enabled, true),
+        sql`${type} = any(${webhookEndpoints.events})`,
+      ),
+    );
+  for (const { endpointId } of listening) {
+    const id = randomUUID();
+    await tx.insert(webhookDeliveries).values({ id, companyId, endpointId, eventType: type, subjectId, previous });
+    await ringDelivery(tx, { id, companyId });
+  }
+}

@@ -1,0 +1,47 @@
+/** What deliveries need done now and then: lost ones are rung, old ones go. */
+import { and, eq, sql } from 'drizzle-orm';
+import type { Database, Queryable } from '../../db/client.ts';
+import { webhookDeliveries, webhookEvents } from '../../db/schema/index.ts';
+import { ringDelivery } from './ring.ts';
+
+/** The log keeps what is over for so long. */
+const DELIVERIES_KEPT_DAYS = 30;
+/** A pending delivery whose next attempt is overdue by so much has lost its workflow. */
+const LOST_AFTER_MINUTES = 15;
+
+/** Rings pending deliveries whose workflow was lost: terminated by hand, or Temporal's data with it. */
+export async function reviveLostDeliveries(db: Database): Promise<number> {
+  return db.transaction(async (tx) => {
+    const lost = await tx
+      .select({ id: webhookDeliveries.id, companyId: webhookDeliveries.companyId })
+      .from(webhookDeliveries)
+      .where(
+        and(
+          eq(webhookDeliveries.status, 'pending'),
+          sql`${webhookDeliveries.nextAttemptAt} < now() - make_interval(mins => ${LOST_AFTER_MINUTES})`,
+          // One that has not been rung yet only waits for Temporal.
+          sql`not exists (select 1 from ${webhookEvents} where ${webhookEvents.workflowId} = 'delivery:' || ${webhookDeliveries.id}
+            and ${webhookEvents.status} in ('pending', 'dispatched'))`,
+        ),
+      )
+      .limit(100)
+      .for('update', { skipLocked: true });
+    for (const delivery of lost) {
+      const nextAttemptAt = sql`now()`;
+      await tx.update(webhookDeliveries).set({ nextAttemptAt }).where(eq(webhookDeliveries.id, delivery.id));
+      await ringDelivery(tx, delivery);
+    }
+    return lost.length;
+  });
+}
+
+/** Deletes old deliveries that are over, a bounded number at a time. */
+export async function pruneDeliveries(db: Queryable): Promise<number> {
+  const rows = await db.execute(sql`
+    delete from webhook_deliveries where id in (
+      select id from webhook_deliveries
+      where status <> 'pending' and created_at < now() - make_interval(days => ${DELIVERIES_KEPT_DAYS})
+      order by created_at limit 1000)
+    returning 1`);
+  return rows.length;
+}
