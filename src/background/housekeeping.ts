@@ -7,6 +7,7 @@ import { pruneIdempotencyKeys } from '../services/idempotency.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
 import { fillSearch } from '../services/upkeep/fillSearch.ts';
 import { pruneChanges } from '../services/upkeep/pruneChanges.ts';
+import { applyRetention } from '../services/upkeep/retention.ts';
 import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 
 const EVERY_MS = 60_000;
@@ -41,7 +42,8 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
       const filled = await fill(fillCalls);
       const indexed = await fill(fillSearch);
       const summed = await sum();
-      const did = { changes, deliveries, keys, revived, filled, indexed, summed };
+      const retired = await applyRetention(db, () => isStopped);
+      const did = { changes, deliveries, keys, revived, filled, indexed, summed, retired };
       if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');

@@ -4,6 +4,14 @@ import type { CompanyRow, TrackingNumberRow } from '../db/queries/companies.ts';
 import { EXAMPLE } from './examples.ts';
 import { iso, momentOut } from './shapes.ts';
 
+const retentionSchema = z
+  .object({
+    recording_days: z.int().nullable(),
+    transcript_days: z.int().nullable(),
+    raw_event_days: z.int().nullable(),
+  })
+  .openapi({ description: 'After how many days something is removed; null: it is kept.' });
+
 export const companySchema = z
   .object({
     id: z.string(),
@@ -14,6 +22,7 @@ export const companySchema = z
     callrail_account_id: z.string().nullable(),
     has_callrail_api_key: z.boolean(),
     shunya_company_id: z.string().nullable(),
+    retention: retentionSchema,
     is_demo: z.boolean(),
     created_at: momentOut,
     updated_at: momentOut,
@@ -28,6 +37,7 @@ export const companySchema = z
       callrail_account_id: null,
       has_callrail_api_key: false,
       shunya_company_id: null,
+      retention: { recording_days: 400, transcript_days: null, raw_event_days: 90 },
       is_demo: false,
       created_at: '2026-03-01T12:00:00.000Z',
       updated_at: '2026-03-01T12:00:00.000Z',
@@ -43,6 +53,11 @@ export const companyView = (company: CompanyRow) => ({
   callrail_account_id: company.callrailAccountId,
   has_callrail_api_key: company.hasCallrailApiKey,
   shunya_company_id: company.shunyaCompanyId,
+  retention: {
+    recording_days: company.recordingDays,
+    transcript_days: company.transcriptDays,
+    raw_event_days: company.rawEventDays,
+  },
   is_demo: company.isDemo,
   created_at: iso(company.createdAt),
   updated_at: iso(company.updatedAt),

@@ -38,12 +38,25 @@ const shunyaCompanyIdInput = optionalText(255).refine(
   'must be printable ASCII without spaces',
 );
 
+const days = (description: string) => z.int().min(1).max(36_500).nullish().openapi({ description, example: 90 });
+const retentionInput = z
+  .object({
+    recording_days: days('Links to the audio of calls and visits go so many days after their start.'),
+    transcript_days: days('Transcripts go so many days after they were made.'),
+    raw_event_days: days(
+      'The caller and all that a call is not made of go from raw events so many days after their receipt.',
+    ),
+  })
+  .nullish()
+  .openapi({ description: 'Null, as by default: kept. What is not named stays.' });
+
 const settings = {
   callrail_company_id: optionalText(255),
   callrail_signing_keys: signingKeysInput.nullish().openapi({ description: 'Write-only. Any of them verifies.' }),
   callrail_account_id: optionalText(255),
   callrail_api_key: optionalText(500).openapi({ description: 'Write-only.' }),
   shunya_company_id: shunyaCompanyIdInput,
+  retention: retentionInput,
 };
 
 const companyInput = z
@@ -225,5 +238,15 @@ function settingsOf(body: z.output<typeof companyPatch>) {
     callrailAccountId: body.callrail_account_id,
     callrailApiKey: body.callrail_api_key,
     shunyaCompanyId: body.shunya_company_id,
+    ...retentionOf(body.retention),
+  };
+}
+
+function retentionOf(retention: z.output<typeof retentionInput>) {
+  if (retention === null) return { recordingDays: null, transcriptDays: null, rawEventDays: null };
+  return {
+    recordingDays: retention?.recording_days,
+    transcriptDays: retention?.transcript_days,
+    rawEventDays: retention?.raw_event_days,
   };
 }

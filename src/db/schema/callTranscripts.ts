@@ -1,4 +1,4 @@
-import { doublePrecision, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { doublePrecision, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { calls } from './calls.ts';
 import { moment } from './columns.ts';
 import { companies } from './companies.ts';
@@ -30,5 +30,9 @@ export const callTranscripts = pgTable(
     confidence: doublePrecision('confidence'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
-  (table) => [uniqueIndex('call_transcripts_generation').on(table.callId, table.generation)],
+  (table) => [
+    uniqueIndex('call_transcripts_generation').on(table.callId, table.generation),
+    // Retention looks for the oldest.
+    index('call_transcripts_age').on(table.companyId, table.createdAt),
+  ],
 );

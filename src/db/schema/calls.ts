@@ -61,6 +61,8 @@ export const calls = pgTable(
     index('calls_facet').on(table.companyId, table.facet, table.startedAt, table.id),
     index('calls_csr_facet').on(table.companyId, table.csrId, table.facet, table.startedAt, table.id),
     index('calls_unfilled').on(table.id).where(sql`${table.facet} is null`),
+    // Retention looks for the oldest links to audio.
+    index('calls_recorded').on(table.companyId, table.startedAt).where(sql`${table.recordingUrl} is not null`),
     index('calls_of_contact').on(table.contactId, table.startedAt, table.id),
     // A lead lists its calls in order.
     index('calls_of_lead').on(table.leadId, table.startedAt, table.id),

@@ -1,4 +1,4 @@
-import { boolean, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { boolean, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { timestamps } from './columns.ts';
 
 /** A home-service company: the tenant that every other row names. */
@@ -17,6 +17,10 @@ export const companies = pgTable(
     callrailApiKey: text('callrail_api_key'),
     /** Sent to Shunya as X-Company-ID; our id where null. */
     shunyaCompanyId: text('shunya_company_id'),
+    /** After how many days links to audio, transcripts and raw events go; null: they are kept. */
+    recordingDays: integer('recording_days'),
+    transcriptDays: integer('transcript_days'),
+    rawEventDays: integer('raw_event_days'),
     /** Made by the demo; `cleanup --demo` removes these. */
     isDemo: boolean('is_demo').notNull().default(false),
     ...timestamps,

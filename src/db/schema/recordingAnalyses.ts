@@ -1,4 +1,4 @@
-import { doublePrecision, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { doublePrecision, index, integer, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import type { AppointmentOutcome, Objection } from '../../domain/analysis.ts';
 import type { TranscriptTurn } from './callTranscripts.ts';
 import { moment, timestamps } from './columns.ts';
@@ -23,7 +23,11 @@ export const recordingTranscripts = pgTable(
     confidence: doublePrecision('confidence'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
-  (table) => [uniqueIndex('recording_transcripts_generation').on(table.sessionId, table.generation)],
+  (table) => [
+    uniqueIndex('recording_transcripts_generation').on(table.sessionId, table.generation),
+    // Retention looks for the oldest.
+    index('recording_transcripts_age').on(table.companyId, table.createdAt),
+  ],
 );
 
 /** The judgement of a visit, one row per generation; the newest counts. */

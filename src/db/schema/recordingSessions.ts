@@ -31,6 +31,8 @@ export const recordingSessions = pgTable(
   (table) => [
     // One open session per appointment.
     uniqueIndex('recording_sessions_open').on(table.appointmentId).where(sql`${table.status} = 'recording'`),
+    // Retention looks for the oldest links to audio.
+    index('recording_sessions_recorded').on(table.companyId, table.startedAt).where(sql`${table.audioUrl} is not null`),
     index('recording_sessions_appointment').on(table.appointmentId, table.startedAt),
     index('recording_sessions_unfinished').on(table.stageSince).where(unfinished(table)),
     index('recording_sessions_attention').on(table.companyId, table.needsAttention, table.stage),

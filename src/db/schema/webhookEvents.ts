@@ -51,6 +51,8 @@ export const webhookEvents = pgTable(
     receivedAt: moment('received_at').notNull().defaultNow(),
     dispatchedAt: moment('dispatched_at'),
     appliedAt: moment('applied_at'),
+    /** When the company's retention took what is personal from the body; null: it is whole. */
+    reducedAt: moment('reduced_at'),
   },
   (table) => [
     // The same route and byte-identical body is the same event; rejected ones never count for this.
@@ -76,6 +78,10 @@ export const webhookEvents = pgTable(
     index('webhook_events_redriven')
       .on(table.workflowId, table.receivedAt)
       .where(sql`${table.route} in ('call.redrive', 'visit.redrive')`),
+    // Retention looks for the oldest whole ones.
+    index('webhook_events_whole')
+      .on(table.companyId, table.receivedAt)
+      .where(sql`${table.status} = 'applied' and ${table.reducedAt} is null`),
     // Operators list by status, newest first.
     index('webhook_events_list').on(table.companyId, table.status, table.sequence),
   ],

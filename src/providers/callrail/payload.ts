@@ -89,6 +89,45 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
   });
 }
 
+/** What a call is made of, but for who called and the link to the recording. */
+const FACTS = [
+  'spam',
+  ...[
+    'resource_id',
+    'call_id',
+    'id',
+    'company_resource_id',
+    'company_id',
+    'call_type',
+    'answered',
+    'voicemail',
+    'direction',
+  ],
+  ...[
+    'tracking_phone_number',
+    'tracking_number',
+    'trackingnum',
+    'duration',
+    'start_time',
+    'created_at',
+    'datetime',
+    'timestamp',
+  ],
+  ...['agent_email', 'csr_id', 'source_name', 'source', 'formatted_tracking_source', 'formatted_source'],
+];
+const RECORDINGS = ['recording', 'recording_url', 'recording_player', 'recording_redirect'];
+
+/** Leaves of a payload what a call is folded from, and nothing that says who called. */
+export const withoutCaller = (payload: unknown): Record<string, unknown> =>
+  entriesOf(payload, (name) => FACTS.includes(name) || RECORDINGS.includes(name));
+
+/** Takes every link to the recording from a payload. */
+export const withoutRecording = (payload: unknown): Record<string, unknown> =>
+  entriesOf(payload, (name) => !RECORDINGS.includes(name));
+
+const entriesOf = (payload: unknown, isKept: (name: string) => boolean): Record<string, unknown> =>
+  isRecord(payload) ? Object.fromEntries(Object.entries(payload).filter(([name]) => isKept(name))) : {};
+
 /** Only a call has one of these. */
 const CALL_FIELDS = [
   'call_id',

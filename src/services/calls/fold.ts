@@ -39,6 +39,7 @@ const callColumns = {
   id: calls.id,
   status: calls.status,
   contactId: calls.contactId,
+  callerNumber: calls.callerNumber,
   leadId: calls.leadId,
   startedAt: calls.startedAt,
   endedAt: calls.endedAt,
@@ -113,7 +114,8 @@ async function writeCall(
     endedAt: folded.ended ? (existing?.endedAt ?? new Date()) : null,
     durationSeconds: folded.durationSeconds ?? null,
     trackingNumber: folded.trackingNumber ?? null,
-    callerNumber: folded.callerNumber ?? null,
+    // Retention may have taken it from the events.
+    callerNumber: folded.callerNumber ?? existing?.callerNumber ?? null,
     callerNumberRaw: folded.callerNumber ? null : (folded.callerNumberRaw ?? null),
     contactId,
     leadId,
