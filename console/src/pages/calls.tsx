@@ -3,7 +3,7 @@ import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@t
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useWindowVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useRef, useState } from 'react';
-import { api, type Call, download, unwrap } from '../lib/api.ts';
+import { api, type Call, download, type Schemas, unwrap } from '../lib/api.ts';
 import { callKey, callQuery, fetchCalls } from '../lib/calls.ts';
 import { callerName, dayName, duration, isoDay, number, phone } from '../lib/format.ts';
 import { useFallbackInterval } from '../lib/live.ts';
@@ -152,7 +152,7 @@ function TodayStrip({ onChoose, chosen }: { onChoose: (change: Search) => void; 
   const params = { params: { query: { date_from: today, date_to: today } } };
   const figures = useQuery({
     queryKey: ['metrics', 'today', today],
-    queryFn: () =>
+    queryFn: (): Promise<Omit<Schemas['CsrOverview'], 'mine' | 'unassigned'>> =>
       can('see company numbers')
         ? unwrap(api.GET('/api/v1/metrics/exec/csr/overview', params))
         : unwrap(api.GET('/api/v1/metrics/csr/overview/self', params)),

@@ -11,12 +11,11 @@ import { announce, Badge, Button, Card, Empty, Loaded, Page, Select, TextField }
 
 const Trend = lazy(() => import('../parts/charts.tsx').then((module) => ({ default: module.Trend })));
 
-type Calls = Schemas['CsrOverview'] & {
+type Calls = Omit<Schemas['CsrOverview'], 'mine' | 'unassigned'> & {
   spam_calls?: number;
   open_followups?: number;
   overdue_followups?: number;
   median_callback_minutes?: number | null;
-  objections?: { category: string; objections: number; overcome: number }[];
   by_csr?: Schemas['CompanyCsrOverview']['by_csr'];
 };
 type Sales = Schemas['SalesOverview'] & { by_rep?: Schemas['CompanySalesOverview']['by_rep'] };
@@ -125,6 +124,12 @@ function CallNumbers({ range, before, isSelf }: { range: Range; before: Range; i
     queryFn: () => ask(before),
     staleTime: 600_000,
   }).data;
+  const objections = useQuery({
+    queryKey: ['metrics', 'objections', range],
+    queryFn: () => unwrap(api.GET('/api/v1/metrics/exec/objections', { params: { query: range } })),
+    enabled: !isSelf,
+    refetchInterval: interval,
+  });
   // What is counted is inbound, without spam; one's own numbers are one's own calls and those that name nobody.
   const rows = (more: Search = {}): Search => ({
     ...range,
@@ -251,9 +256,9 @@ function CallNumbers({ range, before, isSelf }: { range: Range; before: Range; i
                 ]}
               />
             </Card>
-            {data.objections && (
+            {!isSelf && objections.data && (
               <Card title="Objections">
-                <Objections items={data.objections} rows={rows} />
+                <Objections items={objections.data.items} rows={rows} />
               </Card>
             )}
           </div>
@@ -578,7 +583,7 @@ function Funnel({ steps }: { steps: { name: string; value: number; to: Search }[
   );
 }
 
-function Objections({ items, rows }: { items: NonNullable<Calls['objections']>; rows: (more: Search) => Search }) {
+function Objections({ items, rows }: { items: Schemas['Objections']['items']; rows: (more: Search) => Search }) {
   if (items.length === 0) return <p className="muted">None were heard.</p>;
   return (
     <div className="table-box">

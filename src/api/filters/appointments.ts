@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
 import type { AppointmentFilter } from '../../db/queries/appointments.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
+import { APPOINTMENT_OUTCOMES } from '../../domain/analysis.ts';
 import { APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
 import type { Access } from '../http/permissions.ts';
 import { booleanQuery, commaList, dayInput } from '../http/schemas.ts';
@@ -11,7 +12,17 @@ export const appointmentFilters = {
   date: dayInput.optional().openapi({ description: 'A day in the company’s time zone.' }),
   date_from: dayInput.optional(),
   date_to: dayInput.optional().openapi({ description: 'Included.' }),
-  assigned_rep_id: z.string().max(255).optional(),
+  assigned_rep_id: z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'The rep it is assigned to; `none`: not assigned.' }),
+  outcome: commaList(APPOINTMENT_OUTCOMES).optional(),
+  counted: booleanQuery.optional().openapi({
+    description:
+      '`true`: the appointments that the metrics count on these days: by start, those without a time by when they were made; ' +
+      'no cancelled ones.',
+  }),
   status: commaList(APPOINTMENT_STATUSES).optional(),
   lead_id: z.string().max(255).optional(),
   contact_id: z.string().max(255).optional(),
@@ -35,6 +46,18 @@ export async function readAppointmentFilter(
     { from: date, to: date, timeZone },
     { from, to, timeZone },
   ];
-  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId, review } = query;
-  return { companyId, repId, startsOn, assignedRepId, leadId, contactId, status, unscheduled, review };
+  const { assigned_rep_id: assignedRepId, lead_id: leadId, contact_id: contactId, outcome, counted, review } = query;
+  return {
+    companyId,
+    repId,
+    startsOn,
+    assignedRepId,
+    leadId,
+    contactId,
+    status,
+    outcome,
+    counted,
+    unscheduled,
+    review,
+  };
 }

@@ -53,6 +53,21 @@ export const callFilters = {
   booking_status: commaList(BOOKING_STATUSES).optional(),
   qualification: commaList(QUALIFICATIONS).optional(),
   csr_id: z.string().max(255).optional(),
+  handled_by: z
+    .string()
+    .max(4000)
+    .transform((ids) => ids.split(','))
+    .optional()
+    .openapi({
+      type: 'string',
+      description:
+        'User ids with commas: calls that name any of them as agent. `none` stands for calls that name nobody.',
+    }),
+  analyzed: booleanQuery.optional().openapi({ description: 'Whether the call has an analysis.' }),
+  qualified: booleanQuery
+    .optional()
+    .openapi({ description: 'Whether the call counts as qualified: hot, warm or cold, or booked.' }),
+  objection: z.string().max(200).optional().openapi({ description: 'Category of an objection that was heard.' }),
   phone_number: z.string().max(64).optional().openapi({ description: 'The caller’s.', example: '+15551234567' }),
   date_from: dayInput.optional().openapi({ description: 'First day of the start, in the company’s time zone.' }),
   date_to: dayInput.optional().openapi({ description: 'Last day, included.' }),
@@ -362,6 +377,10 @@ export async function readCallFilter(db: Queryable, { companyId, repId }: Access
     bookingStatus: query.booking_status,
     qualification: query.qualification,
     csrId: query.csr_id,
+    handledBy: query.handled_by,
+    analyzed: query.analyzed,
+    qualified: query.qualified,
+    objection: query.objection,
     // What is no phone number is nobody's.
     phoneNumber: query.phone_number === undefined ? undefined : (parseQueryPhone(query.phone_number) ?? ''),
     startedOn: from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined,

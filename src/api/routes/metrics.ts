@@ -11,6 +11,7 @@ import {
   sumAppointments,
   sumCalls,
 } from '../../db/queries/metrics.ts';
+import { countObjections } from '../../db/queries/objections.ts';
 import {
   type AppointmentSums,
   countDays,
@@ -141,7 +142,21 @@ const salesOfCompanySchema = z
   })
   .openapi('CompanySalesOverview');
 
-/** The four metrics endpoints. */
+const objectionsSchema = z
+  .object({
+    ...range,
+    items: z.array(
+      z.object({
+        category: z.string().openapi({ example: 'Price' }),
+        calls: count.openapi({ description: 'Calls in which it was heard.' }),
+        objections: count.openapi({ description: 'How often it was heard.' }),
+        overcome: count.openapi({ description: 'How often it was heard and overcome.' }),
+      }),
+    ),
+  })
+  .openapi('Objections');
+
+/** The metrics endpoints. */
 export function metricsRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
   const shared = { method: 'get', tag: 'Metrics', query: rangeQuery } as const;
@@ -224,6 +239,22 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
         ...salesFigures(sums.byPerson.get(id) ?? NO_APPOINTMENTS),
       }));
       return { ...overview, team_win_rate: overview.win_rate, by_rep };
+    },
+  );
+
+  routes.add(
+    {
+      ...shared,
+      path: '/metrics/exec/objections',
+      permission: 'metrics.exec',
+      summary: 'Objections by kind, the most frequent first',
+      description:
+        'Of inbound calls, whether qualified or not; at most 50 kinds. `GET /calls?objection=` has the calls.',
+      data: objectionsSchema,
+    },
+    async ({ db, query, access }) => {
+      const days = await readRange(db, access.companyId, query);
+      return { ...rangeView(days), items: await countObjections(db, { companyId: access.companyId, range: days }) };
     },
   );
 

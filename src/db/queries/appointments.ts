@@ -1,6 +1,7 @@
 /** Appointments: lists by start. */
-import { and, asc, eq, inArray, isNotNull, isNull, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
+import type { AppointmentOutcome } from '../../domain/analysis.ts';
 import type { AppointmentStatus } from '../../domain/appointment.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
@@ -47,6 +48,9 @@ export interface AppointmentFilter extends AppointmentScope {
   startsOn?: (Partial<DayRange> & { timeZone: string })[];
   assignedRepId?: string;
   status?: readonly AppointmentStatus[];
+  outcome?: readonly AppointmentOutcome[];
+  /** true: days count as in the metrics, by start, else by when it was made; cancelled ones are left out. */
+  counted?: boolean;
   contactId?: string;
   leadId?: string;
   /** true: only those without a time · false: only those with one. */
@@ -100,7 +104,9 @@ export function matchingAppointments(filter: AppointmentFilter): SQL | undefined
     eq(appointments.companyId, filter.companyId),
     filter.ids && inArray(appointments.id, [...filter.ids]),
     filter.repId === undefined ? undefined : eq(appointments.assignedRepId, filter.repId),
-    filter.assignedRepId === undefined ? undefined : eq(appointments.assignedRepId, filter.assignedRepId),
+    filter.assignedRepId === undefined ? undefined : isAssignedTo(filter.assignedRepId),
+    filter.outcome && inArray(appointments.outcome, [...filter.outcome]),
+    filter.counted ? ne(appointments.status, 'cancelled') : undefined,
     filter.status && inArray(appointments.status, [...filter.status]),
     filter.contactId === undefined ? undefined : eq(appointments.contactId, filter.contactId),
     filter.leadId === undefined ? undefined : eq(appointments.leadId, filter.leadId),
@@ -108,6 +114,13 @@ export function matchingAppointments(filter: AppointmentFilter): SQL | undefined
     filter.unscheduled === false ? isNotNull(appointments.scheduledStart) : undefined,
     filter.review === true ? isNotNull(appointments.reviewReason) : undefined,
     filter.review === false ? isNull(appointments.reviewReason) : undefined,
-    ...(filter.startsOn ?? []).map((days) => onDays(sql`${appointments.scheduledStart}`, days)),
+    ...(filter.startsOn ?? []).map((days) =>
+      onDays(filter.counted ? countedAt : sql`${appointments.scheduledStart}`, days),
+    ),
   );
 }
+
+const countedAt = sql`coalesce(${appointments.scheduledStart}, ${appointments.createdAt})`;
+
+const isAssignedTo = (id: string): SQL =>
+  id === 'none' ? isNull(appointments.assignedRepId) : eq(appointments.assignedRepId, id);

@@ -1,5 +1,5 @@
 /** Reads of calls with their contact and their current analysis. */
-import { and, desc, eq, ilike, inArray, like, or, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, ilike, inArray, isNull, like, or, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
@@ -79,6 +79,14 @@ export interface CallFilter extends CallScope {
   bookingStatus?: readonly BookingStatus[];
   qualification?: readonly Qualification[];
   csrId?: string;
+  /** Calls that name any of these as agent; `none`: calls that name nobody. */
+  handledBy?: readonly string[];
+  /** Whether the call has an analysis, even an empty one. */
+  analyzed?: boolean;
+  /** As the metrics count it: hot, warm or cold, or booked. */
+  qualified?: boolean;
+  /** Category of an objection that was heard. */
+  objection?: string;
   /** The caller's, E.164 */
   phoneNumber?: string;
   startedOn?: Partial<DayRange> & { timeZone: string };
@@ -162,7 +170,10 @@ function matching(filter: CallFilter, { beyond, each = sql`offset 0` }: { beyond
 /** Filters of a few values each; the others find few calls by an index of their own. */
 function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
   const { status, direction, spam, stage, bookingStatus, qualification, csrId } = filter;
-  const isNarrow = [contactId, phoneNumber, repId, text].some((each) => each !== undefined);
+  const { handledBy, analyzed, qualified, objection } = filter;
+  const isNarrow = [contactId, phoneNumber, repId, text, handledBy, analyzed, qualified, objection].some(
+    (each) => each !== undefined,
+  );
   return (
     !isNarrow &&
     [status, direction, spam, stage, bookingStatus, qualification, csrId].some((each) => each !== undefined)
@@ -221,11 +232,35 @@ function matches(filter: CallFilter): SQL | undefined {
     bookingStatus && inArray(currentAnalysis(calls.bookingStatus, sql`each.booking_status`), bookingStatus),
     qualification && inArray(currentAnalysis(calls.qualification, sql`each.qualification`), qualification),
     filter.csrId === undefined ? undefined : eq(calls.csrId, filter.csrId),
+    filter.handledBy && isHandledBy(filter.handledBy),
+    filter.analyzed === undefined ? undefined : sql`(${analyzedGeneration} is not null) = ${filter.analyzed}`,
+    filter.qualified === undefined ? undefined : sql`${isQualified} = ${filter.qualified}`,
+    filter.objection === undefined ? undefined : hasObjection(filter.objection),
     phoneNumber === undefined ? undefined : sql`${calls.contactId} in (${contactsOf({ ...filter, phoneNumber })})`,
     filter.startedOn && onDays(sql`${calls.startedAt}`, filter.startedOn),
     filter.text === undefined ? undefined : mentions(filter.text),
   );
 }
+
+const NOBODY = 'none';
+const isHandledBy = (ids: readonly string[]): SQL | undefined =>
+  or(
+    ids.includes(NOBODY) ? isNull(calls.csrId) : undefined,
+    inArray(
+      calls.csrId,
+      ids.filter((id) => id !== NOBODY),
+    ),
+  );
+
+const analyzedGeneration = currentAnalysis(calls.analysisGeneration, sql`each.generation`);
+
+const isQualified = sql`(
+  coalesce(${currentAnalysis(calls.bookingStatus, sql`each.booking_status`)} = 'booked', false)
+  or coalesce(${currentAnalysis(calls.qualification, sql`each.qualification`)} in ('hot', 'warm', 'cold'), false))`;
+
+const hasObjection = (category: string): SQL => sql`exists (
+  select 1 from call_analyses as judged, jsonb_array_elements(judged.objections) as objection
+  where judged.call_id = ${calls.id} and judged.generation = ${analyzedGeneration} and objection ->> 'category' = ${category})`;
 
 const contactsOf = ({ companyId, phoneNumber }: { companyId: string | undefined; phoneNumber: string }): SQL =>
   sql`select coalesce(${contactCards.mergedIntoId}, ${contactCards.id}) from ${contactCards} where ${and(
