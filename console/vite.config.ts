@@ -1,3 +1,5 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import react from '@vitejs/plugin-react';
 import { defineConfig, type Plugin } from 'vite';
@@ -7,19 +9,16 @@ function precompress(): Plugin {
   return {
     name: 'precompress',
     apply: 'build',
-    enforce: 'post',
-    generateBundle(_, bundle) {
-      for (const [fileName, output] of Object.entries(bundle)) {
-        if (!/\.(js|css|svg|html)$/.test(fileName)) continue;
-        const source = Buffer.from(output.type === 'chunk' ? output.code : output.source);
+    // Once everything is written: other plugins change chunks to the very end.
+    writeBundle({ dir = 'dist' }, bundle) {
+      for (const fileName of [...Object.keys(bundle), 'index.html']) {
+        const file = path.join(dir, fileName);
+        if (!/\.(js|css|svg|html)$/.test(fileName) || !existsSync(file)) continue;
+        const source = readFileSync(file);
         if (source.length < 1024) continue;
         const quality = { [constants.BROTLI_PARAM_QUALITY]: 10 };
-        this.emitFile({
-          type: 'asset',
-          fileName: `${fileName}.br`,
-          source: brotliCompressSync(source, { params: quality }),
-        });
-        this.emitFile({ type: 'asset', fileName: `${fileName}.gz`, source: gzipSync(source, { level: 9 }) });
+        writeFileSync(`${file}.br`, brotliCompressSync(source, { params: quality }));
+        writeFileSync(`${file}.gz`, gzipSync(source, { level: 9 }));
       }
     },
   };

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ensureConsoleDependencies } from './console.ts';
 import { findDeadReferences } from './references.ts';
 
 // `npm run check`: all that can be said about the code without running it, in seconds. All steps run even if one fails.
@@ -13,6 +14,10 @@ const STEPS: { name: string; run: () => Promise<Outcome> }[] = [
   { name: 'Format and lint', run: () => tool('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', COLORS) },
   { name: 'Types', run: () => tool('typescript/bin/tsc', '--noEmit') },
   { name: 'Types of the examples', run: () => tool('typescript/bin/tsc', '-p', 'docs/examples') },
+  {
+    name: 'Types of the console',
+    run: () => ensureConsoleDependencies().then(() => tool('typescript/bin/tsc', '-p', 'console')),
+  },
   { name: 'Unused code', run: () => tool('knip/bin/knip.js', '--no-progress', '--treat-config-hints-as-errors') },
   {
     name: 'Rules of the house',

@@ -40,17 +40,31 @@ async function build(tell: (line: string) => void): Promise<boolean> {
   const release = await takeLock();
   try {
     if (isBuilt(wanted)) return true;
-    const lock = hashOf(['console/package-lock.json']);
-    if (!existsSync(INSTALLED_FROM) || readFileSync(INSTALLED_FROM, 'utf8') !== lock) {
-      await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']);
-      writeFileSync(INSTALLED_FROM, lock);
-    }
+    await install();
     await run(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--logLevel', 'warn']);
     writeFileSync(BUILT_FROM, wanted);
     return true;
   } catch (error) {
     tell(`The console was not built: ${(error as Error).message}`);
     return existsSync(path.join(CONSOLE, 'dist', 'index.html'));
+  } finally {
+    release();
+  }
+}
+
+/** The console's own dependencies, where they are not those of its lock file. */
+async function install(): Promise<void> {
+  const lock = hashOf(['console/package-lock.json']);
+  if (existsSync(INSTALLED_FROM) && readFileSync(INSTALLED_FROM, 'utf8') === lock) return;
+  await run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline']);
+  writeFileSync(INSTALLED_FROM, lock);
+}
+
+/** For checks, which read its types. */
+export async function ensureConsoleDependencies(): Promise<void> {
+  const release = await takeLock();
+  try {
+    await install();
   } finally {
     release();
   }

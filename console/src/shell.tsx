@@ -152,7 +152,7 @@ function LiveMark() {
   const status = useLiveStatus();
   const { text, title } = LIVE[status];
   return (
-    <span className={`live ${status}`} role="status" title={title}>
+    <span className={`feed ${status}`} role="status" title={title}>
       <span className="dot" aria-hidden />
       {text}
     </span>

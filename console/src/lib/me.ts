@@ -2,9 +2,11 @@
 import { useQuery } from '@tanstack/react-query';
 import { api, type Me, type Role, unwrap } from './api.ts';
 import { setCompanyZone } from './format.ts';
+import { useSession } from './session.ts';
 
-export const useMe = () =>
-  useQuery({
+export const useMe = () => {
+  const session = useSession();
+  return useQuery({
     queryKey: ['me'],
     queryFn: async () => {
       const me = await unwrap(api.GET('/api/v1/me'));
@@ -12,7 +14,9 @@ export const useMe = () =>
       return me;
     },
     staleTime: 300_000,
+    enabled: session !== null,
   });
+};
 
 /** For pages below the shell, which shows them only once this is known. */
 export function useKnownMe(): Me {

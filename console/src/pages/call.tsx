@@ -414,7 +414,7 @@ function AnalysisCard({ call }: { call: Call }) {
         <Definition
           items={[
             ['Service', analysis.service_requested ?? '–'],
-            ['Date as said', analysis.appointment_date ?? '–'],
+            ['Date as said', analysis.appointment_date?.replace('T', ', ').replace(/:00$/, '') ?? '–'],
             ['Place', analysis.appointment_location ?? '–'],
           ]}
         />

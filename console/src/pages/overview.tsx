@@ -119,11 +119,13 @@ function CallNumbers({ range, before, isSelf }: { range: Range; before: Range; i
     queryFn: () => ask(range),
     refetchInterval: interval,
   });
-  const past = useQuery({
+  const earlier = useQuery({
     queryKey: ['metrics', 'calls', isSelf, before],
     queryFn: () => ask(before),
     staleTime: 600_000,
   }).data;
+  // Against days without any call everything would be a rise.
+  const past = earlier && earlier.total_calls > 0 ? earlier : undefined;
   const objections = useQuery({
     queryKey: ['metrics', 'objections', range],
     queryFn: () => unwrap(api.GET('/api/v1/metrics/exec/objections', { params: { query: range } })),
@@ -341,11 +343,12 @@ function SalesNumbers({ range, before, isSelf }: { range: Range; before: Range; 
     queryFn: () => ask(range),
     refetchInterval: interval,
   });
-  const past = useQuery({
+  const earlier = useQuery({
     queryKey: ['metrics', 'sales', isSelf, before],
     queryFn: () => ask(before),
     staleTime: 600_000,
   }).data;
+  const past = earlier && earlier.total_appointments > 0 ? earlier : undefined;
   // As the numbers count: by the start, else by when it was made; without cancelled ones.
   const rows = (more: Search = {}): Search => ({
     ...range,

@@ -40,7 +40,7 @@ export function Trend({ rows, names }: { rows: Row[]; names: readonly [string, s
             {SERIES.map((key) => (
               <Area
                 key={key}
-                type="monotone"
+                type="linear"
                 dataKey={key}
                 stroke={COLOURS[key]}
                 strokeWidth={2}
