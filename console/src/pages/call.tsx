@@ -56,7 +56,7 @@ function CallView({ call }: { call: Call }) {
   const nameOf = useNameOf();
   const can = useCan();
   const status = callStatus(call.status);
-  const { contact, analysis } = call;
+  const { contact, analysis, lead_id: leadId } = call;
   const [booking, setBooking] = useState(false);
   return (
     <Page
@@ -74,7 +74,7 @@ function CallView({ call }: { call: Call }) {
               <Icon name="phone" /> {phone(contact.phone_number)}
             </a>
           )}
-          {can('write appointments') && (
+          {leadId && can('write appointments') && (
             <Button kind="primary" icon="calendar" onPress={() => setBooking(true)}>
               Book an appointment
             </Button>
@@ -115,25 +115,31 @@ function CallView({ call }: { call: Call }) {
               ]}
             />
           </Card>
-          <LeadCard leadId={call.lead_id} />
-          <Card title="Appointments of this lead">
-            <AppointmentList filter={{ lead_id: call.lead_id }} empty="None yet." />
-          </Card>
+          {leadId && (
+            <>
+              <LeadCard leadId={leadId} />
+              <Card title="Appointments of this lead">
+                <AppointmentList filter={{ lead_id: leadId }} empty="None yet." />
+              </Card>
+            </>
+          )}
           <HistoryList contactId={contact.id} exceptCallId={call.id} />
           <PipelineCard call={call} />
         </div>
       </div>
-      <BookDialog
-        isOpen={booking}
-        onClose={() => setBooking(false)}
-        leadId={call.lead_id}
-        suggested={{
-          location: analysis?.appointment_location,
-          service: analysis?.service_requested,
-          repId: analysis?.assigned_rep_id,
-          said: analysis?.appointment_date,
-        }}
-      />
+      {leadId && (
+        <BookDialog
+          isOpen={booking}
+          onClose={() => setBooking(false)}
+          leadId={leadId}
+          suggested={{
+            location: analysis?.appointment_location,
+            service: analysis?.service_requested,
+            repId: analysis?.assigned_rep_id,
+            said: analysis?.appointment_date,
+          }}
+        />
+      )}
     </Page>
   );
 }
