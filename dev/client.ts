@@ -66,7 +66,7 @@ async function readDocument(): Promise<unknown> {
     config,
     pools,
     logger: pino({ level: 'silent' }),
-    inbox: { poke() {} },
+    inbox: { poke() {}, reroute() {} },
     readiness: async () => ({ ready: false, parts: {} }),
     metricsRegistry: new Registry(),
     admission: createAdmission(),

@@ -101,7 +101,7 @@ async function run(): Promise<void> {
   ]);
   const relay = startRelay({ db, client, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
-  const stopHousekeeping = startHousekeeping({ db, logger });
+  const stopHousekeeping = startHousekeeping({ db, config, logger });
   const stopSweep = startSweep({ db, config, logger });
   void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {

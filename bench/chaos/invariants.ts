@@ -13,8 +13,8 @@ import {
   type FoldedCall,
   isUnanswered,
 } from '../../src/domain/call.ts';
+import { callIdOf } from '../../src/domain/callId.ts';
 import { foldCall } from '../../src/domain/foldCall.ts';
-import { callIdOf } from '../../src/domain/ids.ts';
 import { type LeadStatus, leadStatusOf, raiseLeadStatus } from '../../src/domain/lead.ts';
 import { isFinalStage } from '../../src/domain/pipeline.ts';
 import { callWorkflowId } from '../../src/domain/workflowIds.ts';

@@ -22,8 +22,11 @@ export interface AppDeps {
   pools: Pools;
   logger: Logger;
   temporal: { client: Client; namespace: string; taskQueue: string };
-  /** Called after a commit that stored an event, so that it is dispatched at once. */
-  inbox: { poke(): void };
+  /**
+   * poke: called after a commit that stored an event, so that it is dispatched at once; reroute: after one that may have
+   * told whose a waiting event is.
+   */
+  inbox: { poke(): void; reroute(): void };
   readiness: () => Promise<Readiness>;
   metricsRegistry: Registry;
   /** Shared by all routes: what one person or company has under way. */

@@ -1,9 +1,11 @@
 /** What every installation needs done now and then: old rows go, lost deliveries are rung. */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { pruneDeliveries, reviveLostDeliveries } from '../services/deliveries/upkeep.ts';
 import { pruneIdempotencyKeys } from '../services/idempotency.ts';
+import { pruneStrays } from '../services/inbox/pruneStrays.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
 import { fillSearch } from '../services/upkeep/fillSearch.ts';
 import { pruneChanges } from '../services/upkeep/pruneChanges.ts';
@@ -13,7 +15,15 @@ import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 const EVERY_MS = 60_000;
 
 /** Works every minute until it is told to stop. Several processes may do this at once. @returns how to end that */
-export function startHousekeeping({ db, logger }: { db: Database; logger: Logger }): () => Promise<void> {
+export function startHousekeeping({
+  db,
+  config,
+  logger,
+}: {
+  db: Database;
+  config: Pick<Config, 'unroutedEventDays'>;
+  logger: Logger;
+}): () => Promise<void> {
   let isStopped = false;
   /** Old rows, after an upgrade: batch after batch, each followed by a pause as long as itself. */
   const fill = async (some: (db: Database) => Promise<number>) => {
@@ -38,12 +48,13 @@ export function startHousekeeping({ db, logger }: { db: Database; logger: Logger
       const changes = await pruneChanges(db);
       const deliveries = await pruneDeliveries(db);
       const keys = await pruneIdempotencyKeys(db);
+      const events = await pruneStrays(db, { days: config.unroutedEventDays });
       const revived = await reviveLostDeliveries(db);
       const filled = await fill(fillCalls);
       const indexed = await fill(fillSearch);
       const summed = await sum();
       const retired = await applyRetention(db, () => isStopped);
-      const did = { changes, deliveries, keys, revived, filled, indexed, summed, retired };
+      const did = { changes, deliveries, keys, events, revived, filled, indexed, summed, retired };
       if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; trying again');

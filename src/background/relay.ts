@@ -8,15 +8,17 @@ import { and, inArray, sql } from 'drizzle-orm';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import { webhookEvents } from '../db/schema/index.ts';
+import { callIdOf } from '../domain/callId.ts';
 import { causesOf } from '../domain/causes.ts';
-import { callIdOf } from '../domain/ids.ts';
 import type { PipelineWaits } from '../domain/pipelineSteps.ts';
 import { parseJsonBytes } from '../domain/text.ts';
 import type { WebhookSource } from '../domain/webhookEvent.ts';
+import { parseWorkflowId } from '../domain/workflowIds.ts';
 import type { Logger } from '../runtime/telemetry.ts';
-import type { KeptAction } from '../services/inbox/queuedActions.ts';
-import { FORGOTTEN } from '../services/inbox/redacted.ts';
-import { routeWaitingEvents, stateOfRun } from '../services/inbox/routing.ts';
+import type { QueuedAction } from '../services/inbox/queuedActions.ts';
+import { REDACTED } from '../services/inbox/redacted.ts';
+import { routeWaitingEvents } from '../services/inbox/reroute.ts';
+import { stateOfRun } from '../services/inbox/routeCallback.ts';
 import {
   callAttributes,
   deliveryAttributes,
@@ -30,6 +32,8 @@ import {
 export interface Relay {
   /** Something was committed: look now. */
   poke(): void;
+  /** It may be known now whose a waiting event is: route those again now. */
+  reroute(): void;
   /** Ends after the round under way. */
   stop(): Promise<void>;
 }
@@ -46,18 +50,20 @@ const RERING_SECONDS = 15;
 const RERING_MAX_SECONDS = 300;
 const IDLE_MS = 1000;
 const BREAKER_MAX_MS = 5000;
+/** An event that Temporal refused lets others try first; doubles while it takes those. */
+const REFUSED_AGAIN_SECONDS = 2;
 /** How often events that waited for a number or a job are routed again. */
 const REROUTE_MS = 10_000;
 
-interface KeptEvent {
+interface SentAction {
   name: 'retry' | 'skip';
-  kept: KeptAction;
+  queued: QueuedAction;
 }
 
 interface Claimed {
   id: string;
   /** Of an operator's action: what to send. */
-  action: KeptEvent | null;
+  action: SentAction | null;
   workflowId: string;
   companyId: string;
   providerCallId: string | null;
@@ -90,6 +96,8 @@ export function startRelay(deps: RelayDeps): Relay {
   let wake: (() => void) | undefined;
   let failures = 0;
   let nextRerouteAt = 0;
+  /** The last waiting event that this pass has looked at. */
+  let reroutedTo = 0;
 
   const sleep = (ms: number, interruptible: boolean) =>
     new Promise<void>((resolve) => {
@@ -108,12 +116,15 @@ export function startRelay(deps: RelayDeps): Relay {
       try {
         if (Date.now() >= nextRerouteAt) {
           nextRerouteAt = Date.now() + REROUTE_MS;
-          await db.transaction((tx) => routeWaitingEvents(tx, null, config));
+          const { next } = await routeWaitingEvents(db, config, reroutedTo);
+          // One small transaction a round, so that a backlog of these delays no other event.
+          if (next !== null) nextRerouteAt = 0;
+          reroutedTo = next ?? 0;
         }
         const { claimed, rung, unreachable } = await ringDue(deps);
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
-        if (claimed === BATCH && !unreachable) continue;
+        if ((claimed === BATCH || nextRerouteAt === 0) && !unreachable) continue;
       } catch (error) {
         failures += 1;
         logger.warn({ err: error }, 'the relay could not work; trying again');
@@ -125,10 +136,16 @@ export function startRelay(deps: RelayDeps): Relay {
   };
   const running = loop();
 
+  const poke = () => {
+    poked = true;
+    wake?.();
+  };
   return {
-    poke() {
-      poked = true;
-      wake?.();
+    poke,
+    reroute() {
+      nextRerouteAt = 0;
+      reroutedTo = 0;
+      poke();
     },
     async stop() {
       stopped = true;
@@ -141,20 +158,23 @@ export function startRelay(deps: RelayDeps): Relay {
 /** One round: claims what is due, rings each workflow once for all of its events, marks them. */
 async function ringDue(deps: RelayDeps): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
   const claimed = await claimDue(deps.db);
-  const groups = [...groupByWorkflow(claimed).values()];
+  const waiting = [...groupByWorkflow(claimed).values()];
+  const refused: Claimed[][] = [];
   let rung = 0;
-  let unreachable = false;
   const work = async () => {
-    for (let group = groups.shift(); group; group = groups.shift()) {
-      // Once Temporal does not answer, the rest of the batch would only wait for the same deadline.
-      if (!unreachable && (await ringGroup(deps, group))) rung += 1;
-      else {
-        unreachable = true;
-        await release(deps.db, group);
-      }
+    for (let group = waiting.shift(); group; group = waiting.shift()) {
+      if (await ringGroup(deps, group)) rung += 1;
+      else refused.push(group);
+      // Once Temporal answers nobody, the rest of the batch would only wait for the same deadline.
+      if (refused.length > 0 && rung === 0) return;
     }
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  const unreachable = refused.length > 0 && rung === 0;
+  await release(deps.db, waiting.flat(), 0);
+  // What Temporal refuses while it takes others must not be in their way, whatever it calls the reason.
+  if (unreachable) await release(deps.db, refused.flat(), REFUSED_AGAIN_SECONDS);
+  else await markRung(deps.db, idsOf(refused.flat()), { rung: false, againSeconds: REFUSED_AGAIN_SECONDS });
   return { claimed: claimed.length, rung, unreachable };
 }
 
@@ -199,36 +219,34 @@ async function claimDue(db: Database): Promise<Claimed[]> {
     jobId: row.job_id,
     action:
       row.source === 'operator'
-        ? { name: row.route === 'skip' ? 'skip' : 'retry', kept: parseJsonBytes(row.body) as KeptAction }
+        ? { name: row.route === 'skip' ? 'skip' : 'retry', queued: parseJsonBytes(row.body) as QueuedAction }
         : null,
   }));
 }
 
-async function release(db: Database, group: Claimed[]): Promise<void> {
+async function release(db: Database, events: Claimed[], seconds: number): Promise<void> {
+  if (events.length === 0) return;
   await db
     .update(webhookEvents)
-    .set({ nextRingAt: sql`now()` })
-    .where(
-      inArray(
-        webhookEvents.id,
-        group.map((event) => event.id),
-      ),
-    );
+    .set({ nextRingAt: sql`now() + make_interval(secs => ${seconds})` })
+    .where(inArray(webhookEvents.id, idsOf(events)));
 }
+
+const idsOf = (events: Claimed[]) => events.map(({ id }) => id);
 
 /** @returns false when Temporal cannot be reached, so that the round ends */
 async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
   const { db, client, logger } = deps;
   const [first] = group;
   if (!first) return true;
-  const ids = group.map((event) => event.id);
+  const ids = idsOf(group);
   try {
     await client.withDeadline(Date.now() + RING_DEADLINE_MS, () =>
       first.action ? act(deps, first, first.action) : ring(deps, first),
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
-      await settleUnheard(db, group);
+      await closeLateCallbacks(db, group);
       return true;
     }
     if (isUnreachable(error)) return false;
@@ -237,19 +255,24 @@ async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
       { workflow_id: first.workflowId, company_id: first.companyId, err: error },
       'a workflow cannot be rung',
     );
-    await markRung(db, ids, false);
+    await markRung(db, ids, { rung: false });
     return true;
   }
-  await (first.action ? markSent(db, ids) : markRung(db, ids, true));
+  await (first.action ? markSent(db, ids) : markRung(db, ids, { rung: true }));
   return true;
 }
 
-async function markRung(db: Database, ids: string[], rung: boolean): Promise<void> {
+async function markRung(
+  db: Database,
+  ids: string[],
+  { rung, againSeconds = RERING_SECONDS }: { rung: boolean; againSeconds?: number },
+): Promise<void> {
+  if (ids.length === 0) return;
   await db
     .update(webhookEvents)
     .set({
       attempts: sql`${webhookEvents.attempts} + 1`,
-      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${RERING_SECONDS} * power(2, least(${webhookEvents.attempts}, 10))))`,
+      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${againSeconds}::int * power(2, least(${webhookEvents.attempts}, 10))))`,
       ...(rung
         ? { status: sql`'dispatched'` as never, dispatchedAt: sql`coalesce(${webhookEvents.dispatchedAt}, now())` }
         : {}),
@@ -267,8 +290,8 @@ async function markSent(db: Database, ids: string[]): Promise<void> {
 }
 
 /** Sends an operator's action to the first of its workflows that is there; where none is, the pipeline starts again. */
-async function act(deps: RelayDeps, event: Claimed, { name, kept }: KeptEvent): Promise<void> {
-  const { workflowIds, operator, reason } = kept;
+async function act(deps: RelayDeps, event: Claimed, { name, queued }: SentAction): Promise<void> {
+  const { workflowIds, operator, reason } = queued;
   for (const workflowId of workflowIds) {
     try {
       const signal = name === 'skip' ? skipSignal : retrySignal;
@@ -281,12 +304,12 @@ async function act(deps: RelayDeps, event: Claimed, { name, kept }: KeptEvent): 
 }
 
 /** A callback whose analysis is over is stored and done, or forgotten where its call was deleted; any other is rung again. */
-async function settleUnheard(db: Database, group: Claimed[]): Promise<void> {
-  const ids = group.map((event) => event.id);
+async function closeLateCallbacks(db: Database, group: Claimed[]): Promise<void> {
+  const ids = idsOf(group);
   const [first] = group;
   const run = first?.jobId ? await stateOfRun(db, first.jobId) : 'running';
-  if (run === 'running') return markRung(db, ids, false);
-  const settled = run === 'gone' ? FORGOTTEN : { status: 'applied' as const, reason: 'came_late' };
+  if (run === 'running') return markRung(db, ids, { rung: false });
+  const settled = run === 'gone' ? REDACTED : { status: 'applied' as const, reason: 'came_late' };
   await db
     .update(webhookEvents)
     .set({ ...settled, appliedAt: sql`now()` })
@@ -307,7 +330,8 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
     priority: { fairnessKey: companyId.slice(0, 64) },
   } as const;
   const waits = pipelineWaits(config);
-  if (workflowId.startsWith('call:') && event.providerCallId) {
+  const name = parseWorkflowId(workflowId);
+  if (name?.type === 'call' && event.providerCallId) {
     const { providerCallId } = event;
     await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
       ...start,
@@ -315,18 +339,17 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
       typedSearchAttributes: callAttributes(companyId, callIdOf(companyId, providerCallId)),
       staticSummary: 'A phone call: from its first event to its applied analysis',
     });
-  } else if (workflowId.startsWith('visit:')) {
+  } else if (name?.type === 'visit') {
     await client.workflow.signalWithStart(WORKFLOW_TYPES.visitRecording, {
       ...start,
-      args: [{ companyId, sessionId: workflowId.slice('visit:'.length), waits }],
+      args: [{ companyId, sessionId: name.sessionId, waits }],
       typedSearchAttributes: visitAttributes(companyId),
       staticSummary: "A sales rep's visit: from its start to the appointment's outcome",
     });
-  } else if (workflowId.startsWith('delivery:')) {
-    const deliveryId = workflowId.slice('delivery:'.length);
+  } else if (name?.type === 'delivery') {
     await client.workflow.signalWithStart(WORKFLOW_TYPES.webhookDelivery, {
       ...start,
-      args: [{ companyId, deliveryId, retrySeconds: config.webhookRetrySeconds }],
+      args: [{ companyId, deliveryId: name.deliveryId, retrySeconds: config.webhookRetrySeconds }],
       typedSearchAttributes: deliveryAttributes(companyId),
       staticSummary: 'A webhook to a company: from its event to its arrival',
     });

@@ -242,6 +242,7 @@ const environmentSchema = z.object({
   RECORDING_HOSTS: hostList.default(DEFAULT_RECORDING_HOSTS),
   ALLOW_UNSIGNED_CALLRAIL: boolean.optional(),
   WEBHOOK_RETRY_SECONDS: secondsList(WEBHOOK_RETRY_SECONDS),
+  UNROUTED_EVENT_DAYS: positive(30).refine((days) => days <= 30, 'must be at most 30'),
 });
 
 type Environment = z.output<typeof environmentSchema>;
@@ -374,6 +375,8 @@ function buildConfig(env: Environment, variables: Record<string, string>, isProd
     allowUnsignedCallrail: env.ALLOW_UNSIGNED_CALLRAIL ?? !isProduction,
     /** Waits between attempts at an outgoing webhook; after the last one it is given up. */
     webhookRetrySeconds: env.WEBHOOK_RETRY_SECONDS,
+    /** How long webhooks are kept that take no effect. */
+    unroutedEventDays: env.UNROUTED_EVENT_DAYS,
   });
 }
 

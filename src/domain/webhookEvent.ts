@@ -2,6 +2,10 @@
 export const WEBHOOK_EVENT_STATUSES = ['pending', 'dispatched', 'applied', 'unrouted', 'invalid', 'rejected'] as const;
 export type WebhookEventStatus = (typeof WEBHOOK_EVENT_STATUSES)[number];
 
+/** Whether an event takes no effect for now: it waits for a number, a person, or a mended key, and is kept within bounds. */
+export const isStray = (status: WebhookEventStatus): boolean =>
+  status === 'unrouted' || status === 'invalid' || status === 'rejected';
+
 /** operator: an action that Temporal could not take when it was sent. */
 export const WEBHOOK_SOURCES = ['callrail', 'shunya', 'internal', 'operator'] as const;
 export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];

@@ -1,10 +1,56 @@
 /**
  * The ids of workflows: made and parsed here and nowhere else. An id holds ids only, since Temporal keeps it in clear.
  */
+import { callIdOf } from './callId.ts';
 import type { SubjectKind } from './pipeline.ts';
 
-export const callWorkflowId = (companyId: string, providerCallId: string) => `call:${companyId}:${providerCallId}`;
+/** Characters that Temporal can store of an id where its store is an SQL database; it reports more as an outage. */
+export const WORKFLOW_ID_LENGTH_MAX = 255;
+
+/** `call:{company}:{provider's id}`, or `call:{call's id}` where that would be too long to store. */
+export function callWorkflowId(companyId: string, providerCallId: string): string {
+  const id = `call:${companyId}:${providerCallId}`;
+  return [...id].length <= WORKFLOW_ID_LENGTH_MAX ? id : `call:${callIdOf(companyId, providerCallId)}`;
+}
 export const visitWorkflowId = (sessionId: string) => `visit:${sessionId}`;
 export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generation: number) =>
   `analysis:${kind}:${subjectId}:${generation}`;
 export const deliveryWorkflowId = (deliveryId: string) => `delivery:${deliveryId}`;
+
+/** What a workflow id says. */
+export type WorkflowName =
+  | { type: 'call'; companyId: string; providerCallId: string }
+  /** The id was too long to be spelled out. */
+  | { type: 'call'; callId: string }
+  | { type: 'visit'; sessionId: string }
+  | { type: 'analysis'; subjectKind: SubjectKind; subjectId: string; generation: number }
+  | { type: 'delivery'; deliveryId: string };
+
+/** The inverse of the functions above. @returns undefined where it is none of our ids */
+export function parseWorkflowId(workflowId: string): WorkflowName | undefined {
+  const [type, rest] = splitAt(workflowId, ':');
+  if (!rest) return undefined;
+  const [first, second] = splitAt(rest, ':');
+  switch (type) {
+    case 'call':
+      if (second === undefined) return { type, callId: rest };
+      return first && second ? { type, companyId: first, providerCallId: second } : undefined;
+    case 'visit':
+      return second === undefined ? { type, sessionId: rest } : undefined;
+    case 'delivery':
+      return second === undefined ? { type, deliveryId: rest } : undefined;
+    case 'analysis': {
+      const [, kind, subjectId, generation] = /^(call|visit):([^:]+):([1-9]\d{0,8})$/.exec(rest) ?? [];
+      if (!kind || !subjectId) return undefined;
+      return { type, subjectKind: kind as SubjectKind, subjectId, generation: Number(generation) };
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** A provider's id may hold the separator, a company's never does. */
+function splitAt(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}

@@ -3,6 +3,7 @@ import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { companies, webhookEvents } from '../../src/db/schema/index.ts';
 import { requireTimeZone } from '../../src/services/companies/timeZone.ts';
+import { routeWaitingEvents } from '../../src/services/inbox/reroute.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 
 type Caller = Awaited<ReturnType<ApiApp['as']>>;
@@ -165,9 +166,11 @@ describe('tracking numbers', () => {
     const answer = await api.request('/api/v1/callrail/call.incoming', { method: 'POST', body });
     const { status, event_id } = (await answer.json()) as { status: string; event_id: string };
     expect(status).toBe('unrouted');
-    const before = api.state.pokes;
+    const before = api.state.reroutes;
     await admin.post(`/companies/${id}/tracking-numbers`, { phone_number: phone });
-    expect(api.state.pokes).toBe(before + 1);
+    // The answer does not wait for them: the relay takes them up.
+    expect(api.state.reroutes).toBe(before + 1);
+    await routeWaitingEvents(api.db, api.config, 0);
     const [event] = await api.db.select().from(webhookEvents).where(eq(webhookEvents.id, event_id));
     expect(event).toMatchObject({ status: 'pending', companyId: id });
   });

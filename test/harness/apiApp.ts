@@ -33,7 +33,7 @@ export interface Answer {
 
 /**
  * Starts it. Temporal is whatever `env` names; without that nothing answers there.
- * @returns `as(role, …)` makes a caller of the API, `pokes` counts how often the inbox was poked
+ * @returns `as(role, …)` makes a caller of the API, `state` counts how often the inbox was poked
  */
 export async function startApiApp(env: Record<string, string> = {}) {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-api-'));
@@ -52,7 +52,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
   const { db, close } = openDatabase(config.databaseUrl);
   const { pools, close: closePools } = openPools(config.databaseUrl);
   const { client, connection } = createClient(config);
-  const state = { pokes: 0 };
+  const state = { pokes: 0, reroutes: 0 };
   const logs: string[] = [];
   const deps: AppDeps = {
     config,
@@ -62,6 +62,9 @@ export async function startApiApp(env: Record<string, string> = {}) {
     inbox: {
       poke() {
         state.pokes += 1;
+      },
+      reroute() {
+        state.reroutes += 1;
       },
     },
     readiness: async () => ({ ready: true, parts: {} }),

@@ -671,7 +671,12 @@ describe.concurrent("Shunya's webhook", () => {
   it('of an unknown job is kept unrouted, once', async () => {
     const callback = body();
     const first = await service.shunya.post(callback);
-    expect(first.body).toEqual({ status: 'unrouted', event_id: expect.any(String), duplicate: false });
+    expect(first.body).toEqual({
+      status: 'unrouted',
+      event_id: expect.any(String),
+      duplicate: false,
+      reason: 'unknown_job',
+    });
     expect((await service.shunya.post(callback)).body).toEqual({ ...first.body, duplicate: true });
   });
 

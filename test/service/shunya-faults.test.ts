@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { SimulatedCall } from '../../simulators/callrail.ts';
 import { openDatabase } from '../../src/db/client.ts';
 import { analysisWorkflowId } from '../../src/domain/workflowIds.ts';
-import { keepAction } from '../../src/services/inbox/queuedActions.ts';
+import { queueOperatorAction } from '../../src/services/inbox/queuedActions.ts';
 import {
   type OperatorAction,
   type PipelineStatus,
@@ -583,7 +583,7 @@ describe.concurrent('an operator', () => {
     const by = action();
     const { db, close } = openDatabase(service.databaseUrl, { max: 1 });
     try {
-      await keepAction(
+      await queueOperatorAction(
         db,
         'retry',
         { companyId: company.id, providerCallId: call.id, workflowId },

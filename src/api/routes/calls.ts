@@ -9,7 +9,7 @@ import { CALL_DIRECTIONS, CALL_STATUSES } from '../../domain/call.ts';
 import { PIPELINE_STAGES } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { correctAnalysis, startReanalysis } from '../../services/calls/correct.ts';
-import { storeInternalEvent } from '../../services/inbox/store.ts';
+import { storeInternalEvent } from '../../services/inbox/internalEvents.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/delete.ts';
 import { EXAMPLE } from '../../views/examples.ts';

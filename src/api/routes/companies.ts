@@ -98,8 +98,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
     async ({ tx, body, access, afterCommit }) => {
       const { id, name, time_zone: timeZone, is_demo: isDemo } = body;
       const company = { id, name, timeZone, isDemo, ...settingsOf(body) };
-      const createdId = await createCompany(tx, access, company, deps.config);
-      afterCommit(() => deps.inbox.poke());
+      const createdId = await createCompany(tx, access, company);
+      afterCommit(() => deps.inbox.reroute());
       return readCompany(tx, createdId);
     },
   );
@@ -156,8 +156,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, tx, params: { id }, body, access, afterCommit }) => {
       const fields = Object.keys(companyPatch.shape).filter((field) => field in body);
       const change = { name: body.name, timeZone: body.time_zone, ...settingsOf(body) };
-      await updateCompany(tx, access, id, { change, fields }, ifMatch(c), deps.config);
-      afterCommit(() => deps.inbox.poke());
+      await updateCompany(tx, access, id, { change, fields }, ifMatch(c));
+      afterCommit(() => deps.inbox.reroute());
       return readCompany(tx, id);
     },
   );
@@ -178,8 +178,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ tx, params: { id }, body, access, afterCommit }) => {
       const number = { companyId: id, phoneNumber: body.phone_number, label: body.label };
-      const row = await addTrackingNumber(tx, access, number, deps.config);
-      afterCommit(() => deps.inbox.poke());
+      const row = await addTrackingNumber(tx, access, number);
+      afterCommit(() => deps.inbox.reroute());
       return trackingNumberView(row);
     },
   );

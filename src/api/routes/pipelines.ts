@@ -5,7 +5,7 @@ import { writeAudit } from '../../db/queries/audit.ts';
 import { findPipeline, listPipelines, type PipelineRow, pipelinesMatching } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
 import {
-  parseWorkflowId,
+  pipelineNamedBy,
   pipelineWorkflowId,
   sendOperatorUpdate,
   signalRetries,
@@ -204,7 +204,7 @@ async function mustFindPipeline(
   companyId: string | undefined,
   workflowId: string,
 ): Promise<PipelineRow> {
-  const subject = parseWorkflowId(workflowId);
+  const subject = pipelineNamedBy(workflowId);
   const row = subject && (await findPipeline(db, companyId, subject));
   if (!row) throw notFound();
   return row;

@@ -8,7 +8,7 @@ import {
   webhookEventsMatching,
 } from '../../db/queries/webhookEvents.ts';
 import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
-import { redriveEvent } from '../../services/inbox/routing.ts';
+import { redriveEvent } from '../../services/inbox/reroute.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';

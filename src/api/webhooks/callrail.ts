@@ -1,25 +1,10 @@
 /** CallRail's webhooks. One URL per event, since CallRail's payload does not name its event. */
 import { z } from '@hono/zod-openapi';
-import type { Context } from 'hono';
-import { CALL_EVENT_KINDS, type CallEventKind } from '../../domain/call.ts';
-import { callWorkflowId } from '../../domain/workflowIds.ts';
-import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
-import {
-  adoptEventsOfCall,
-  holdCompany,
-  isCallDeleted,
-  routeCallRailEvent,
-  whyInvalid,
-} from '../../services/inbox/routing.ts';
-import {
-  type NewWebhookEvent,
-  type StoredEvent,
-  storeEvent,
-  storeForgotten,
-  storeRejected,
-} from '../../services/inbox/store.ts';
+import { CALL_EVENT_KINDS } from '../../domain/call.ts';
+import { readCallRailSignature } from '../../providers/callrail/signature.ts';
+import { createStrayCounter, pruneStrays } from '../../services/inbox/pruneStrays.ts';
+import { createCallReceiver } from '../../services/inbox/receiveCall.ts';
 import type { ApiDeps } from '../deps.ts';
-import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
 import { answerStored, createWebhookRouter, describeWebhook, readBody } from './receive.ts';
 
@@ -44,7 +29,16 @@ const EXAMPLES: Record<(typeof EVENTS)[number], Record<string, unknown>> = {
   modified: { ...ENDED, recording_url: 'https://s3.amazonaws.com/acme/booked.mp3', customer_name: 'Pat Reyes' },
 };
 
+/** The same whether the company has a key or not: a stranger learns nothing of it. */
+const NO_SIGNATURE = 'The header Signature is missing or malformed.';
+
 export function callrailWebhooks(deps: ApiDeps) {
+  const { db, config, logger } = deps;
+  const prune = () =>
+    pruneStrays(deps.pools.background, { days: config.unroutedEventDays }).catch((error: unknown) =>
+      logger.warn({ err: error }, 'old events could not be pruned'),
+    );
+  const receiver = createCallReceiver({ db, config, onStray: createStrayCounter(prune) });
   const app = createWebhookRouter(deps.webhookLoad.callrail);
   for (const kind of EVENTS) {
     app.openAPIRegistry.registerPath(
@@ -61,77 +55,13 @@ export function callrailWebhooks(deps: ApiDeps) {
       }),
     );
     app.post(`/call.${kind}`, async (c) => {
-      const event = await receive(deps, c, kind);
+      const signature = readCallRailSignature(c.req.header('signature')) ?? null;
+      const event = await receiver.receive({ kind, signature, ...(await readBody(c)) });
+      if (event.status === 'rejected' && !event.duplicate)
+        throw new ApiError('invalid_signature', signature === null ? { detail: NO_SIGNATURE } : {});
       if (event.status === 'pending') deps.inbox.poke();
       return answerStored(c, event);
     });
   }
   return app;
 }
-
-/** Verifies, then commits one row: the event is ours from then on. */
-async function receive(deps: ApiDeps, c: Context<ApiEnv>, kind: CallEventKind): Promise<StoredEvent> {
-  const signature = c.req.header('signature')?.slice(0, 200) ?? null;
-  return store(deps, { kind, signature, ...(await readBody(c)) });
-}
-
-interface Received {
-  kind: CallEventKind;
-  body: Buffer;
-  payload: unknown;
-  signature: string | null;
-}
-
-async function store(deps: ApiDeps, received: Received): Promise<StoredEvent> {
-  const { db, config } = deps;
-  const { kind, body, payload, signature } = received;
-  const read = readCallRailEvent(kind, payload);
-  const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
-    source: 'callrail',
-    route: `call.${kind}`,
-    body,
-    signature,
-    ...addressOf(read),
-    ...fields,
-  });
-
-  const { providerCallId } = read;
-  // Without an id it can start nothing, but whose it is, and whether it is genuine, is told apart all the same.
-  const route = await routeCallRailEvent(
-    db,
-    { ...addressOf(read), providerCallId: providerCallId ?? '', body, signature },
-    config,
-  );
-  if (route.decision === 'rejected') {
-    await storeRejected(db, stored({ status: 'rejected', reason: 'invalid_signature', companyId: route.companyId }));
-    if (!route.hasKeys)
-      throw new ApiError('invalid_signature', { detail: 'The company has no signing key to verify with.' });
-    throw new ApiError('invalid_signature', signature === null ? { detail: 'The header Signature is missing.' } : {});
-  }
-  const companyId = route.decision === 'accepted' ? route.companyId : null;
-  const reason = whyInvalid(read);
-  if (reason || !providerCallId) return storeEvent(db, stored({ status: 'invalid', reason, companyId }));
-  if (!companyId) {
-    const event = await storeEvent(db, stored({ status: 'unrouted', reason: 'unknown_number' }));
-    // Another event of the call may have told its company while this one was stored.
-    await db.transaction((tx) => adoptEventsOfCall(tx, providerCallId, config));
-    return event;
-  }
-  const workflowId = callWorkflowId(companyId, providerCallId);
-  const accepted = stored({ status: 'pending', companyId, workflowId });
-  const event = await db.transaction(async (tx) => {
-    if (!(await holdCompany(tx, companyId))) return undefined;
-    return (await isCallDeleted(tx, companyId, providerCallId))
-      ? storeForgotten(tx, accepted)
-      : storeEvent(tx, accepted);
-  });
-  // The company was removed in this moment: whose it is now is another question.
-  return event ?? store(deps, received);
-}
-
-const addressOf = (read: CallRailEvent) => ({
-  providerCallId: read.providerCallId ?? null,
-  trackingNumber: read.fields.trackingNumber ?? null,
-  callrailCompanyId: read.callrailCompanyIds[0] ?? null,
-  callrailCompanyAlias: read.callrailCompanyIds[1] ?? null,
-});

@@ -76,14 +76,23 @@ const ANSWERED_AS: Record<WebhookEventStatus, 'accepted' | 'unrouted' | 'invalid
   rejected: 'invalid',
 };
 
-export const answerStored = (c: Context<ApiEnv>, event: StoredEvent) =>
-  c.json({ status: ANSWERED_AS[event.status], event_id: event.id, duplicate: event.duplicate }, 200);
+/** Says why only where the sender could mend something; what became of an accepted event is its company's. */
+export function answerStored(c: Context<ApiEnv>, event: StoredEvent) {
+  const status = ANSWERED_AS[event.status];
+  const reason = status === 'accepted' || event.reason === null ? {} : { reason: event.reason };
+  return c.json({ status, event_id: event.id, duplicate: event.duplicate, ...reason }, 200);
+}
 
 const answerSchema = z
   .object({
     status: z.enum(['accepted', 'unrouted', 'invalid']),
     event_id: z.string(),
-    duplicate: z.boolean(),
+    duplicate: z.boolean().openapi({ description: 'The same bytes came to this route before.' }),
+    reason: z.string().optional().openapi({
+      description:
+        'Why it takes no effect for now: `unknown_number` (no company has the number called), `no_call_id`, …',
+      example: 'unknown_number',
+    }),
   })
   .openapi('WebhookAnswer', { example: { status: 'accepted', event_id: EXAMPLE.eventId, duplicate: false } });
 

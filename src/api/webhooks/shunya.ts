@@ -3,8 +3,8 @@ import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { verifyShunyaSignature } from '../../providers/shunya/signature.ts';
-import { lockTaskId, routeAndHoldCallback } from '../../services/inbox/routing.ts';
-import { type NewWebhookEvent, type StoredEvent, storeEvent, storeForgotten } from '../../services/inbox/store.ts';
+import { receiveCallback } from '../../services/inbox/receiveCallback.ts';
+import type { StoredEvent } from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
@@ -49,26 +49,7 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> 
   if (verdict !== 'ok') throw new ApiError('invalid_signature', { detail: `The signature is ${WORDS[verdict]}.` });
 
   const { body, payload } = await readBody(c);
-  const callback = readShunyaCallback(payload);
-  const stored = (fields: Pick<NewWebhookEvent, 'status'> & Partial<NewWebhookEvent>): NewWebhookEvent => ({
-    source: 'shunya',
-    route: 'job',
-    body,
-    taskId: callback.jobId ?? null,
-    shunyaCallId: callback.shunyaCallId ?? null,
-    jobKind: callback.jobType ?? null,
-    ...fields,
-  });
-  return deps.db.transaction(async (tx) => {
-    if (callback.jobId) await lockTaskId(tx, callback.jobId);
-    const route = await routeAndHoldCallback(tx, callback);
-    if (route.decision === 'invalid') return storeEvent(tx, stored({ status: 'invalid', reason: route.reason }));
-    if (route.decision === 'unrouted') return storeEvent(tx, stored({ status: 'unrouted', reason: 'unknown_job' }));
-    if (route.decision === 'deleted')
-      return storeForgotten(tx, stored({ status: 'applied', companyId: route.companyId }));
-    const { companyId, jobId, workflowId } = route;
-    return storeEvent(tx, stored({ status: 'pending', companyId, jobId, workflowId }));
-  });
+  return receiveCallback(deps.db, { body, callback: readShunyaCallback(payload) });
 }
 
 const WORDS = { missing: 'missing', stale: 'too old or too new', mismatch: 'not that of the body' } as const;

@@ -1,7 +1,21 @@
-import { sql } from 'drizzle-orm';
-import { bigint, bigserial, customType, index, integer, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
+import { type SQL, sql } from 'drizzle-orm';
+import {
+  type AnyPgColumn,
+  bigint,
+  bigserial,
+  customType,
+  index,
+  integer,
+  pgTable,
+  text,
+  uniqueIndex,
+} from 'drizzle-orm/pg-core';
 import type { WebhookEventStatus, WebhookSource } from '../../domain/webhookEvent.ts';
 import { moment } from './columns.ts';
+
+/** Events that take no effect for now, as literals: only a query that says the very same uses the indexes on it. */
+export const isStray = (table: { status: AnyPgColumn }): SQL =>
+  sql`${table.status} in ('unrouted', 'invalid', 'rejected')`;
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
@@ -37,6 +51,8 @@ export const webhookEvents = pgTable(
     callrailCompanyId: text('callrail_company_id'),
     /** The numeric id, where the payload has it beside the resource id. */
     callrailCompanyAlias: text('callrail_company_alias'),
+    /** Who called (E.164), of an event that takes no effect for now: no call leads to it when a person wants all of theirs deleted. */
+    callerNumber: text('caller_number'),
     /** Shunya's job id and call id with kind, by which a callback finds its job. */
     taskId: text('task_id'),
     shunyaCallId: bigint('shunya_call_id', { mode: 'number' }),
@@ -63,9 +79,15 @@ export const webhookEvents = pgTable(
     index('webhook_events_due').on(table.nextRingAt).where(sql`${table.status} in ('pending', 'dispatched')`),
     // A fold reads all events of its call.
     index('webhook_events_call').on(table.companyId, table.providerCallId, table.sequence),
-    index('webhook_events_job').on(table.jobId),
+    index('webhook_events_of_job').on(table.jobId).where(sql`${table.jobId} is not null`),
     // Who knows this call already? Asked for every CallRail event, before its company is known.
-    index('webhook_events_provider_call').on(table.providerCallId),
+    index('webhook_events_known_call')
+      .on(table.providerCallId, table.companyId)
+      .where(sql`${table.status} in ('pending', 'dispatched', 'applied')`),
+    // What takes no effect for now is bounded, oldest first out, and found by who called.
+    index('webhook_events_strays').on(table.receivedAt).where(isStray(table)),
+    index('webhook_events_stray_caller').on(table.callerNumber).where(isStray(table)),
+    index('webhook_events_stray_call').on(table.providerCallId).where(isStray(table)),
     // A visit takes the events that ring it.
     index('webhook_events_workflow').on(table.workflowId).where(sql`${table.status} in ('pending', 'dispatched')`),
     // Unrouted ones are looked up by number, company or job.

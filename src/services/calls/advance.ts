@@ -6,10 +6,10 @@ import { isUnanswered } from '../../domain/call.ts';
 import { type NextStep, type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { nextAnalysisStep } from '../analysis/runs.ts';
-import { holdCompany, isCallDeleted } from '../inbox/routing.ts';
-import { storeInternalEvent } from '../inbox/store.ts';
+import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import { isCallDeleted, lockCompanyAgainstRemoval } from '../inbox/routeCall.ts';
 import { setStage } from '../pipelines/state.ts';
-import { type CallRow, foldEvents, forgetEvents, type ProviderCall } from './fold.ts';
+import { type CallRow, foldEvents, type ProviderCall, redactEvents } from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
@@ -25,9 +25,9 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    const isGone = !(await holdCompany(tx, input.companyId));
+    const isGone = !(await lockCompanyAgainstRemoval(tx, input.companyId));
     if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
-      await forgetEvents(tx, input);
+      await redactEvents(tx, input);
       return GONE;
     }
     const call = await foldEvents(tx, input, config);

@@ -4,13 +4,13 @@ import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { calls, users, webhookEvents } from '../../db/schema/index.ts';
 import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../../domain/call.ts';
+import { callIdOf } from '../../domain/callId.ts';
 import { foldCall } from '../../domain/foldCall.ts';
-import { callIdOf } from '../../domain/ids.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
-import { FORGOTTEN } from '../inbox/redacted.ts';
-import { adoptEventsOfCall } from '../inbox/routing.ts';
+import { REDACTED } from '../inbox/redacted.ts';
+import { adoptEventsOfCall } from '../inbox/reroute.ts';
 import { dropLeftovers, findContact, findLead, nameContact } from './caller.ts';
 
 /** A call by the provider's id. */
@@ -28,10 +28,10 @@ const eventsOf = (input: ProviderCall) =>
   );
 
 /** Events of a call that a person deleted: their content goes too. */
-export async function forgetEvents(tx: Transaction, input: ProviderCall): Promise<void> {
+export async function redactEvents(tx: Transaction, input: ProviderCall): Promise<void> {
   await tx
     .update(webhookEvents)
-    .set({ ...FORGOTTEN, appliedAt: sql`now()` })
+    .set({ ...REDACTED, appliedAt: sql`now()` })
     .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')));
 }
 

@@ -1,26 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { companies } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
-import { routeWaitingEvents } from '../inbox/routing.ts';
 import { refuseTaken } from './refuseTaken.ts';
 import { requireTimeZone } from './timeZone.ts';
 
 type NewCompany = Omit<typeof companies.$inferInsert, 'id' | 'createdAt' | 'updatedAt'> & { id?: string };
 
-/** Makes a company; webhooks that waited for it go through. @returns its id */
-export async function createCompany(
-  tx: Transaction,
-  caller: Caller,
-  company: NewCompany,
-  config: Config,
-): Promise<string> {
+/** Makes a company; webhooks that waited for it go through once the relay has routed them again. @returns its id */
+export async function createCompany(tx: Transaction, caller: Caller, company: NewCompany): Promise<string> {
   const id = company.id ?? randomUUID();
   const timeZone = company.timeZone && (await requireTimeZone(tx, company.timeZone));
   await refuseTaken(tx.insert(companies).values({ ...company, timeZone, id }));
   await audit(tx, caller, { action: 'company.create', subject: { kind: 'company', id }, companyId: id });
-  await routeWaitingEvents(tx, id, config);
   return id;
 }

@@ -1,19 +1,16 @@
 import { and, eq } from 'drizzle-orm';
-import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { lockCompany, type TrackingNumberRow } from '../../db/queries/companies.ts';
 import { trackingNumbers } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
-import { routeWaitingEvents } from '../inbox/routing.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
 
-/** Gives a company a number, which belongs to one company; webhooks that came for it before go through. */
+/** Gives a company a number, which belongs to one company; webhooks that came for it before go through once the relay has routed them again. */
 export async function addTrackingNumber(
   tx: Transaction,
   caller: Caller,
   number: { companyId: string; phoneNumber: string; label?: string | null },
-  config: Config,
 ): Promise<TrackingNumberRow> {
   const { companyId, phoneNumber } = number;
   if (!(await lockCompany(tx, companyId))) throw refuseMissing();
@@ -21,7 +18,6 @@ export async function addTrackingNumber(
   if (!row) throw new Refusal('phone_number_taken');
   const subject = { kind: 'tracking_number', id: phoneNumber };
   await audit(tx, caller, { action: 'tracking_number.create', subject, companyId });
-  await routeWaitingEvents(tx, companyId, config);
   return row;
 }
 

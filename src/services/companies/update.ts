@@ -1,21 +1,16 @@
 import { eq } from 'drizzle-orm';
-import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { lockCompany } from '../../db/queries/companies.ts';
 import { companies } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
 import type { Caller, Precondition } from '../caller.ts';
-import { routeWaitingEvents } from '../inbox/routing.ts';
 import { refuseMissing } from '../refusal.ts';
 import { nextUpdatedAt } from '../versions.ts';
 import { refuseTaken } from './refuseTaken.ts';
 import { requireTimeZone } from './timeZone.ts';
 
-/** What decides whose an event is. */
-const ROUTING_FIELDS = ['callrail_company_id', 'callrail_signing_keys'];
-
 /**
- * Changes a company; webhooks that waited for what is changed go through.
+ * Changes a company; webhooks that waited for what is changed go through once the relay has routed them again.
  * @param fields what the caller named, as the API calls it
  */
 export async function updateCompany(
@@ -24,7 +19,6 @@ export async function updateCompany(
   id: string,
   { change, fields }: { change: Partial<typeof companies.$inferInsert>; fields: string[] },
   precondition: Precondition,
-  config: Config,
 ): Promise<void> {
   const before = await lockCompany(tx, id);
   if (!before) throw refuseMissing();
@@ -40,5 +34,4 @@ export async function updateCompany(
   );
   const entry = { action: 'company.update', subject: { kind: 'company', id }, companyId: id, details: { fields } };
   await audit(tx, caller, entry);
-  if (fields.some((field) => ROUTING_FIELDS.includes(field))) await routeWaitingEvents(tx, id, config);
 }

@@ -2,6 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
 import { webhookDeliveries, webhookEvents } from '../../db/schema/index.ts';
+import { deliveryWorkflowIdSql } from '../../db/workflowIds.ts';
 import { ringDelivery } from './ring.ts';
 
 /** The log keeps what is over for so long. */
@@ -20,7 +21,7 @@ export async function reviveLostDeliveries(db: Database): Promise<number> {
           eq(webhookDeliveries.status, 'pending'),
           sql`${webhookDeliveries.nextAttemptAt} < now() - make_interval(mins => ${LOST_AFTER_MINUTES})`,
           // One that has not been rung yet only waits for Temporal.
-          sql`not exists (select 1 from ${webhookEvents} where ${webhookEvents.workflowId} = 'delivery:' || ${webhookDeliveries.id}
+          sql`not exists (select 1 from ${webhookEvents} where ${webhookEvents.workflowId} = ${deliveryWorkflowIdSql(sql`${webhookDeliveries.id}`)}
             and ${webhookEvents.status} in ('pending', 'dispatched'))`,
         ),
       )

@@ -4,17 +4,17 @@ import type { OperatorAction } from '../../workflows/contracts.ts';
 import { storeInternalEvent } from './internalEvents.ts';
 
 /** Ids and states only; `reason` is the id of the audit row. */
-export interface KeptAction extends OperatorAction {
+export interface QueuedAction extends OperatorAction {
   /** Where the step may be blocked, the likelier first. */
   workflowIds: string[];
 }
 
 /** Keeps one in the caller's transaction or at once; `pipeline.workflowId` starts again where none of the others is there. */
-export async function keepAction(
+export async function queueOperatorAction(
   db: Queryable,
   name: 'retry' | 'skip',
   pipeline: { companyId: string; providerCallId: string | null; workflowId: string },
-  action: KeptAction,
+  action: QueuedAction,
 ): Promise<void> {
   const { companyId, workflowId, providerCallId } = pipeline;
   const of = { companyId, workflowId, providerCallId: providerCallId ?? undefined };

@@ -1,10 +1,11 @@
 /** Writes events to the inbox. An event is accepted when its row is committed, and only then. */
 import { createHash, randomUUID } from 'node:crypto';
 import { and, eq, ne, sql } from 'drizzle-orm';
-import type { Queryable } from '../../db/client.ts';
+import type { Database, Queryable } from '../../db/client.ts';
+import { executePrepared } from '../../db/prepared.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
-import { FORGOTTEN } from './redacted.ts';
+import { REDACTED } from './redacted.ts';
 
 export type NewWebhookEvent = Omit<
   typeof webhookEvents.$inferInsert,
@@ -14,32 +15,53 @@ export type NewWebhookEvent = Omit<
 export interface StoredEvent {
   id: string;
   status: WebhookEventStatus;
+  /** Why it is unrouted, invalid or rejected. A code. */
+  reason: string | null;
+  /** It was there before. */
   duplicate: boolean;
 }
 
-const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
-/** Rejected events kept for one company (or for none) at a time: enough to mend a key, too few to fill a disk. */
-const REJECTED_KEPT = 1000;
+/** What is kept of a body that can never take effect: enough to see what it was. */
+const KEPT_OF_STRAY_BYTES = 64 * 1024;
+
+/** Keeps at most 64 KB of what CallRail can never have meant: it names no call, or was refused and has no signature. */
+export function boundBody<E extends NewWebhookEvent>(event: E): E {
+  const { source, status, providerCallId, signature, body } = event;
+  const isHopeless =
+    (status === 'invalid' && !providerCallId) || (status === 'rejected' && !(providerCallId && signature));
+  if (source !== 'callrail' || !isHopeless || body.length <= KEPT_OF_STRAY_BYTES) return event;
+  return { ...event, body: body.subarray(0, KEPT_OF_STRAY_BYTES) };
+}
 
 /**
  * Stores one event, or finds the one with the same route and the same bytes.
  * @returns the stored event; `duplicate` when it was there before
  */
-export async function storeEvent(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
-  return insertOnce(db, event, sha256(event.body));
+export async function storeEvent(
+  db: Queryable,
+  event: NewWebhookEvent,
+  bodySha256 = sha256(event.body),
+): Promise<StoredEvent> {
+  return insertOnce(db, event, bodySha256);
 }
 
 async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: string): Promise<StoredEvent> {
   const [inserted] = await db
     .insert(webhookEvents)
-    .values({ ...event, id: randomUUID(), bodySha256 })
+    .values({ ...boundBody(event), id: randomUUID(), bodySha256 })
     .onConflictDoNothing()
-    .returning({ id: webhookEvents.id, status: webhookEvents.status });
+    .returning({ id: webhookEvents.id, status: webhookEvents.status, reason: webhookEvents.reason });
   if (inserted) return { ...inserted, duplicate: false };
+  // Where it is not found it was deleted between the two statements, or is another event now: the place is free.
+  return (await findTwin(db, event, bodySha256)) ?? insertOnce(db, event, bodySha256);
+}
 
+/** The stored event with the same route and bytes. An unrouted one also keeps this one's signature, for when its company is known. */
+async function findTwin(db: Queryable, event: NewWebhookEvent, bodySha256: string): Promise<StoredEvent | undefined> {
   const [existing] = await db
-    .select({ id: webhookEvents.id, status: webhookEvents.status })
+    .select({ id: webhookEvents.id, status: webhookEvents.status, reason: webhookEvents.reason })
     .from(webhookEvents)
     .where(
       and(
@@ -49,19 +71,16 @@ async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: str
         ne(webhookEvents.status, 'rejected'),
       ),
     );
-  // The twin was rejected or deleted between the two statements: the place is free now.
-  if (!existing) return insertOnce(db, event, bodySha256);
+  if (!existing) return undefined;
   const isKept =
     existing.status !== 'unrouted' || !event.signature || (await addSignature(db, existing.id, event.signature));
-  // It was routed meanwhile, by the signature that it had: look at what it is now.
-  if (!isKept) return insertOnce(db, event, bodySha256);
-  return { ...existing, duplicate: true };
+  return isKept ? { ...existing, duplicate: true } : undefined;
 }
 
 /** Signatures kept of an event whose company is not known yet: which of them is genuine shows only then. */
 const SIGNATURES_LENGTH_MAX = 1000;
 
-/** @returns false where the event is not unrouted any more */
+/** @returns false where the event is not unrouted any more: it was routed by the signatures that it had */
 async function addSignature(db: Queryable, eventId: string, signature: string): Promise<boolean> {
   const known = sql`coalesce(${webhookEvents.signature}, '')`;
   const isEnough = sql`${signature}::text = any(string_to_array(${known}, ' ')) or length(${known}) > ${SIGNATURES_LENGTH_MAX}`;
@@ -76,26 +95,84 @@ async function addSignature(db: Queryable, eventId: string, signature: string): 
 /**
  * Stores the event of a deleted call without its content: it is answered, counted once, and brings nothing back.
  */
-export async function storeForgotten(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
-  const forgotten = { ...event, ...FORGOTTEN, appliedAt: new Date() };
-  return insertOnce(db, forgotten, sha256(event.body));
+export async function storeRedacted(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
+  return insertOnce(db, { ...event, ...REDACTED, appliedAt: new Date() }, sha256(event.body));
 }
 
-/** Keeps an event whose signature does not match, up to a bound; beyond it nothing is stored. */
-export async function storeRejected(db: Queryable, event: NewWebhookEvent): Promise<void> {
-  const [kept] = await db
-    .select({ count: sql<number>`count(*)::int` })
-    .from(webhookEvents)
-    .where(
-      and(
-        eq(webhookEvents.status, 'rejected'),
-        event.companyId ? eq(webhookEvents.companyId, event.companyId) : sql`${webhookEvents.companyId} is null`,
-      ),
-    );
-  if ((kept?.count ?? 0) >= REJECTED_KEPT) return;
-  await db
-    .insert(webhookEvents)
-    .values({ ...event, id: randomUUID(), status: 'rejected', bodySha256: sha256(event.body) });
+/** What a CallRail event has, with the hash of its whole body. */
+export type BatchedEvent = NewWebhookEvent & { bodySha256: string };
+
+/** `elsewhere`: nothing was stored, since its company is gone or is just being removed. */
+export type BatchedOutcome = StoredEvent | 'elsewhere';
+
+/**
+ * Stores events of several calls and companies in one statement, in the order of the list. Companies are locked against
+ * removal; one that is being removed is passed over, so that nobody waits for that but its own events.
+ */
+export async function storeEvents(db: Database, events: readonly BatchedEvent[]): Promise<BatchedOutcome[]> {
+  const rows = events.map((event, index) => ({ ...columnsOf(event), n: index + 1, id: randomUUID() }));
+  const stored = await executePrepared<{ n: number; is_stored: boolean; is_elsewhere: boolean }>(
+    db,
+    insertStatement(
+      rows,
+      events.map(({ body }) => body),
+    ),
+  );
+  const outcomes: BatchedOutcome[] = [];
+  for (const row of stored) {
+    const event = events[row.n - 1];
+    const id = rows[row.n - 1]?.id;
+    if (!event || !id) continue;
+    const { status, reason = null } = event;
+    if (row.is_stored) outcomes.push({ id, status, reason, duplicate: false });
+    else if (row.is_elsewhere) outcomes.push('elsewhere');
+    else
+      outcomes.push((await findTwin(db, event, event.bodySha256)) ?? (await insertOnce(db, event, event.bodySha256)));
+  }
+  return outcomes;
 }
 
-export { type InternalEvent, storeInternalEvent } from './internalEvents.ts';
+const columnsOf = (event: BatchedEvent) => ({
+  source: event.source,
+  route: event.route,
+  company_id: event.companyId,
+  status: event.status,
+  reason: event.reason,
+  body_sha256: event.bodySha256,
+  signature: event.signature,
+  provider_call_id: event.providerCallId,
+  tracking_number: event.trackingNumber,
+  callrail_company_id: event.callrailCompanyId,
+  callrail_company_alias: event.callrailCompanyAlias,
+  caller_number: event.callerNumber,
+  workflow_id: event.workflowId,
+  applied_at: event.appliedAt,
+});
+
+/** The text is always the same: rows travel as JSON, bodies as one array. */
+function insertStatement(rows: readonly object[], bodies: readonly Uint8Array[]) {
+  const hex = bodies.map((body) => `"\\\\x${Buffer.from(body.buffer, body.byteOffset, body.length).toString('hex')}"`);
+  return sql`
+    with event as (
+      select e.*, b.body
+      from json_to_recordset(${JSON.stringify(rows)}::text::json) as e(
+        n int, id text, source text, route text, company_id text, status text, reason text, body_sha256 text,
+        signature text, provider_call_id text, tracking_number text, callrail_company_id text,
+        callrail_company_alias text, caller_number text, workflow_id text, applied_at timestamptz)
+      join unnest(${`{${hex.join(',')}}`}::text::bytea[]) with ordinality as b(body, n) on b.n = e.n
+    ), held as (
+      select id from companies where id in (select company_id from event) order by id for key share skip locked
+    ), stored as (
+      insert into webhook_events (id, source, route, company_id, status, reason, body, body_sha256, signature,
+        provider_call_id, tracking_number, callrail_company_id, callrail_company_alias, caller_number, workflow_id,
+        applied_at)
+      select id, source, route, company_id, status, reason, body, body_sha256, signature,
+        provider_call_id, tracking_number, callrail_company_id, callrail_company_alias, caller_number, workflow_id,
+        applied_at
+      from event where company_id is null or company_id in (select id from held) order by n
+      on conflict do nothing returning id
+    )
+    select n, id in (select id from stored) as is_stored,
+      company_id is not null and company_id not in (select id from held) as is_elsewhere
+    from event order by n`;
+}

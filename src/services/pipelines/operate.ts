@@ -3,11 +3,11 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/cl
 import type { ApiDeps } from '../../api/deps.ts';
 import type { PipelineRow } from '../../db/queries/pipelines.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
-import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { analysisWorkflowId, callWorkflowId, parseWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
 import { type OperatorAction, retrySignal, retryUpdate, skipUpdate } from '../../workflows/contracts.ts';
-import { keepAction } from '../inbox/queuedActions.ts';
-import { storeInternalEvent } from '../inbox/store.ts';
+import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import { queueOperatorAction } from '../inbox/queuedActions.ts';
 
 type OperatorDeps = Pick<ApiDeps, 'db' | 'temporal' | 'inbox' | 'logger'>;
 
@@ -40,14 +40,21 @@ export type PipelineSubject =
   | { kind: 'call'; companyId: string; providerCallId: string }
   | { kind: SubjectKind; id: string };
 
-/** The call or visit that a workflow id names; undefined where it names none. */
-export function parseWorkflowId(workflowId: string): PipelineSubject | undefined {
-  const [, companyId, providerCallId] = /^call:([^:]+):(.+)$/s.exec(workflowId) ?? [];
-  if (companyId !== undefined && providerCallId !== undefined) return { kind: 'call', companyId, providerCallId };
-  const [, sessionId] = /^visit:([^:]+)$/.exec(workflowId) ?? [];
-  if (sessionId !== undefined) return { kind: 'visit', id: sessionId };
-  const [, kind, id] = /^analysis:(call|visit):([^:]+):\d+$/.exec(workflowId) ?? [];
-  return id === undefined ? undefined : { kind: kind as SubjectKind, id };
+/** The call or visit whose pipeline a workflow id names; undefined where it names none. */
+export function pipelineNamedBy(workflowId: string): PipelineSubject | undefined {
+  const name = parseWorkflowId(workflowId);
+  switch (name?.type) {
+    case 'call':
+      return 'callId' in name
+        ? { kind: 'call', id: name.callId }
+        : { kind: 'call', companyId: name.companyId, providerCallId: name.providerCallId };
+    case 'visit':
+      return { kind: 'visit', id: name.sessionId };
+    case 'analysis':
+      return { kind: name.subjectKind, id: name.subjectId };
+    default:
+      return undefined;
+  }
 }
 
 /**
@@ -63,7 +70,7 @@ export async function sendOperatorUpdate(
   let delivery: UpdateResult = 'not_found';
   for (const workflowId of blockedWorkflowIds(row)) {
     delivery = await sendUpdate(deps, name, workflowId, action);
-    if (delivery === 'unconfirmed') await keep(deps, name, row, action);
+    if (delivery === 'unconfirmed') await queue(deps, name, row, action);
     if (delivery === 'delivered' || delivery === 'unconfirmed') return delivery;
   }
   return delivery === 'not_found' ? restart(deps, row) : delivery;
@@ -94,10 +101,10 @@ async function sendUpdate(
 }
 
 /** The relay sends it again, as a signal, once Temporal is back. Twice does no harm. */
-async function keep({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
+async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
   const { companyId, providerCallId } = row;
   const pipeline = { companyId, providerCallId, workflowId: pipelineWorkflowId(row) };
-  await keepAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
+  await queueOperatorAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
 }
 
 /** A workflow that was terminated, or that Temporal has forgotten, starts again from the rows. */
@@ -142,7 +149,7 @@ export async function signalRetries(
     const aheadMs = (sent / BATCH_SIGNALS_PER_SECOND) * 1000 - (Date.now() - startedAt);
     if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
   }
-  for (const row of rows.slice(sent)) await keep(deps, 'retry', row, action);
+  for (const row of rows.slice(sent)) await queue(deps, 'retry', row, action);
   return sent;
 }
 

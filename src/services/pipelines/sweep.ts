@@ -10,9 +10,10 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
+import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/workflowIds.ts';
 import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 import { callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
-import { storeInternalEvent } from '../inbox/store.ts';
+import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
 /** Any number will do as long as nobody else in this database uses it. */
@@ -107,7 +108,8 @@ async function findPipelines(tx: Transaction, config: SweepConfig, options: Swee
       union ${ofVisits} where id in (select subject_id from stuck where kind = 'visit')
     ), judged as (
       select p.*, stuck.stuck_since, busy.others_first,
-        case when p.kind = 'call' then 'call:' || p.company_id || ':' || p.provider_call_id else 'visit:' || p.id end as workflow_id,
+        case when p.kind = 'call' then ${callWorkflowIdSql(sql`p.company_id`, sql`p.provider_call_id`, sql`p.id`)}
+          else ${visitWorkflowIdSql(sql`p.id`)} end as workflow_id,
         greatest(p.stage_since, job.updated_at) as heard_at,
         greatest(p.stage_since, case p.stage
           when 'awaiting_end' then p.begun_at + make_interval(secs => p.max_seconds)
@@ -175,7 +177,7 @@ async function findPipelines(tx: Transaction, config: SweepConfig, options: Swee
 const stuckEvents = sql`
   select case when e.source = 'shunya' then j.subject_kind when c.id is not null then 'call' else 'visit' end as kind,
     case when e.source = 'shunya' then j.subject_id when c.id is not null then c.id
-      when e.workflow_id like 'visit:%' then substr(e.workflow_id, 7) end as subject_id,
+      else ${sessionIdSql(sql`e.workflow_id`)} end as subject_id,
     coalesce(e.dispatched_at, e.received_at) as rung_at, e.workflow_id
   from webhook_events e
   left join calls c on c.company_id = e.company_id and c.provider_call_id = e.provider_call_id

@@ -55,7 +55,7 @@ export async function eraseContact(tx: Transaction, contact: { id: string; compa
     .where(and(eq(leads.companyId, companyId), eq(leads.contactId, contact.id)))
     .returning({ id: leads.id });
   await tx.delete(contactCards).where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)));
-  await forgetMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
+  await redactMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
   return { workflowIds: [...visits.workflowIds, ...ofCalls.workflowIds] };
 }
 
@@ -102,7 +102,7 @@ async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Prom
     .set({ callId: null, saidDate: null, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
     .where(inArray(appointments.callId, ids));
   await tx.delete(calls).where(inArray(calls.id, ids));
-  await forgetMentions(tx, companyId, ids);
+  await redactMentions(tx, companyId, ids);
   return {
     workflowIds: rows.flatMap(({ id, providerCallId, generation }) => [
       callWorkflowId(companyId, providerCallId),
@@ -129,7 +129,7 @@ async function deleteVisits(tx: Transaction, companyId: string, contactId: strin
   await tx.delete(recordingTranscripts).where(inArray(recordingTranscripts.sessionId, ids));
   await tx.delete(recordingAnalyses).where(inArray(recordingAnalyses.sessionId, ids));
   await tx.delete(recordingSessions).where(inArray(recordingSessions.id, ids));
-  await forgetMentions(tx, companyId, ids);
+  await redactMentions(tx, companyId, ids);
   return {
     workflowIds: [...workflowIds, ...rows.flatMap((row) => analysisWorkflowIds('visit', row.id, row.generation))],
   };
@@ -171,7 +171,7 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
 }
 
 /** Takes free text from the audit trail and the delivery log of what is gone, and answers kept for Idempotency-Keys. */
-async function forgetMentions(tx: Transaction, companyId: string, ids: string[]): Promise<void> {
+async function redactMentions(tx: Transaction, companyId: string, ids: string[]): Promise<void> {
   await tx
     .update(auditLog)
     .set({ reason: null, details: null })

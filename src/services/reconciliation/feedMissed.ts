@@ -10,6 +10,7 @@ import { isCallOf, isInProgress, isMissed } from '../../domain/reconciliation.ts
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailCallRow, type CallRailClient, CallRailError } from '../../providers/callrail/client.ts';
 import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { addressOf } from '../inbox/routeCall.ts';
 import { storeEvent } from '../inbox/store.ts';
 import { blockCallRailAccount, type RequestBudget, takeCallRailRequest, unblockCallRailAccount } from './accounts.ts';
 
@@ -107,10 +108,7 @@ async function feed(db: Database, companyId: string, { row, event }: ListedCall)
     source: 'callrail',
     route: 'call.modified',
     body: Buffer.from(JSON.stringify(body)),
-    providerCallId,
-    trackingNumber: event.fields.trackingNumber ?? null,
-    callrailCompanyId: event.callrailCompanyIds[0] ?? null,
-    callrailCompanyAlias: event.callrailCompanyIds[1] ?? null,
+    ...addressOf(event),
     status: 'pending',
     companyId,
     workflowId: callWorkflowId(companyId, providerCallId),

@@ -1,0 +1,15 @@
+import type { SQL } from 'drizzle-orm';
+import { PgDialect } from 'drizzle-orm/pg-core';
+import type { Queryable } from './client.ts';
+
+const dialect = new PgDialect();
+
+/**
+ * Runs a statement that is prepared once per connection, so that Postgres plans it once; Drizzle's own are planned each
+ * time. Its text must not vary with its values. Inside of a transaction it is an ordinary statement.
+ */
+export async function executePrepared<Row>(db: Queryable, statement: SQL): Promise<Row[]> {
+  if (!('$client' in db)) return [...(await db.execute(statement))] as Row[];
+  const { sql, params } = dialect.sqlToQuery(statement);
+  return [...(await db.$client.unsafe(sql, params as string[], { prepare: true }))] as Row[];
+}

@@ -1,0 +1,135 @@
+/** Takes CallRail's webhooks: whose each is, whether it is genuine, and one committed row. Those that come together share both statements. */
+import type { Config } from '../../config/config.ts';
+import type { Database } from '../../db/client.ts';
+import { isDatabaseUnavailable } from '../../db/errors.ts';
+import type { CallEventKind } from '../../domain/call.ts';
+import type { CallRoute } from '../../domain/callRoute.ts';
+import { isStray } from '../../domain/webhookEvent.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { inBatches } from '../../runtime/batches.ts';
+import { REDACTED } from './redacted.ts';
+import {
+  addressOf,
+  type CallAddress,
+  type CallOwner,
+  findCallOwners,
+  lockCompanyAgainstRemoval,
+  routeCall,
+  whyInvalid,
+} from './routeCall.ts';
+import {
+  type BatchedEvent,
+  type BatchedOutcome,
+  boundBody,
+  type StoredEvent,
+  sha256,
+  storeEvent,
+  storeEvents,
+} from './store.ts';
+
+export interface ReceivedCall {
+  kind: CallEventKind;
+  body: Buffer;
+  /** The body's JSON. */
+  payload: unknown;
+  /** Well-formed; null where the header has none that is. */
+  signature: string | null;
+}
+
+export interface CallReceiver {
+  /** Answers once the event is committed; its status says what became of it. A rejected one is none of ours to answer for. */
+  receive(received: ReceivedCall): Promise<StoredEvent>;
+}
+
+/** In both statements: what comes together is bounded so that one answer never waits for many large bodies. */
+const TOGETHER = {
+  maxItems: 64,
+  maxWeight: 2 * 1024 * 1024,
+  slowMs: 100,
+  maxAtOnce: 4,
+  isWorthSplitting: (error: unknown) => !isDatabaseUnavailable(error),
+};
+
+/** Makes the one receiver of a process; `onStray` hears of every stored event that takes no effect for now. */
+export function createCallReceiver(deps: {
+  db: Database;
+  config: Pick<Config, 'allowUnsignedCallrail'>;
+  onStray: (bytes: number) => void;
+}): CallReceiver {
+  const { db, config, onStray } = deps;
+  const ownersOf = inBatches<CallAddress, CallOwner[]>((addresses) => findCallOwners(db, addresses), {
+    ...TOGETHER,
+    weigh: () => 0,
+  });
+  const store = inBatches<BatchedEvent, BatchedOutcome>((events) => storeEvents(db, events), {
+    ...TOGETHER,
+    weigh: ({ body }) => body.length,
+  });
+
+  return {
+    async receive(received) {
+      const read = readCallRailEvent(received.kind, received.payload);
+      const address = addressOf(read);
+      const bodySha256 = sha256(received.body);
+      for (;;) {
+        const owners = await ownersOf(address);
+        const route = routeReceived(received, address, owners, config);
+        const event = { ...eventOf(received, read, fateOf(route, read, owners)), bodySha256 };
+        const outcome = await store(event);
+        const stored = outcome === 'elsewhere' ? await storeAfterRemoval(db, event) : outcome;
+        // Its company was removed between the two statements: whose it is now is looked up again.
+        if (stored === 'removed') continue;
+        if (!stored.duplicate && ['unrouted', 'invalid', 'rejected'].includes(stored.status))
+          onStray(event.body.length);
+        return stored;
+      }
+    },
+  };
+}
+
+/** Without a call's id an event can start nothing, but whose it is, and whether it is genuine, is told apart all the same. */
+const routeReceived = (
+  { body, signature }: ReceivedCall,
+  address: CallAddress,
+  owners: readonly CallOwner[],
+  config: Pick<Config, 'allowUnsignedCallrail'>,
+) => routeCall(owners, { address, body, signatures: signature ? [signature] : [] }, config);
+
+/** The five things that can become of an event. */
+function fateOf(route: CallRoute, read: CallRailEvent, owners: readonly CallOwner[]) {
+  const { providerCallId } = read;
+  if (route.decision === 'rejected')
+    return { status: 'rejected' as const, reason: route.reason, companyId: route.companyId };
+  const companyId = route.decision === 'accepted' ? route.companyId : null;
+  const reason = whyInvalid(read);
+  if (reason || !providerCallId) return { status: 'invalid' as const, reason, companyId };
+  if (!companyId) return { status: 'unrouted' as const, reason: 'unknown_number', companyId };
+  const accepted = { companyId, workflowId: callWorkflowId(companyId, providerCallId) };
+  const isDeleted = owners.some((owner) => owner.companyId === companyId && owner.isCallDeleted);
+  if (isDeleted) return { ...accepted, ...REDACTED, appliedAt: new Date() };
+  return { ...accepted, status: 'pending' as const };
+}
+
+/** The row of it. Who called is written beside the body only where no call leads to it. */
+function eventOf({ kind, body, signature }: ReceivedCall, read: CallRailEvent, fate: ReturnType<typeof fateOf>) {
+  const callerNumber = isStray(fate.status) ? (read.fields.callerNumber ?? null) : null;
+  return boundBody({
+    source: 'callrail' as const,
+    route: `call.${kind}`,
+    body,
+    signature,
+    callerNumber,
+    ...addressOf(read),
+    ...fate,
+  });
+}
+
+/** Waits while its company is being removed, alone: stored if the company stays after all. */
+async function storeAfterRemoval(db: Database, event: BatchedEvent): Promise<StoredEvent | 'removed'> {
+  const { companyId } = event;
+  if (!companyId) return 'removed';
+  return db.transaction(async (tx) =>
+    (await lockCompanyAgainstRemoval(tx, companyId)) ? storeEvent(tx, event, event.bodySha256) : 'removed',
+  );
+}

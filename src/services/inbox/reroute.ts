@@ -1,0 +1,181 @@
+/** Routes stored events again: what waited for a number, a call or a job, and what an operator sends through anew. */
+import { and, eq, ne, or, type SQL, sql } from 'drizzle-orm';
+import type { Config } from '../../config/config.ts';
+import type { Database, Queryable } from '../../db/client.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
+import { parseBodyBytes } from '../../domain/text.ts';
+import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { readShunyaCallback } from '../../providers/shunya/payload.ts';
+import { REDACTED } from './redacted.ts';
+import { findCallOwners, lockCompanyAgainstRemoval, routeCall, whyInvalid } from './routeCall.ts';
+import { routeAndHoldCallback } from './routeCallback.ts';
+
+/** Routed by one transaction; what is more comes with the next. */
+const ROUTED_TOGETHER = 50;
+/** An event that somebody could own, but that nobody's key verifies, is looked at again after this. */
+const LOOK_AGAIN_MINUTES = 5;
+
+/** All but the body, which may be large: it is read once it is known that somebody could own the event. */
+const waitingColumns = {
+  id: webhookEvents.id,
+  sequence: webhookEvents.sequence,
+  source: webhookEvents.source,
+  route: webhookEvents.route,
+  status: webhookEvents.status,
+  reason: webhookEvents.reason,
+  signature: webhookEvents.signature,
+  providerCallId: webhookEvents.providerCallId,
+  trackingNumber: webhookEvents.trackingNumber,
+  callrailCompanyId: webhookEvents.callrailCompanyId,
+  callrailCompanyAlias: webhookEvents.callrailCompanyAlias,
+};
+type WaitingEvent = Awaited<ReturnType<typeof selectWaiting>>[number];
+
+const selectWaiting = (tx: Queryable, which: SQL | undefined) =>
+  tx.select(waitingColumns).from(webhookEvents).where(which).orderBy(webhookEvents.sequence).limit(ROUTED_TOGETHER);
+
+/**
+ * Takes up some of the events that waited for a number, CallRail id, call or job that is known now: one small transaction.
+ * @param after only events received after this one
+ * @returns how many go through now, and where to go on; null at the end
+ */
+export async function routeWaitingEvents(
+  db: Database,
+  config: Config,
+  after: number,
+): Promise<{ routed: number; next: number | null }> {
+  const isOwned = sql`(
+    ${webhookEvents.source} = 'callrail' and (
+      exists (select 1 from tracking_numbers n where n.phone_number = ${webhookEvents.trackingNumber})
+      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyId})
+      or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyAlias})
+      or exists (select 1 from calls c where c.provider_call_id = ${webhookEvents.providerCallId})))`;
+  const isAnswered = sql`(
+    ${webhookEvents.source} = 'shunya' and (
+      exists (select 1 from shunya_jobs j where j.task_id = ${webhookEvents.taskId})
+      or exists (select 1 from shunya_jobs j where j.shunya_call_id = ${webhookEvents.shunyaCallId} and j.task_id is not null)))`;
+  const isDue = sql`${webhookEvents.nextRingAt} <= now() and ${webhookEvents.sequence} > ${after}`;
+  return db.transaction(async (tx) => {
+    const { routed, waiting } = await routeUnrouted(tx, and(isDue, or(isOwned, isAnswered)), config);
+    return { routed, next: waiting.length < ROUTED_TOGETHER ? null : (waiting.at(-1)?.sequence ?? null) };
+  });
+}
+
+/** Routes unrouted events again, oldest first; those that somebody else is at are left to them. */
+async function routeUnrouted(tx: Queryable, which: SQL | undefined, config: Config) {
+  const waiting = await selectWaiting(tx, and(eq(webhookEvents.status, 'unrouted'), which)).for('update', {
+    skipLocked: true,
+  });
+  let routed = 0;
+  for (const event of waiting) if ((await routeAgain(tx, event, config)) === 'pending') routed += 1;
+  return { routed, waiting };
+}
+
+/**
+ * Routes the unrouted events of one call, now that its company is known: those that name neither number nor company can
+ * come before the one that does. Called in the transaction that makes the call.
+ */
+export async function adoptEventsOfCall(tx: Queryable, providerCallId: string, config: Config): Promise<void> {
+  await routeUnrouted(
+    tx,
+    and(eq(webhookEvents.source, 'callrail'), eq(webhookEvents.providerCallId, providerCallId)),
+    config,
+  );
+}
+
+/** Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id. */
+export async function adoptCallbacks(tx: Queryable, job: { taskId: string; shunyaCallId: number }, config: Config) {
+  const ofJob = or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId));
+  await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
+}
+
+export type RedriveResult = {
+  outcome: 'redriven' | 'not_redriven' | 'already_applied' | 'not_found';
+  status?: WebhookEventStatus;
+};
+
+/**
+ * Sends one stored event through again: a pending or dispatched one is rung at once, an unrouted, invalid or rejected
+ * one is routed and verified anew.
+ */
+export async function redriveEvent(tx: Queryable, eventId: string, config: Config): Promise<RedriveResult> {
+  const [event] = await selectWaiting(tx, eq(webhookEvents.id, eventId)).for('update');
+  if (!event) return { outcome: 'not_found' };
+  if (event.status === 'applied') return { outcome: 'already_applied', status: 'applied' };
+  if (event.status === 'pending' || event.status === 'dispatched') {
+    await tx
+      .update(webhookEvents)
+      .set({ nextRingAt: new Date(0) })
+      .where(eq(webhookEvents.id, eventId));
+    return { outcome: 'redriven', status: event.status };
+  }
+  const status = await routeAgain(tx, event, config);
+  return { outcome: status === 'pending' ? 'redriven' : 'not_redriven', status };
+}
+
+/** Routes one stored event again and writes what came of it. @returns its status now */
+async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): Promise<WebhookEventStatus> {
+  const set = await decideAgain(tx, event, config);
+  // Rejected twins do not count as duplicates; once one is accepted, it must be the only one.
+  if (event.status === 'rejected' && set.status !== 'rejected' && (await hasTwin(tx, event))) return 'rejected';
+  await tx
+    .update(webhookEvents)
+    .set({ nextRingAt: new Date(0), ...set })
+    .where(eq(webhookEvents.id, event.id));
+  return set.status;
+}
+
+async function hasTwin(tx: Queryable, event: WaitingEvent): Promise<boolean> {
+  const twins = await tx
+    .select({ id: webhookEvents.id })
+    .from(webhookEvents)
+    .where(
+      and(
+        eq(webhookEvents.route, event.route),
+        eq(webhookEvents.source, event.source),
+        sql`${webhookEvents.bodySha256} = (select body_sha256 from webhook_events where id = ${event.id})`,
+        ne(webhookEvents.status, 'rejected'),
+      ),
+    );
+  return twins.length > 0;
+}
+
+async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
+  return event.source === 'shunya' ? decideCallback(tx, event) : decideCall(tx, event, config);
+}
+
+async function decideCallback(tx: Queryable, event: WaitingEvent) {
+  const route = await routeAndHoldCallback(tx, readShunyaCallback(parseBodyBytes(await readBody(tx, event.id))));
+  if (route.decision === 'matched') {
+    const { companyId, jobId, workflowId } = route;
+    return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
+  }
+  if (route.decision === 'deleted') return { ...REDACTED, companyId: route.companyId, appliedAt: new Date() };
+  return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
+}
+
+async function decideCall(tx: Queryable, event: WaitingEvent, config: Config) {
+  const { providerCallId } = event;
+  const unrouted = { status: 'unrouted' as const, reason: 'unknown_number' };
+  const [owners = []] = await findCallOwners(tx, [event]);
+  if (owners.length === 0 && event.status !== 'invalid') return unrouted;
+  const body = await readBody(tx, event.id);
+  const reason = whyInvalid(readCallRailEvent('modified', parseBodyBytes(body)));
+  if (reason || !providerCallId) return { status: 'invalid' as const, reason };
+  const signatures = event.signature?.split(' ') ?? [];
+  const route = routeCall(owners, { address: event, body, signatures }, config);
+  if (route.decision === 'unrouted')
+    return { ...unrouted, nextRingAt: sql`now() + make_interval(mins => ${LOOK_AGAIN_MINUTES})` };
+  const { companyId } = route;
+  if (route.decision === 'rejected') return { status: 'rejected' as const, reason: route.reason, companyId };
+  if (!(await lockCompanyAgainstRemoval(tx, companyId))) return unrouted;
+  const workflowId = callWorkflowId(companyId, providerCallId);
+  return { status: 'pending' as const, reason: null, companyId, workflowId, callerNumber: null };
+}
+
+async function readBody(tx: Queryable, eventId: string): Promise<Buffer> {
+  const [row] = await tx.select({ body: webhookEvents.body }).from(webhookEvents).where(eq(webhookEvents.id, eventId));
+  return row?.body ?? Buffer.alloc(0);
+}

@@ -1,0 +1,142 @@
+/** Which job a callback of Shunya is of, and whether its run still waits for it. */
+import { and, eq, or, type SQL, sql } from 'drizzle-orm';
+import type { Queryable } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
+import { analysisRuns, companies, jobTombstones, shunyaJobs } from '../../db/schema/index.ts';
+import { analysisWorkflowId } from '../../domain/workflowIds.ts';
+import type { ShunyaCallback } from '../../providers/shunya/payload.ts';
+
+export type CallbackRoute =
+  | { decision: 'matched'; companyId: string; jobId: string; workflowId: string }
+  | { decision: 'unrouted' }
+  /** Its call or visit was deleted: nothing of it is kept. */
+  | { decision: 'deleted'; companyId: string }
+  | { decision: 'invalid'; reason: string };
+
+/**
+ * Matches a callback of Shunya to its job: by job id; without one by call id and kind. A job id that contradicts its row,
+ * or another company, makes it invalid; a job that is not known (yet) leaves it unrouted.
+ */
+export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
+  if (callback.invalidReason) return { decision: 'invalid', reason: callback.invalidReason };
+  const byCall = callback.shunyaCallId
+    ? await selectJobs(
+        db,
+        and(
+          eq(shunyaJobs.shunyaCallId, callback.shunyaCallId),
+          callback.jobType ? eq(shunyaJobs.kind, callback.jobType) : undefined,
+        ),
+      )
+    : [];
+  // Read last: a job id that is recorded between the two reads must not look like one that contradicts its row.
+  const byTask = callback.jobId ? await selectJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
+
+  if (byTask.length > 0) {
+    const job = byTask.find(
+      (row) =>
+        (!callback.shunyaCallId || row.shunyaCallId === callback.shunyaCallId) &&
+        (!callback.jobType || row.kind === callback.jobType),
+    );
+    return job ? matched(job, callback) : { decision: 'invalid', reason: 'job_contradicts_its_row' };
+  }
+  const newest = byCall[0];
+  if (!newest) return (await findJobTombstone(db, callback)) ?? { decision: 'unrouted' };
+  if (callback.jobId) {
+    // The submit may still be under way: only its answer tells whether this job id is ours.
+    const open = byCall.some((row) => row.taskId === null && row.state !== 'failed');
+    if (open) return { decision: 'unrouted' };
+    // Its row may have been deleted between the two reads.
+    return (await findJobTombstone(db, callback)) ?? { decision: 'invalid', reason: 'job_contradicts_its_row' };
+  }
+  return matched(newest, callback);
+}
+
+/**
+ * The same for a callback that is about to be stored: a job that it matches is held until the transaction ends, so that a
+ * deletion of it comes either before, and is seen, or after, and takes the callback along.
+ */
+export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
+  const route = await routeShunyaCallback(tx, callback);
+  if (route.decision !== 'matched') return route;
+  const held = await tx
+    .select({ id: shunyaJobs.id })
+    .from(shunyaJobs)
+    .where(eq(shunyaJobs.id, route.jobId))
+    .for('key share');
+  return held.length > 0 ? route : routeShunyaCallback(tx, callback);
+}
+
+type JobRow = Awaited<ReturnType<typeof selectJobs>>[number];
+
+async function findJobTombstone(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute | undefined> {
+  const { jobId, shunyaCallId } = callback;
+  const [deleted] = await db
+    .select({ companyId: jobTombstones.companyId })
+    .from(jobTombstones)
+    .where(
+      or(
+        jobId ? eq(jobTombstones.taskId, jobId) : sql`false`,
+        shunyaCallId ? eq(jobTombstones.shunyaCallId, shunyaCallId) : sql`false`,
+      ),
+    )
+    .limit(1);
+  return deleted && { decision: 'deleted', companyId: deleted.companyId };
+}
+
+async function selectJobs(db: Queryable, where: SQL | undefined) {
+  return db
+    .select({
+      id: shunyaJobs.id,
+      companyId: shunyaJobs.companyId,
+      shunyaCompanyId: companies.shunyaCompanyId,
+      subjectKind: shunyaJobs.subjectKind,
+      subjectId: shunyaJobs.subjectId,
+      generation: shunyaJobs.generation,
+      kind: shunyaJobs.kind,
+      state: shunyaJobs.state,
+      taskId: shunyaJobs.taskId,
+      shunyaCallId: shunyaJobs.shunyaCallId,
+    })
+    .from(shunyaJobs)
+    .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
+    .where(where)
+    .orderBy(sql`${shunyaJobs.attempt} desc, ${shunyaJobs.createdAt} desc`)
+    .limit(50);
+}
+
+function matched(job: JobRow, callback: ShunyaCallback): CallbackRoute {
+  if (callback.companyId && ![job.companyId, job.shunyaCompanyId].includes(callback.companyId))
+    return { decision: 'invalid', reason: 'company_mismatch' };
+  return {
+    decision: 'matched',
+    companyId: job.companyId,
+    jobId: job.id,
+    workflowId: analysisWorkflowId(job.subjectKind, job.subjectId, job.generation),
+  };
+}
+
+/**
+ * Serialises what is known of one job id: a callback that comes while the submit records its job waits for it here,
+ * so that neither misses the other. Ends with the transaction.
+ */
+export async function lockTaskId(tx: Queryable, taskId: string): Promise<void> {
+  await lockKey(tx, 'task', taskId);
+}
+
+/** The run that a job is of, for the relay: a callback of a finished run, or of one that is gone, changes nothing any more. */
+export async function stateOfRun(db: Queryable, jobId: string): Promise<'running' | 'finished' | 'gone'> {
+  const [row] = await db
+    .select({ state: analysisRuns.state })
+    .from(shunyaJobs)
+    .innerJoin(
+      analysisRuns,
+      and(
+        eq(analysisRuns.subjectKind, shunyaJobs.subjectKind),
+        eq(analysisRuns.subjectId, shunyaJobs.subjectId),
+        eq(analysisRuns.generation, shunyaJobs.generation),
+      ),
+    )
+    .where(eq(shunyaJobs.id, jobId));
+  if (!row) return 'gone';
+  return row.state === 'running' ? 'running' : 'finished';
+}
