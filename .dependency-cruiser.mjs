@@ -81,6 +81,12 @@ export default {
       { path: `${NPM}@temporalio/(worker|proto|envconfig)/` },
       'servers are reached by what the entry points hand over',
     ),
+    rule(
+      'routes-apart',
+      { path: '^src/api/routes/([^/]+)' },
+      { path: '^src/api/routes/', pathNot: '^src/api/routes/$1' },
+      'what routes share is in src/api/filters or src/api/http',
+    ),
     rule('resolvable', {}, { couldNotResolve: true }, 'imports lead somewhere'),
   ],
   options: {

@@ -15,21 +15,29 @@ export interface AuditEntry {
   details?: Record<string, unknown>;
 }
 
+type Who = Pick<Caller, 'actor'> & { companyId?: string | null };
+
 /** Writes an entry. @returns its id */
-export async function audit(
-  tx: Queryable,
-  { actor, companyId }: Pick<Caller, 'actor' | 'companyId'>,
-  { subject, ...entry }: AuditEntry,
-): Promise<string> {
+export async function audit(tx: Queryable, who: Who, entry: AuditEntry): Promise<string> {
   const id = randomUUID();
-  await tx.insert(auditLog).values({
-    companyId: companyId ?? null,
-    ...entry,
-    id,
-    subjectKind: subject.kind,
-    subjectId: subject.id,
-    actorId: actor.userId,
-    actorRole: actor.role,
-  });
+  await tx.insert(auditLog).values(rowOf(id, who, entry));
   return id;
 }
+
+/** The same under an id that is known before; a second entry of that id is not written. */
+export async function auditOnce(tx: Queryable, id: string, who: Who, entry: AuditEntry): Promise<void> {
+  await tx
+    .insert(auditLog)
+    .values(rowOf(id, who, entry))
+    .onConflictDoNothing();
+}
+
+const rowOf = (id: string, { actor, companyId }: Who, { subject, ...entry }: AuditEntry) => ({
+  companyId: companyId ?? null,
+  ...entry,
+  id,
+  subjectKind: subject.kind,
+  subjectId: subject.id,
+  actorId: actor.userId,
+  actorRole: actor.role,
+});

@@ -1,7 +1,111 @@
-/** Calls and what belongs to them, as the world sees them. */
+/** Calls and what belongs to them, as people see them: schemas, views, examples. */
+
+import { z } from '@hono/zod-openapi';
 import type { CallAnalysisRow, CallRow, findTranscript } from '../db/queries/calls.ts';
+import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../domain/analysis.ts';
+import { CALL_DIRECTIONS, CALL_STATUSES } from '../domain/call.ts';
+import { BLOCKERS, PIPELINE_STAGES } from '../domain/pipeline.ts';
 import { callWorkflowId } from '../domain/workflowIds.ts';
 import { contactRefView } from './contact.ts';
+import { EXAMPLE } from './examples.ts';
+import { contactRefSchema, momentOut, objectionSchema, sopComplianceSchema } from './shapes.ts';
+
+export const callAnalysisSchema = z
+  .object({
+    qualification: z.enum(QUALIFICATIONS).nullable(),
+    booking_status: z.enum(BOOKING_STATUSES).nullable(),
+    call_outcome_category: z.enum(CALL_OUTCOME_CATEGORIES).nullable(),
+    objections: z.array(objectionSchema),
+    sop_compliance: sopComplianceSchema,
+    sentiment_score: z.number().nullable().openapi({ description: '0..1', example: 0.8 }),
+    summary: z.string().nullable().openapi({ example: 'A leak above the kitchen; a visit on Saturday morning.' }),
+    appointment_date: z.string().nullable().openapi({
+      description: 'As it was said; the appointment has the time.',
+      example: '2026-03-14T09:00:00-04:00',
+    }),
+    appointment_location: z.string().nullable().openapi({ example: '1 Main St, Springfield' }),
+    service_requested: z.string().nullable().openapi({ example: 'Roof repair' }),
+    assigned_rep_id: z.string().nullable().openapi({ example: EXAMPLE.userId }),
+    version: z.int().openapi({ example: 2 }),
+    edited: z.boolean().openapi({ description: 'A person corrected it.', example: true }),
+    corrected_fields: z
+      .array(z.string())
+      .openapi({ description: 'Set by people; no later analysis changes them.', example: ['summary'] }),
+    analyzed_at: momentOut,
+    updated_at: momentOut,
+  })
+  .openapi('CallAnalysis');
+
+export const pipelineStateSchema = z
+  .object({
+    workflow_id: z.string().openapi({ example: EXAMPLE.workflowId }),
+    stage: z.enum(PIPELINE_STAGES).openapi({ example: 'done' }),
+    needs_attention: z.boolean().openapi({ example: false }),
+    reason: z.string().nullable(),
+    blocked_on: z.enum(BLOCKERS).nullable().openapi({ example: null }),
+    attempts: z.int().openapi({ example: 0 }),
+    updated_at: momentOut,
+  })
+  .openapi('PipelineState');
+
+export const callSchema = z
+  .object({
+    id: z.string().openapi({ example: EXAMPLE.callId }),
+    provider_call_id: z.string().openapi({ example: EXAMPLE.providerCallId }),
+    status: z.enum(CALL_STATUSES).openapi({
+      description:
+        '`missed` and `voicemail`: nobody of the company answered. `no_answer`: the company called and nobody answered. ' +
+        '`abandoned`: its end was never reported.',
+      example: 'completed',
+    }),
+    direction: z.enum(CALL_DIRECTIONS).openapi({
+      description: '`inbound`: the contact called. `outbound`: the company called.',
+    }),
+    answered: z.boolean().openapi({ example: true }),
+    spam: z.boolean().openapi({ description: 'Flagged as spam in CallRail; counts for nothing.', example: false }),
+    started_at: momentOut,
+    ended_at: momentOut
+      .nullable()
+      .openapi({ description: 'Start and duration; where that is not told, when we heard of it.' }),
+    duration_seconds: z.int().nullable().openapi({ example: 184 }),
+    tracking_number: z.string().nullable().openapi({ example: EXAMPLE.trackingNumber }),
+    contact: contactRefSchema,
+    caller_number: z.string().nullable().openapi({
+      description: 'The other side’s number, E.164; null where it was withheld. The contact may have several.',
+      example: '+12125550147',
+    }),
+    caller_number_raw: z.string().nullable().openapi({
+      description: 'What the carrier sent where it is no number that can be called; else null.',
+      example: null,
+    }),
+    lead_id: z.string().nullable().openapi({
+      description: 'Null for spam, and for a call we made that nobody answered and whose contact has no open lead.',
+      example: EXAMPLE.leadId,
+    }),
+    csr_id: z.string().nullable().openapi({ example: EXAMPLE.csrId }),
+    has_recording: z.boolean().openapi({ example: true }),
+    pipeline: pipelineStateSchema,
+    analysis: callAnalysisSchema.nullable(),
+    created_at: momentOut,
+    updated_at: momentOut,
+  })
+  .openapi('Call');
+
+export const transcriptSchema = z
+  .object({
+    transcript_text: z.string().openapi({ example: 'Acme Roofing, this is Dana. – Hi, we have a leak.' }),
+    turns: z.array(
+      z.object({
+        speaker: z.string().nullable().openapi({ example: 'agent' }),
+        text: z.string().openapi({ example: 'Acme Roofing, this is Dana.' }),
+        start_seconds: z.number().nullable().openapi({ example: 0.4 }),
+        end_seconds: z.number().nullable().openapi({ example: 2.1 }),
+      }),
+    ),
+    language: z.string().nullable().openapi({ example: 'en' }),
+    confidence: z.number().nullable().openapi({ description: '0..1', example: 0.94 }),
+  })
+  .openapi('Transcript');
 
 /** A call with its contact, its pipeline and its current analysis. The provider's recording link stays inside. */
 export function callView({ call, contact, analysis }: CallRow) {

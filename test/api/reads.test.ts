@@ -121,11 +121,12 @@ function expectedIds(written: Expected[], asked: CallFilter & { day?: string }):
 /** Reads all pages. */
 async function listed(asked: CallFilter): Promise<string[]> {
   const ids: string[] = [];
-  let after: { startedAt: Date; id: string } | undefined;
+  let after: { at: Date; id: string } | undefined;
   do {
     const page = await listCalls(api.db, asked, { limit: 3, after });
     ids.push(...page.map(({ call }) => call.id));
-    after = page.length === 3 ? page.at(-1)?.call : undefined;
+    const last = page.at(-1)?.call;
+    after = page.length === 3 && last ? { at: last.startedAt, id: last.id } : undefined;
   } while (after);
   return ids;
 }

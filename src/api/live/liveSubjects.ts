@@ -7,11 +7,11 @@ import { findPipelines } from '../../db/queries/pipelines.ts';
 import { listSessions } from '../../db/queries/recordings.ts';
 import type { ChangeKind } from '../../domain/change.ts';
 import { appointmentView } from '../../views/appointment.ts';
+import { callView } from '../../views/call.ts';
 import { leadView } from '../../views/lead.ts';
 import { pipelineView } from '../../views/pipeline.ts';
 import { sessionView } from '../../views/recording.ts';
 import type { Access } from '../http/permissions.ts';
-import { callView } from '../views/call.ts';
 
 /** Views by id; what is gone, or not the reader's, is not among them. */
 type ReadSubjects = (access: Access, ids: string[]) => Promise<Map<string, object>>;

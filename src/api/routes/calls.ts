@@ -1,35 +1,14 @@
 /** Calls: what was said, what it was judged to be, and what people say about that. */
 import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
-import { writeAudit } from '../../db/queries/audit.ts';
-import { type CallScope, findCall, findTranscript, lockCall, pageCalls } from '../../db/queries/calls.ts';
-import { companyTimeZone } from '../../db/queries/companies.ts';
+import { type CallRow, type CallScope, findCall, findTranscript, lockCall, pageCalls } from '../../db/queries/calls.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
-import { CALL_DIRECTIONS, CALL_STATUSES } from '../../domain/call.ts';
-import { PIPELINE_STAGES } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
+import { audit } from '../../services/audit.ts';
 import { correctAnalysis, startReanalysis } from '../../services/calls/correct.ts';
 import { storeInternalEvent } from '../../services/inbox/internalEvents.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/delete.ts';
-import { EXAMPLE } from '../../views/examples.ts';
-import { iso, momentOut } from '../../views/shapes.ts';
-import type { ApiDeps } from '../deps.ts';
-import { checkIfMatch, etagOf } from '../http/conditional.ts';
-import { ApiError, notFound } from '../http/errors.ts';
-import { decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
-import type { Access } from '../http/permissions.ts';
-import { createPublicBase } from '../http/publicBase.ts';
-import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import {
-  booleanQuery,
-  commaList,
-  dayInput,
-  optionalText,
-  parseQueryPhone,
-  requiredText,
-  text,
-} from '../http/schemas.ts';
 import {
   callAnalysisSchema,
   callAnalysisView,
@@ -37,52 +16,20 @@ import {
   callView,
   transcriptSchema,
   transcriptView,
-} from '../views/call.ts';
-import { describeMatches, MATCHED_FIELDS } from './callMatches.ts';
+} from '../../views/call.ts';
+import { EXAMPLE } from '../../views/examples.ts';
+import { iso, momentOut } from '../../views/shapes.ts';
+import type { ApiDeps } from '../deps.ts';
+import { describeMatches, MATCHED_FIELDS } from '../filters/callMatches.ts';
+import { callFilters, readCallFilter } from '../filters/calls.ts';
+import { checkIfMatch, etagOf } from '../http/conditional.ts';
+import { ApiError, notFound } from '../http/errors.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
+import { createPublicBase } from '../http/publicBase.ts';
+import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
+import { optionalText, requiredText, text } from '../http/schemas.ts';
 
-/** Filters of the list and of the export. */
-export const callFilters = {
-  status: commaList(CALL_STATUSES).optional(),
-  direction: commaList(CALL_DIRECTIONS)
-    .optional()
-    .openapi({ description: '`inbound`: the contact called. `outbound`: the company called.' }),
-  spam: booleanQuery
-    .optional()
-    .openapi({ description: 'Only calls that are flagged as spam, or only those that are not.' }),
-  stage: commaList(PIPELINE_STAGES).optional(),
-  booking_status: commaList(BOOKING_STATUSES).optional(),
-  qualification: commaList(QUALIFICATIONS).optional(),
-  csr_id: z.string().max(255).optional(),
-  handled_by: z
-    .string()
-    .max(4000)
-    .transform((ids) => ids.split(','))
-    .optional()
-    .openapi({
-      type: 'string',
-      description:
-        'User ids with commas: calls that name any of them as agent. `none` stands for calls that name nobody.',
-    }),
-  analyzed: booleanQuery.optional().openapi({ description: 'Whether the call has an analysis.' }),
-  qualified: booleanQuery
-    .optional()
-    .openapi({ description: 'Whether the call counts as qualified: hot, warm or cold, or booked.' }),
-  objection: z.string().max(200).optional().openapi({ description: 'Category of an objection that was heard.' }),
-  phone_number: z.string().max(64).optional().openapi({ description: 'The caller’s.', example: '+15551234567' }),
-  date_from: dayInput.optional().openapi({ description: 'First day of the start, in the company’s time zone.' }),
-  date_to: dayInput.optional().openapi({ description: 'Last day, included.' }),
-  q: z
-    .string()
-    .max(200)
-    .optional()
-    .openapi({
-      description:
-        'Finds calls by words of the summary or the transcript, each written out or begun, or by any part of the caller’s name or ' +
-        'number. All words must stand in one of these.',
-    }),
-};
 const listQuery = z.object({ ...pageQuery, ...callFilters });
-type CallFilters = Omit<z.output<typeof listQuery>, keyof typeof pageQuery>;
 
 const LIST_ITEMS_MAX = 100;
 const share = z.number().min(0).max(1);
@@ -184,15 +131,18 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ db, query, access }) => {
       const filter = await readCallFilter(db, access, query);
-      const key = decodeMomentCursor(query.cursor);
-      const after = key && { startedAt: key.at ?? new Date(0), id: key.id };
-      const { rows, count } = await pageCalls(db, filter, { limit: query.limit + 1, after });
-      const { companyId } = access;
-      const matches = query.q === undefined ? undefined : await describeMatches(db, companyId, query.q, rows);
-      return toList(rows, {
-        limit: query.limit,
-        count,
-        cursorOf: ({ call }) => encodeMomentCursor({ at: call.startedAt, id: call.id }),
+      const { q } = query;
+      // A search finds the rows and their number in one go.
+      let found: Awaited<ReturnType<typeof pageCalls>> = { rows: [], count: { total: 0 } };
+      let matches: Awaited<ReturnType<typeof describeMatches>> | undefined;
+      return listPage(query, {
+        rows: async (page) => {
+          found = await pageCalls(db, filter, page);
+          matches = q === undefined ? undefined : await describeMatches(db, access.companyId, q, found.rows);
+          return found.rows;
+        },
+        count: async () => found.count,
+        key: byMoment(({ call }: CallRow) => ({ at: call.startedAt, id: call.id })),
         view: (row) => ({ ...callView(row), ...(matches && { match: matches.get(row.call.id) ?? null }) }),
       });
     },
@@ -258,12 +208,8 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       });
       if (!record) throw notFound();
       const { fields, before, after } = record;
-      await writeAudit(tx, {
-        ...subject(call, access),
-        action: 'analysis.correct',
-        reason: why,
-        details: { fields, before, after },
-      });
+      const details = { fields, before, after };
+      await audit(tx, access, { ...aboutCall(call), action: 'analysis.correct', reason: why, details });
       const { analysis } = await mustFindCall(tx, access, params.id);
       if (!analysis) throw notFound();
       return reply(callAnalysisView(analysis), { etag: etagOf(analysis) });
@@ -292,7 +238,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       const workflowId = callWorkflowId(companyId, providerCallId);
       const details = { generation };
       await storeInternalEvent(tx, { companyId, providerCallId, workflowId, route: 'call.reanalyze', body: details });
-      await writeAudit(tx, { ...subject(call, access), action: 'call.reanalyze', reason: body.reason, details });
+      await audit(tx, access, { ...aboutCall(call), action: 'call.reanalyze', reason: body.reason, details });
       afterCommit(() => deps.inbox.poke());
       return { workflow_id: workflowId, generation };
     },
@@ -313,7 +259,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, params, access }) => {
       const { call } = await mustFindCall(db, access, params.id);
       if (call.recordingUrl === null) throw notFound();
-      await writeAudit(db, { ...subject(call, access), action: 'recording.access' });
+      await audit(db, access, { ...aboutCall(call), action: 'recording.access' });
       const { userId, role } = access.actor;
       const content = { companyId: call.companyId, callId: call.id, userId, role };
       const { token, expiresAt } = await deps.recordingLinks.sign(content);
@@ -336,7 +282,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       const { call } = await mustFindCall(tx, access, params.id);
       await lockCall(tx, call);
       const { workflowIds } = await deleteCall(tx, call);
-      await writeAudit(tx, { ...subject(call, access), action: 'call.delete' });
+      await audit(tx, access, { ...aboutCall(call), action: 'call.delete' });
       afterCommit(() => stopWorkflows(deps, workflowIds));
     },
   );
@@ -349,41 +295,13 @@ function refuseReanalysis(outcome: 'not_ended' | 'no_recording' | 'running'): Ap
   return new ApiError(outcome === 'no_recording' ? 'no_recording' : 'analysis_running');
 }
 
-type Caller = { companyId: string | undefined; repId: string | undefined; actor: { userId: string; role: string } };
-
-const subject = (call: { id: string; companyId: string }, access: Caller) => ({
+const aboutCall = (call: { id: string; companyId: string }) => ({
   companyId: call.companyId,
-  actor: access.actor,
-  subjectKind: 'call',
-  subjectId: call.id,
+  subject: { kind: 'call', id: call.id },
 });
 
 async function mustFindCall(db: Queryable, scope: CallScope, id: string) {
   const row = await findCall(db, scope, id);
   if (!row) throw notFound();
   return row;
-}
-
-/** What the filters ask for, of the calls that somebody may see. */
-export async function readCallFilter(db: Queryable, { companyId, repId }: Access<string>, query: CallFilters) {
-  const { date_from: from, date_to: to } = query;
-  return {
-    companyId,
-    repId,
-    status: query.status,
-    direction: query.direction,
-    spam: query.spam,
-    stage: query.stage,
-    bookingStatus: query.booking_status,
-    qualification: query.qualification,
-    csrId: query.csr_id,
-    handledBy: query.handled_by,
-    analyzed: query.analyzed,
-    qualified: query.qualified,
-    objection: query.objection,
-    // What is no phone number is nobody's.
-    phoneNumber: query.phone_number === undefined ? undefined : (parseQueryPhone(query.phone_number) ?? ''),
-    startedOn: from || to ? { from, to, timeZone: await companyTimeZone(db, companyId) } : undefined,
-    text: query.q,
-  };
 }

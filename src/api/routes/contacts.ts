@@ -14,6 +14,7 @@ import { listLeads } from '../../db/queries/leads.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteContact } from '../../services/privacy/deleteContact.ts';
 import { appointmentSchema, appointmentView } from '../../views/appointment.ts';
+import { callSchema, callView } from '../../views/call.ts';
 import { contactSchema, contactView } from '../../views/contact.ts';
 import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
@@ -22,7 +23,6 @@ import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, MAX_LIMIT, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { parseQueryPhone } from '../http/schemas.ts';
-import { callSchema, callView } from '../views/call.ts';
 
 const listQuery = z.object({
   ...pageQuery,

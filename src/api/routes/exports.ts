@@ -3,23 +3,23 @@ import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Queryable } from '../../db/client.ts';
 import { type AppointmentRow, listAppointments } from '../../db/queries/appointments.ts';
-import { writeAudit } from '../../db/queries/audit.ts';
 import { type CallRow, listCalls } from '../../db/queries/calls.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
+import { audit } from '../../services/audit.ts';
 import { appointmentView } from '../../views/appointment.ts';
+import { callView } from '../../views/call.ts';
 import { leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
+import { callFilters, readCallFilter } from '../filters/calls.ts';
 import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { CSV_PAGE_ROWS, type CsvColumn, type CsvFile, csvLines, csvResponse, localTime } from '../http/csv.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { booleanQuery } from '../http/schemas.ts';
-import { callView } from '../views/call.ts';
-import { callFilters, readCallFilter } from './calls.ts';
 
 /** Several values in one cell. */
 const joined = (values: (string | null)[]) => values.filter((value) => value !== null).join('; ');
@@ -127,7 +127,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       const readPage = (last?: CallRow) =>
         listCalls(db, filter, {
           limit: CSV_PAGE_ROWS,
-          after: last && { startedAt: last.call.startedAt, id: last.call.id },
+          after: last && { at: last.call.startedAt, id: last.call.id },
         });
       return csvResponse({
         name: 'calls',
@@ -214,9 +214,8 @@ async function fileOf(db: Queryable, { companyId }: Access<string>, query: { bom
 
 /** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
 async function auditExport(db: Queryable, access: Access<string>, list: string, query: object): Promise<void> {
-  const { companyId, actor } = access;
   const details = { filters: Object.keys(query).filter((name) => name !== 'bom') };
-  await writeAudit(db, { companyId, actor, action: `${list}.export`, subjectKind: 'export', subjectId: list, details });
+  await audit(db, access, { action: `${list}.export`, subject: { kind: 'export', id: list }, details });
 }
 
 const logTo = (deps: ApiDeps, c: Context<ApiEnv>) => (error: unknown) =>

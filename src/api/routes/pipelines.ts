@@ -1,9 +1,9 @@
 /** Pipelines for operators: what is stuck and why, and what to do about it. */
 import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
-import { writeAudit } from '../../db/queries/audit.ts';
-import { findPipeline, listPipelines, type PipelineRow, pipelinesMatching } from '../../db/queries/pipelines.ts';
+import { countPipelines, findPipeline, listPipelines, type PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import { audit } from '../../services/audit.ts';
 import {
   pipelineNamedBy,
   pipelineWorkflowId,
@@ -14,7 +14,7 @@ import { EXAMPLE } from '../../views/examples.ts';
 import { pipelineSchema, pipelineView } from '../../views/pipeline.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { countUpTo, decodeMomentCursor, encodeMomentCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { booleanQuery, commaList, requiredText } from '../http/schemas.ts';
 
@@ -87,12 +87,10 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
         kind: query.kind,
         blockedOn: query.blocked_on,
       };
-      const key = decodeMomentCursor(query.cursor);
-      const after = key && { startedAt: key.at ?? new Date(0), subjectId: key.id };
-      return toList(await listPipelines(db, filter, { limit: query.limit + 1, after }), {
-        limit: query.limit,
-        count: await countUpTo(db, pipelinesMatching(filter)),
-        cursorOf: (row) => encodeMomentCursor({ at: row.startedAt, id: row.subjectId }),
+      return listPage(query, {
+        rows: (page) => listPipelines(db, filter, page),
+        count: () => countPipelines(db, filter),
+        key: byMoment((row: PipelineRow) => ({ at: row.startedAt, id: row.subjectId })),
         view: (row) => pipelineView(row, deps.config.temporal),
       });
     },
@@ -130,12 +128,10 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
         const row = await mustFindPipeline(tx, access.companyId, params.workflow_id);
         if (row.blockedOn === null) throw new ApiError('nothing_to_retry');
         const { actor } = access;
-        const auditId = await writeAudit(tx, {
+        const auditId = await audit(tx, access, {
           companyId: row.companyId,
-          actor,
           action: `pipeline.${name}`,
-          subjectKind: row.kind,
-          subjectId: row.subjectId,
+          subject: { kind: row.kind, id: row.subjectId },
           reason: body.reason,
           details: { stage: row.stage, blocked_on: row.blockedOn },
         });
@@ -175,15 +171,13 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
         needsAttention: needs_attention,
         isBlocked: true,
       };
-      const { total } = await countUpTo(tx, pipelinesMatching(filter));
+      const { total } = await countPipelines(tx, filter);
       const rows = await listPipelines(tx, filter, { limit: BATCH_MAX, oldestFirst: true });
       const { actor } = access;
-      const auditId = await writeAudit(tx, {
+      const auditId = await audit(tx, access, {
         companyId: filter.companyId ?? null,
-        actor,
         action: 'pipeline.retry_batch',
-        subjectKind: 'pipelines',
-        subjectId: 'batch',
+        subject: { kind: 'pipelines', id: 'batch' },
         reason: body.reason,
         details: { filter: body.filter, matched: total },
       });

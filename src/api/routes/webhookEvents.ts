@@ -1,19 +1,19 @@
 /** The inbox for operators: what came in, where it stands, and sending it through again. */
 import { z } from '@hono/zod-openapi';
-import { writeAudit } from '../../db/queries/audit.ts';
 import {
+  countWebhookEvents,
   findWebhookEvent,
   listWebhookEvents,
   type WebhookEventRow,
-  webhookEventsMatching,
 } from '../../db/queries/webhookEvents.ts';
 import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
+import { audit } from '../../services/audit.ts';
 import { redriveEvent } from '../../services/inbox/reroute.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError, notFound } from '../http/errors.ts';
-import { countUpTo, decodeCursor, encodeCursor, listOf, pageQuery, toList } from '../http/pagination.ts';
+import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { commaList } from '../http/schemas.ts';
 
@@ -86,11 +86,10 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
         source: query.source,
         route: query.route?.split(','),
       };
-      const afterSequence = decodeCursor(query.cursor, z.int().min(0));
-      return toList(await listWebhookEvents(db, filter, { limit: query.limit + 1, afterSequence }), {
-        limit: query.limit,
-        count: await countUpTo(db, webhookEventsMatching(db, filter)),
-        cursorOf: (row) => encodeCursor(row.sequence),
+      return listPage(query, {
+        rows: (page) => listWebhookEvents(db, filter, page),
+        count: () => countWebhookEvents(db, filter),
+        key: bySequence((row: WebhookEventRow) => row.sequence),
         view: eventView,
       });
     },
@@ -135,12 +134,10 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
       if (outcome === 'already_applied') throw new ApiError('already_applied');
       const after = await findWebhookEvent(tx, undefined, before.id);
       if (!after) throw notFound();
-      await writeAudit(tx, {
+      await audit(tx, access, {
         companyId: after.companyId,
-        actor: access.actor,
         action: 'webhook_event.redrive',
-        subjectKind: 'webhook_event',
-        subjectId: before.id,
+        subject: { kind: 'webhook_event', id: before.id },
         details: { before: before.status, after: after.status },
       });
       afterCommit(() => deps.inbox.poke());

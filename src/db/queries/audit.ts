@@ -1,37 +1,8 @@
-import { randomUUID } from 'node:crypto';
+/** The audit log. */
 import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
 import type { Queryable } from '../client.ts';
 import { auditLog } from '../schema/index.ts';
 import { belowSequence, type Count, countUpTo, type Page } from './paging.ts';
-
-export interface AuditEntry {
-  companyId: string | null;
-  actor: { userId: string; role: string };
-  /** lead.update, contact.delete, … */
-  action: string;
-  subjectKind: string;
-  subjectId: string;
-  reason?: string | null;
-  /** Ids, field names and states; never what a privacy deletion would have to find. */
-  details?: Record<string, unknown>;
-}
-
-/** Writes down who did what, when and why. @returns the entry's id */
-export async function writeAudit(db: Queryable, entry: AuditEntry): Promise<string> {
-  const { actor, ...rest } = entry;
-  const id = randomUUID();
-  await db.insert(auditLog).values({ id, ...rest, actorId: actor.userId, actorRole: actor.role });
-  return id;
-}
-
-/** The same under an id that is known before; a second one of that id is not written. */
-export async function writeAuditOnce(db: Queryable, id: string, entry: AuditEntry): Promise<void> {
-  const { actor, ...rest } = entry;
-  await db
-    .insert(auditLog)
-    .values({ id, ...rest, actorId: actor.userId, actorRole: actor.role })
-    .onConflictDoNothing();
-}
 
 export interface AuditFilter {
   /** Undefined: every company, and what belongs to none. */

@@ -9,7 +9,7 @@ import type { Queryable, Transaction } from '../client.ts';
 import { lockKey } from '../locks.ts';
 import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
-import { type Count, countUpTo } from './paging.ts';
+import { type Count, countUpTo, type Page } from './paging.ts';
 import { isSearchUnfinished, searchCalls } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
@@ -94,17 +94,11 @@ export interface CallFilter extends CallScope {
   text?: string;
 }
 
-/** Where a page ends; calls are listed by it, newest first. */
-export interface CallPosition {
-  startedAt: Date;
-  id: string;
-}
-
 /** A page of calls, newest first, and how many match in all. */
 export async function pageCalls(
   db: Queryable,
   filter: CallFilter,
-  page: { limit: number; after?: CallPosition },
+  page: Page,
 ): Promise<{ rows: CallRow[]; count: Count }> {
   const searched = await search(db, filter, page);
   if (searched) return { rows: await listByIds(db, searched.ids), count: searched.count };
@@ -112,26 +106,24 @@ export async function pageCalls(
 }
 
 /** By the index of words, where there are words to search for and it has all calls. */
-async function search(db: Queryable, filter: CallFilter, page: { limit: number; after?: CallPosition }) {
+async function search(db: Queryable, filter: CallFilter, page: Page) {
   const { companyId, text, ...others } = filter;
   if (companyId === undefined || text === undefined || (await isSearchUnfinished(db))) return undefined;
   const isAlone = Object.values(others).every((each) => each === undefined);
   const where = isAlone ? undefined : matches({ companyId, ...others });
-  const after = page.after && { at: page.after.startedAt, id: page.after.id };
-  return searchCalls(db, { companyId, text, where }, { limit: page.limit, after });
+  return searchCalls(db, { companyId, text, where }, page);
 }
 
 const listByIds = async (db: Queryable, ids: string[]): Promise<CallRow[]> =>
   ids.length === 0 ? [] : selectCalls(db).where(inArray(calls.id, ids)).orderBy(desc(calls.startedAt), desc(calls.id));
 
 /** A page of calls, newest first. */
-export async function listCalls(db: Queryable, filter: CallFilter, page: { limit: number; after?: CallPosition }) {
+export async function listCalls(db: Queryable, filter: CallFilter, page: Page) {
   const searched = await search(db, filter, page);
   if (searched) return listByIds(db, searched.ids);
   const { after, limit } = page;
   const beyond =
-    after &&
-    sql`(${calls.startedAt}, ${calls.id}) < (${after.startedAt.toISOString()}::timestamptz, ${after.id}::text)`;
+    after && sql`(${calls.startedAt}, ${calls.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`;
   const newest = sql`order by started_at desc, id desc limit ${limit}`;
   const ids = sql`(select id from (${matching(filter, { beyond, each: newest })}) as matching ${newest}) as page`;
   return selectCalls(db).innerJoin(ids, sql`page.id = ${calls.id}`).orderBy(desc(calls.startedAt), desc(calls.id));

@@ -2,6 +2,7 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Blocker, PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 import type { Queryable } from '../client.ts';
+import { type Count, countUpTo, type Page } from './paging.ts';
 
 export interface PipelineRow {
   kind: SubjectKind;
@@ -31,21 +32,15 @@ export interface PipelineFilter {
   isBlocked?: boolean;
 }
 
-/** Where a page ends; pipelines are listed by the start of their call or visit, newest first. */
-export interface PipelinePosition {
-  startedAt: Date;
-  subjectId: string;
-}
-
 /** A page of pipelines, newest first; `oldestFirst` is for working through what is stuck. */
 export async function listPipelines(
   db: Queryable,
   filter: PipelineFilter,
-  page: { limit: number; after?: PipelinePosition; oldestFirst?: boolean },
+  page: Page & { oldestFirst?: boolean },
 ): Promise<PipelineRow[]> {
   const { after } = page;
   const beyond = after
-    ? sql`where (started_at, subject_id) < (${after.startedAt.toISOString()}::timestamptz, ${after.subjectId}::text)`
+    ? sql`where (started_at, subject_id) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`
     : sql``;
   const direction = page.oldestFirst ? sql`asc` : sql`desc`;
   const rows = await db.execute(sql`
@@ -56,9 +51,8 @@ export async function listPipelines(
   return [...rows].map(toRow);
 }
 
-/** The pipelines that match, to be counted. */
-export const pipelinesMatching = (filter: PipelineFilter): SQL =>
-  sql`select 1 from (${pipelines(filter)}) as pipelines`;
+export const countPipelines = (db: Queryable, filter: PipelineFilter): Promise<Count> =>
+  countUpTo(db, sql`select 1 from (${pipelines(filter)}) as pipelines`);
 
 /** The pipeline of one call (by the provider's id) or visit. */
 export async function findPipeline(

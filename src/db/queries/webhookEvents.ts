@@ -1,8 +1,9 @@
 /** The inbox as operators see it: never the raw body, which holds personal data, nor its signature. */
-import { and, desc, eq, inArray, lt, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { WebhookEventStatus, WebhookSource } from '../../domain/webhookEvent.ts';
 import type { Queryable } from '../client.ts';
 import { webhookEvents } from '../schema/index.ts';
+import { belowSequence, type Count, countUpTo, type Page } from './paging.ts';
 
 const columns = {
   id: webhookEvents.id,
@@ -34,23 +35,17 @@ export interface WebhookEventFilter {
 export type WebhookEventRow = Awaited<ReturnType<typeof listWebhookEvents>>[number];
 
 /** A page of events, newest first. */
-export async function listWebhookEvents(
-  db: Queryable,
-  filter: WebhookEventFilter,
-  page: { limit: number; afterSequence?: number },
-) {
-  const beyond = page.afterSequence === undefined ? undefined : lt(webhookEvents.sequence, page.afterSequence);
+export async function listWebhookEvents(db: Queryable, filter: WebhookEventFilter, page: Page<number>) {
   return db
     .select(columns)
     .from(webhookEvents)
-    .where(and(matches(filter), beyond))
+    .where(and(matching(filter), belowSequence(webhookEvents.sequence, page.after)))
     .orderBy(desc(webhookEvents.sequence))
     .limit(page.limit);
 }
 
-/** The events that match, to be counted. */
-export const webhookEventsMatching = (db: Queryable, filter: WebhookEventFilter): SQL =>
-  db.select({ one: sql`1` }).from(webhookEvents).where(matches(filter)).getSQL();
+export const countWebhookEvents = (db: Queryable, filter: WebhookEventFilter): Promise<Count> =>
+  countUpTo(db, db.select({ one: sql`1` }).from(webhookEvents).where(matching(filter)).getSQL());
 
 /** One event of the company, or of any where none is given. */
 export async function findWebhookEvent(
@@ -61,11 +56,11 @@ export async function findWebhookEvent(
   const [row] = await db
     .select(columns)
     .from(webhookEvents)
-    .where(and(matches({ companyId }), eq(webhookEvents.id, id)));
+    .where(and(matching({ companyId }), eq(webhookEvents.id, id)));
   return row;
 }
 
-function matches({ companyId, status, source, route }: WebhookEventFilter): SQL | undefined {
+function matching({ companyId, status, source, route }: WebhookEventFilter): SQL | undefined {
   return and(
     companyId === undefined ? undefined : eq(webhookEvents.companyId, companyId),
     status && inArray(webhookEvents.status, status),

@@ -1,8 +1,8 @@
 /** What is opened by a link leaves an audit entry, once for each link; for a recording that entry is the listening too. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
-import { type AuditEntry, writeAuditOnce } from '../../db/queries/audit.ts';
 import { auditLog } from '../../db/schema/index.ts';
+import { auditOnce } from '../audit.ts';
 
 /** Who began to listen within the link's life may go on and seek for this long: longer than any call is. */
 const LISTENING_SECONDS = 4 * 3600;
@@ -23,7 +23,7 @@ export async function openRecording(db: Queryable, link: OpenedLink): Promise<bo
   const { companyId, callId, userId, role } = link.content;
   if (!link.isExpired) {
     const actor = { userId, role };
-    await writeAuditOnce(db, link.id, { companyId, actor, action: OPENED, subjectKind: 'call', subjectId: callId });
+    await auditOnce(db, link.id, { actor, companyId }, { action: OPENED, subject: { kind: 'call', id: callId } });
     return true;
   }
   if (link.expiresAt.getTime() + LISTENING_SECONDS * 1000 < Date.now()) return false;
@@ -43,9 +43,9 @@ export async function openRecording(db: Queryable, link: OpenedLink): Promise<bo
 /** Writes down that an event stream was opened with a ticket. */
 export async function recordTicketUse(
   db: Queryable,
-  ticket: { id: string; actor: AuditEntry['actor'] & { companyId: string | null } },
+  ticket: { id: string; actor: { userId: string; role: string; companyId: string | null } },
 ): Promise<void> {
   const { id, actor } = ticket;
-  const subject = { subjectKind: 'event_stream', subjectId: actor.userId };
-  await writeAuditOnce(db, id, { companyId: actor.companyId, actor, action: 'events.open', ...subject });
+  const subject = { kind: 'event_stream', id: actor.userId };
+  await auditOnce(db, id, { actor, companyId: actor.companyId }, { action: 'events.open', subject });
 }
