@@ -26,6 +26,7 @@ import {
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
 
 /** Workflows that worked on what is gone; to be ended after the commit, as far as Temporal can be reached. */
 export interface Deletion {
@@ -54,7 +55,11 @@ export async function eraseContact(tx: Transaction, contact: { id: string; compa
     .delete(leads)
     .where(and(eq(leads.companyId, companyId), eq(leads.contactId, contact.id)))
     .returning({ id: leads.id });
-  await tx.delete(contactCards).where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)));
+  const cards = await tx
+    .delete(contactCards)
+    .where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)))
+    .returning({ phoneNumber: contactCards.phoneNumber });
+  for (const { phoneNumber } of cards) if (phoneNumber) await eraseStraysOfPhone(tx, companyId, phoneNumber);
   await redactMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
   return { workflowIds: [...visits.workflowIds, ...ofCalls.workflowIds] };
 }
@@ -95,6 +100,7 @@ async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Prom
   await tx
     .delete(webhookEvents)
     .where(and(eq(webhookEvents.companyId, companyId), inArray(webhookEvents.providerCallId, providerCallIds)));
+  await eraseStraysOfCalls(tx, companyId, providerCallIds);
   await tx.delete(callTranscripts).where(inArray(callTranscripts.callId, ids));
   await tx.delete(callAnalyses).where(inArray(callAnalyses.callId, ids));
   await tx
