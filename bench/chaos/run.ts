@@ -1,7 +1,11 @@
-/** `npm run chaos -- [--seed N] [--seeds 10] [--calls 300] [--kills 20] [--visits 30] [--apis 2] [--workers 2] [--plan]` */
+/**
+ * `npm run chaos -- [--seed N] [--seeds 10] [--calls 300] [--kills 20] [--visits 30] [--apis 2] [--workers 2] [--plan]`, or
+ * `npm run chaos -- --hostile [--seconds 20] [--calls 30000] [--only NAME]`: attacks beside a genuine sender
+ */
 import { parseArgs } from 'node:util';
 import { stopOnSignals } from '../cluster.ts';
 import { describeResult, runChaos } from './chaos.ts';
+import { runHostile } from './hostile.ts';
 import { countFaults, drawPlan, type PlanOptions } from './plan.ts';
 
 const text = { type: 'string' } as const;
@@ -17,6 +21,9 @@ const { values } = parseArgs({
     workers: text,
     plan: flag,
     quiet: flag,
+    hostile: flag,
+    seconds: text,
+    only: text,
   },
 });
 
@@ -41,6 +48,10 @@ const shape: Omit<PlanOptions, 'seed'> = {
 };
 stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
+if (values.hostile) {
+  const options = { seconds: number('seconds', 20), calls: number('calls', 30_000), only: values.only };
+  process.exit((await runHostile(options, print)) ? 0 : 1);
+}
 const failing: number[] = [];
 
 for (let seed = first; seed < first + count; seed += 1) {

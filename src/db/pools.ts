@@ -1,12 +1,12 @@
 /** The API's connections to Postgres, in pools by purpose: whoever uses one up makes nobody else wait. */
 import { type Database, openDatabase, type PoolOptions } from './client.ts';
 
-/** Few, since each busy one takes processor time from the webhooks: 24 in all, and 25 more for a worker. */
+/** Few, since each busy one takes processor time from the webhooks: 22 in all, and 25 more for a worker. */
 const POOLS = {
   /** Events come in through these, and nothing else does. */
   webhooks: { max: 6 },
   /** What people read. A query that takes longer would be given up by whoever waits for it. */
-  reads: { max: 6, statementTimeoutMs: 4000 },
+  reads: { max: 4, statementTimeoutMs: 4000 },
   writes: { max: 4 },
   exports: { max: 2, statementTimeoutMs: 10_000 },
   /** The relay, and the feed of live changes. */

@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { createAdmission } from './admission.ts';
 import type { Actor } from './permissions.ts';
 
+/** As if the event loop were idle: that of a test is not always. */
+const spare = { wait: async () => {} };
 const person = (companyId: string | null, userId = 'u'): Actor => ({
   companyId,
   userId,
@@ -11,7 +13,7 @@ const person = (companyId: string | null, userId = 'u'): Actor => ({
 
 describe('one person', () => {
   it('has a bounded number of requests under way, and others are not counted with them', () => {
-    const admission = createAdmission({ perUser: 2 });
+    const admission = createAdmission({ spare, perUser: 2 });
     const [first] = [admission.request(person('a')), admission.request(person('a'))];
     expect(() => admission.request(person('a'))).toThrowError(expect.objectContaining({ code: 'too_many_requests' }));
     for (const other of [person('a', 'v'), person('b'), person(null)]) admission.request(other);
@@ -25,7 +27,7 @@ describe('one person', () => {
 
 describe('turns to read', () => {
   it('go round by company', async () => {
-    const admission = createAdmission({ reads: 1 });
+    const admission = createAdmission({ spare, reads: 1 });
     const order: string[] = [];
     const first = await admission.read(person('busy'));
     let next = 0;
@@ -45,7 +47,7 @@ describe('turns to read', () => {
   });
 
   it('one person has half of them at most, one company all but one', async () => {
-    const admission = createAdmission({ reads: 4 });
+    const admission = createAdmission({ spare, reads: 4 });
     const places: string[] = [];
     const read = async (company: string, user: string) => {
       await admission.read(person(company, user));
@@ -59,7 +61,7 @@ describe('turns to read', () => {
   });
 
   it('who waits too long is told so, and takes no turn later', async () => {
-    const admission = createAdmission({ reads: 1, turnWithinMs: 10 });
+    const admission = createAdmission({ spare, reads: 1, turnWithinMs: 10 });
     const giveBack = await admission.read(person('a'));
     await expect(admission.read(person('b'))).rejects.toMatchObject({ code: 'unavailable', status: 503 });
     giveBack();

@@ -1,5 +1,6 @@
 /** How much one person may have under way, and how readers of many companies take turns. */
 import { READ_CONNECTIONS } from '../../db/pools.ts';
+import { createSpareTime, type SpareTime } from '../../runtime/spareTime.ts';
 import { ApiError } from './errors.ts';
 import type { Actor } from './permissions.ts';
 
@@ -21,6 +22,8 @@ export interface Admission {
   read(actor: Actor): Promise<Release>;
   /** An export, until its last byte is read. @throws {ApiError} too_many_exports */
   exportFile(actor: Actor): Release;
+  /** Before each piece of an export: while the event loop is busy they come one after the other. */
+  nextPiece(): Promise<void>;
   /** For metrics. */
   readonly underWay: number;
   readonly waiting: number;
@@ -31,11 +34,17 @@ export interface AdmissionLimits {
   /** Reads at once. */
   reads: number;
   turnWithinMs: number;
+  spare: SpareTime;
 }
 
 /** Makes the limits of one process. */
 export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admission {
-  const { perUser = PER_USER_MAX, reads = READ_CONNECTIONS, turnWithinMs = TURN_WITHIN_MS } = limits;
+  const {
+    perUser = PER_USER_MAX,
+    reads = READ_CONNECTIONS,
+    turnWithinMs = TURN_WITHIN_MS,
+    spare = createSpareTime(),
+  } = limits;
   const requests = createCounter();
   const exports = createCounter();
   // First among one's own requests, then with the others: nobody leaves a colleague, no company another, without a turn.
@@ -54,6 +63,7 @@ export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admissio
       const leaveOwn = await own.take(userKey(actor));
       try {
         const leave = await turns.take(actor.companyId ?? userKey(actor));
+        await spare.wait();
         return () => {
           leave();
           leaveOwn();
@@ -68,6 +78,7 @@ export function createAdmission(limits: Partial<AdmissionLimits> = {}): Admissio
         throw new ApiError('too_many_exports', { headers: { 'Retry-After': '10' } });
       return exports.enter(userKey(actor));
     },
+    nextPiece: () => spare.wait(),
     get underWay() {
       return requests.total;
     },

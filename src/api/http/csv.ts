@@ -5,7 +5,7 @@ import { DateTime } from 'luxon';
 const BYTE_ORDER_MARK = '\uFEFF';
 
 /** Rows of one query, and of one piece of the answer. */
-export const CSV_PAGE_ROWS = 1000;
+export const CSV_PAGE_ROWS = 250;
 
 type CsvValue = string | number | boolean | null;
 /** A column: its name in the header row, and its value in a row. */

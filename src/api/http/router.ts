@@ -118,7 +118,7 @@ export function createRoutes(deps: ApiDeps): Routes {
     const run = async () => toResponse(c, toAnswer(await handler({ c, params, query, access, db: deps.db }), spec));
     // A stream of events goes on for hours; it has limits of its own.
     if (spec.text?.type === 'text/event-stream') return run();
-    if (spec.text) return untilRead(deps.admission.exportFile(access.actor), run);
+    if (spec.text) return untilRead(deps.admission.exportFile(access.actor), deps.admission.nextPiece, run);
     const giveBack = await deps.admission.read(access.actor);
     try {
       return await run();

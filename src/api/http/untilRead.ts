@@ -3,8 +3,13 @@ import type { Release } from './admission.ts';
 /**
  * Keeps a place until the last byte of an answer is read, or its reader is gone.
  * @param release gives the place back
+ * @param nextPiece waited for before each piece
  */
-export async function untilRead(release: Release, answer: () => Promise<Response>): Promise<Response> {
+export async function untilRead(
+  release: Release,
+  nextPiece: () => Promise<void>,
+  answer: () => Promise<Response>,
+): Promise<Response> {
   let response: Response;
   try {
     response = await answer();
@@ -21,6 +26,7 @@ export async function untilRead(release: Release, answer: () => Promise<Response
     {
       async pull(controller) {
         try {
+          await nextPiece();
           const { done, value } = await reader.read();
           if (!done) return controller.enqueue(value);
           release();
