@@ -1,4 +1,4 @@
-/** A call's provider events and what they fold to. Pure rules; see CONTRACT "How events make a call". */
+/** A call's provider events and what they fold to. Pure rules; see docs/contract.md, "How events make a call". */
 
 /** Kinds in rank order: per field the latest kind wins. `abandoned` is our own, stored when a call never ends. */
 export const CALL_EVENT_KINDS = ['incoming', 'answered', 'missed', 'completed', 'modified', 'abandoned'] as const;

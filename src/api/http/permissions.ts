@@ -1,4 +1,4 @@
-/** Who may do what: the contract's role table, in one place. */
+/** Who may do what: the role table of docs/contract.md, in one place. */
 import type { Role } from '../../domain/user.ts';
 import { refuseMissing } from '../../services/refusal.ts';
 

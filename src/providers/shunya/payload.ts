@@ -202,7 +202,7 @@ export interface ShunyaCallback {
   invalidReason?: string;
 }
 
-/** Reads a verified callback in any of the forms the contract takes. */
+/** Reads a verified callback in any of the forms that docs/contract.md names. */
 export function readShunyaCallback(payload: unknown): ShunyaCallback {
   if (!isObject(payload)) return { outcome: 'unknown', invalidReason: 'not a JSON object' };
   const envelope = cleanJson(payload) as JsonObject;
