@@ -3,6 +3,7 @@ import type { Database } from '../db/client.ts';
 import { findAppointment } from '../db/queries/appointments.ts';
 import { findCall } from '../db/queries/calls.ts';
 import { findContact } from '../db/queries/contacts.ts';
+import { findFollowUp } from '../db/queries/followUps.ts';
 import { findLead } from '../db/queries/leads.ts';
 import { findSession } from '../db/queries/recordings.ts';
 import type { OutgoingEventType } from '../domain/outgoingWebhook.ts';
@@ -12,6 +13,7 @@ import { disableEndpointOf } from '../services/webhookEndpoints/disable.ts';
 import { appointmentView } from '../views/appointment.ts';
 import { callView } from '../views/call.ts';
 import { contactView } from '../views/contact.ts';
+import { followUpView } from '../views/followUp.ts';
 import { leadView } from '../views/lead.ts';
 import { sessionView } from '../views/recording.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -78,6 +80,10 @@ const readAppointment: ReadSubject = async (db, { companyId, subjectId }) => {
   const row = await findAppointment(db, { companyId }, subjectId);
   return row && appointmentView(row);
 };
+const readFollowUp: ReadSubject = async (db, { companyId, subjectId }) => {
+  const row = await findFollowUp(db, companyId, subjectId);
+  return row && followUpView(row);
+};
 const readVisit: ReadSubject = async (db, { companyId, subjectId }) => {
   const row = await findSession(db, { companyId }, subjectId);
   return row && sessionView(row);
@@ -95,4 +101,6 @@ const readSubject: Record<OutgoingEventType, ReadSubject> = {
   'appointment.cancelled': readAppointment,
   'visit.started': readVisit,
   'visit.analyzed': readVisit,
+  'follow_up.opened': readFollowUp,
+  'follow_up.closed': readFollowUp,
 };

@@ -23,6 +23,7 @@ import { companyRoutes } from './routes/companies.ts';
 import { contactRoutes } from './routes/contacts.ts';
 import { eventRoutes } from './routes/events.ts';
 import { exportRoutes } from './routes/exports.ts';
+import { followUpRoutes } from './routes/followUps.ts';
 import { leadRoutes } from './routes/leads.ts';
 import { meRoutes } from './routes/me.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -81,6 +82,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.route(API_BASE, userRoutes(deps));
   app.route(API_BASE, callRoutes(deps));
   app.route(API_BASE, leadRoutes(deps));
+  app.route(API_BASE, followUpRoutes(deps));
   app.route(API_BASE, contactRoutes(deps));
   app.route(API_BASE, appointmentRoutes(deps));
   app.route(API_BASE, recordingRoutes(deps));

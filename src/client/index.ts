@@ -36,6 +36,7 @@ interface LiveKinds {
   appointment: Schemas['Appointment'];
   visit: Schemas['RecordingSession'];
   pipeline: Schemas['Pipeline'];
+  follow_up: Schemas['FollowUp'];
 }
 
 /** Something changed; `data` is null when it was deleted, or is not one's own any more. */

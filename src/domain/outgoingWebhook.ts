@@ -11,6 +11,8 @@ export const OUTGOING_EVENT_TYPES = [
   'appointment.cancelled',
   'visit.started',
   'visit.analyzed',
+  'follow_up.opened',
+  'follow_up.closed',
 ] as const;
 export type OutgoingEventType = (typeof OUTGOING_EVENT_TYPES)[number];
 

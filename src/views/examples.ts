@@ -18,6 +18,7 @@ export const EXAMPLE = {
   deliveryId: '6d2f4a90-7b1e-4c58-9d3a-0e8c5f7b1a26',
   eventId: '7c9e6679-7425-40de-944b-e07fc1f90ae7',
   workflowId: 'call:org_2f8a:CAL8154748ae6bd4e278a7cddd38a662f4f',
+  followUpId: 'a4c0b8f5-63b9-4d0a-8c51-7c2f5f0f9b18',
   auditId: '3b241101-e2bb-4255-8caf-4136c566a962',
   requestId: '2f0c6a39-5f43-4e0f-9d6f-6a3f1c0b7e11',
   phoneNumber: '+15551234567',

@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generatedFrom } from '../../dev/client.ts';
-import { trackingNumbers, webhookDeliveries, webhookEndpoints, webhookEvents } from '../../src/db/schema/index.ts';
+import {
+  followUps,
+  trackingNumbers,
+  webhookDeliveries,
+  webhookEndpoints,
+  webhookEvents,
+} from '../../src/db/schema/index.ts';
 import { EXAMPLE } from '../../src/views/examples.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { createTestNamespace } from '../harness/infra.ts';
@@ -173,6 +179,10 @@ async function makeExampleRows({ db }: ApiApp): Promise<void> {
   await company.analysis(callId);
   await company.transcript(callId, 'what was said');
   await company.appointment({ id: appointmentId, contactId, leadId, callId, assignedRepId: EXAMPLE.userId });
+  const dates = { calledAt: new Date(), dueAt: new Date() };
+  await db
+    .insert(followUps)
+    .values({ id: EXAMPLE.followUpId, companyId, contactId, leadId, callId, kind: 'missed', ...dates });
   await company.visit(appointmentId, { id: EXAMPLE.sessionId, status: 'recording', stage: 'awaiting_end' });
   await db.insert(trackingNumbers).values({ companyId, phoneNumber: EXAMPLE.trackingNumber });
   const event = { source: 'callrail', route: 'call.completed', status: 'pending', body: Buffer.from('{}') } as const;

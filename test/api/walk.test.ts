@@ -5,7 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { trackingNumbers, webhookDeliveries, webhookEndpoints, webhookEvents } from '../../src/db/schema/index.ts';
+import {
+  followUps,
+  trackingNumbers,
+  webhookDeliveries,
+  webhookEndpoints,
+  webhookEvents,
+} from '../../src/db/schema/index.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { createTestNamespace } from '../harness/infra.ts';
@@ -29,6 +35,7 @@ interface Rule {
 }
 
 const READERS: Reach = { csr: 'company', sales_rep: 'own', manager: 'company', executive: 'company' };
+const FOLLOW_UPS: Reach = { csr: 'company', manager: 'company', executive: 'company' };
 const VISITS: Reach = { sales_rep: 'own', manager: 'company', executive: 'company' };
 const OPERATE: Reach = { manager: 'company', admin: 'all' };
 const OPERATE_READ: Reach = { ...OPERATE, executive: 'company' };
@@ -66,6 +73,12 @@ const RULES: Record<string, Rule> = {
   'GET /leads': { reach: READERS, lists: (target) => target.leadId },
   'GET /leads/{id}': { reach: READERS },
   'PATCH /leads/{id}': { reach: { csr: 'company', manager: 'company' }, body: () => ({ status: 'hot', notes: 'x' }) },
+  'GET /follow-ups': { reach: FOLLOW_UPS, lists: (target) => target.followUpId },
+  'GET /follow-ups/{id}': { reach: FOLLOW_UPS },
+  'PATCH /follow-ups/{id}': {
+    reach: { csr: 'company', manager: 'company' },
+    body: () => ({ status: 'done', note: 'x' }),
+  },
   'GET /exports/leads': { reach: READERS, lists: (target) => target.leadId },
   'GET /contacts': { reach: READERS, lists: (target) => target.contactId },
   'GET /contacts/{id}': { reach: READERS },
@@ -181,6 +194,11 @@ async function makeTarget(company: Awaited<ReturnType<typeof makeCompany>>, repI
     assignedRepId: repId,
     scheduledStart: new Date(),
   });
+  const followUpId = randomUUID();
+  const dates = { calledAt: new Date(), dueAt: new Date() };
+  await api.db
+    .insert(followUps)
+    .values({ id: followUpId, companyId, contactId, leadId, callId: call.id, kind: 'missed', ...dates });
   const sessionId = await company.visit(appointmentId, { status: 'recording', stage: 'awaiting_end' });
   const trackingNumber = newNumber();
   await api.db.insert(trackingNumbers).values({ companyId, phoneNumber: trackingNumber });
@@ -203,6 +221,7 @@ async function makeTarget(company: Awaited<ReturnType<typeof makeCompany>>, repI
     phoneNumber,
     appointmentId,
     sessionId,
+    followUpId,
     trackingNumber,
     eventId,
     endpointId,
@@ -234,6 +253,7 @@ function urlOf(name: string, target: Target, query = ''): string {
     contacts: target.contactId,
     appointments: target.appointmentId,
     recordings: target.sessionId,
+    'follow-ups': target.followUpId,
     'webhook-events': target.eventId,
     'webhook-endpoints': target.endpointId,
     'webhook-deliveries': target.deliveryId,
@@ -255,6 +275,7 @@ const marksOf = (target: Target): string[] => [
   target.contactId,
   target.appointmentId,
   target.sessionId,
+  target.followUpId,
   target.endpointId,
   target.deliveryId,
   target.phoneNumber,

@@ -115,6 +115,7 @@ const LISTS: Record<Change['kind'], string[]> = {
   appointment: ['appointments', 'contact', 'metrics'],
   visit: ['visits', 'metrics'],
   pipeline: ['pipelines'],
+  follow_up: ['follow-ups', 'metrics'],
 };
 const ONE: Record<Change['kind'], string> = {
   call: 'call',
@@ -122,6 +123,7 @@ const ONE: Record<Change['kind'], string> = {
   appointment: 'appointment',
   visit: 'visit',
   pipeline: 'pipeline',
+  follow_up: 'follow-up',
 };
 
 function apply(change: Change, queries: QueryClient, refresh: (list: string) => void): void {

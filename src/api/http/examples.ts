@@ -7,6 +7,7 @@ const PARAMETERS: Record<string, Record<string, string>> = {
   calls: { id: EXAMPLE.callId },
   leads: { id: EXAMPLE.leadId },
   contacts: { id: EXAMPLE.contactId },
+  'follow-ups': { id: EXAMPLE.followUpId },
   appointments: { id: EXAMPLE.appointmentId },
   recordings: { id: EXAMPLE.sessionId },
   pipelines: { workflow_id: EXAMPLE.workflowId },

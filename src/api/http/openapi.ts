@@ -24,6 +24,7 @@ const TAGS = [
   { name: 'Set-up', description: 'Companies, the numbers callers dial, people. For admins.' },
   { name: 'Calls', description: 'What was said, what it was judged to be, and what people say about that.' },
   { name: 'Leads', description: 'What a call may become; moved by analyses and by people.' },
+  { name: 'Follow-ups', description: 'Callers whom somebody should call.' },
   { name: 'Contacts', description: 'Who called, with all that hangs on them.' },
   { name: 'Appointments', description: 'Made by booked calls and by people.' },
   { name: 'Visits', description: 'The recording of an appointment, and what it was judged to be.' },

@@ -15,6 +15,8 @@ export const PERMISSIONS = {
   /** csr: status and notes only. */
   'leads.write': { csr: 'company', manager: 'company' },
   'contacts.read': READERS,
+  'followUps.read': { csr: 'company', manager: 'company', executive: 'company' },
+  'followUps.write': { csr: 'company', manager: 'company' },
 
   'appointments.read': READERS,
   'appointments.create': { csr: 'company', manager: 'company' },

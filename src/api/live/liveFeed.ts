@@ -31,6 +31,7 @@ const READ_PERMISSIONS = {
   appointment: 'appointments.read',
   visit: 'visits.read',
   pipeline: 'pipelines.read',
+  follow_up: 'followUps.read',
 } as const satisfies Record<ChangeKind, Permission>;
 
 export interface LiveClient {

@@ -2,12 +2,14 @@ import type { Config } from '../../config/config.ts';
 import type { Database } from '../../db/client.ts';
 import { listAppointments } from '../../db/queries/appointments.ts';
 import { findCalls } from '../../db/queries/calls.ts';
+import { listFollowUps } from '../../db/queries/followUps.ts';
 import { listLeads } from '../../db/queries/leads.ts';
 import { findPipelines } from '../../db/queries/pipelines.ts';
 import { listSessions } from '../../db/queries/recordings.ts';
 import type { ChangeKind } from '../../domain/change.ts';
 import { appointmentView } from '../../views/appointment.ts';
 import { callView } from '../../views/call.ts';
+import { followUpView } from '../../views/followUp.ts';
 import { leadView } from '../../views/lead.ts';
 import { pipelineView } from '../../views/pipeline.ts';
 import { sessionView } from '../../views/recording.ts';
@@ -34,6 +36,11 @@ export function createSubjectReaders(deps: { db: Database; config: Config }): Re
     async visit(access, ids) {
       const rows = await listSessions(db, { ...oneCompany(access), ids }, { limit: ids.length });
       return new Map(rows.map((row) => [row.session.id, sessionView(row)]));
+    },
+    async follow_up(access, ids) {
+      const { companyId } = oneCompany(access);
+      const rows = await listFollowUps(db, { companyId, ids }, { limit: ids.length });
+      return new Map(rows.map((row) => [row.id, followUpView(row)]));
     },
     async pipeline(access, ids) {
       const rows = await findPipelines(db, oneCompany(access).companyId, ids);

@@ -4,6 +4,7 @@ import { DateTime } from 'luxon';
 import type { Queryable } from '../../db/client.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import type { DayRange } from '../../db/queries/days.ts';
+import { sumFollowUps } from '../../db/queries/followUps.ts';
 import {
   type CallMetrics,
   type GroupedSums,
@@ -80,9 +81,20 @@ const csrFiguresShape = {
   top_missed_booking_reason: z.string().nullable().openapi({ example: 'price' }),
 };
 
+const followUpShape = {
+  open_followups: count.openapi({ description: 'Follow-ups that are open or claimed now, whatever the range.' }),
+  overdue_followups: count.openapi({ description: 'Of these, those that are more than 24 hours old.' }),
+  median_callback_minutes: z.number().openapi({
+    description:
+      'Median minutes until callers of the range, whose call nobody answered, were reached; 0 where none was.',
+    example: 42.5,
+  }),
+};
+
 const csrOverviewShape = {
   ...range,
   ...csrFiguresShape,
+  ...followUpShape,
   trend: z.array(
     z.object({
       date: dayOut,
@@ -177,7 +189,13 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       const days = await readRange(db, access.companyId, query);
       const agentId = access.actor.userId;
       const sums = await sumCalls(db, { companyId: access.companyId, range: days, agentId });
-      return { ...csrOverview(sums, days), mine: csrPart(sums, agentId), unassigned: csrPart(sums, null) };
+      const followUps = await followUpFigures(db, access.companyId, days, agentId);
+      return {
+        ...csrOverview(sums, days),
+        ...followUps,
+        mine: csrPart(sums, agentId),
+        unassigned: csrPart(sums, null),
+      };
     },
   );
 
@@ -215,7 +233,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
         name,
         ...csrPart(sums, id),
       }));
-      return { ...csrOverview(sums, days), by_csr };
+      return { ...csrOverview(sums, days), ...(await followUpFigures(db, access.companyId, days)), by_csr };
     },
   );
 
@@ -278,6 +296,16 @@ async function readRange(db: Queryable, companyId: string, query: RangeQuery): P
 }
 
 const rangeView = ({ from, to, timeZone }: DayRange) => ({ date_from: from, date_to: to, time_zone: timeZone });
+
+/** What waits now, and how fast callers of the range were called back. @param person also counts what nobody has */
+async function followUpFigures(db: Queryable, companyId: string, days: DayRange, person?: string) {
+  const { open, overdue, medianMinutes } = await sumFollowUps(db, { companyId, range: days, person });
+  return {
+    open_followups: open,
+    overdue_followups: overdue,
+    median_callback_minutes: medianMinutes === null ? 0 : Number(medianMinutes.toFixed(1)),
+  };
+}
 
 /** The figures of one agent's calls, or of those that name nobody. */
 const csrPart = (metrics: CallMetrics, agentId: string | null) => ({

@@ -9,6 +9,7 @@ export * from './callTranscripts.ts';
 export * from './changes.ts';
 export * from './companies.ts';
 export * from './contactCards.ts';
+export * from './followUps.ts';
 export * from './leads.ts';
 export * from './metricSums.ts';
 export * from './operations.ts';

@@ -19,6 +19,7 @@ import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
 import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
 import { announce } from '../deliveries/announce.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -80,6 +81,7 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
   const qualification = raises && !heldByPerson ? said : known;
   if (status !== row.leadStatus || qualification !== known) await updateLead(tx, row.leadId, { status, qualification });
   await bookAppointment(tx, key, row, analysis);
+  await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
 
 /**
@@ -98,6 +100,7 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
   const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
   await updateLead(tx, row.leadId, { status, qualification: analysis.qualification });
   await bookAppointment(tx, key, row, analysis);
+  await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
 
 /** Writes a lead; endpoints are told only where people would see a difference. */

@@ -7,6 +7,7 @@ import { appointments, companies, leads } from '../../db/schema/index.ts';
 import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { announce } from '../deliveries/announce.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
 import { type Reviewed, refreshReviews, reviewBooking } from './review.ts';
 
 const lockedColumns = {
@@ -73,6 +74,7 @@ export async function makeAppointment(tx: Transaction, appointment: NewAppointme
   if (appointment.callId) await reviewBooking(tx, made, timeZone);
   // A new one may answer what another was marked for.
   await refreshReviews(tx, made, timeZone);
+  await refreshFollowUp(tx, { companyId: made.companyId, id: made.contactId });
   return id;
 }
 

@@ -3,12 +3,21 @@ import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { calls, users, webhookEvents } from '../../db/schema/index.ts';
-import { CALL_EVENT_KINDS, type CallEvent, type CallEventKind, type FoldedCall } from '../../domain/call.ts';
+import {
+  CALL_EVENT_KINDS,
+  type CallEvent,
+  type CallEventKind,
+  type CallStatus,
+  type FoldedCall,
+} from '../../domain/call.ts';
 import { callIdOf } from '../../domain/callId.ts';
 import { foldCall } from '../../domain/foldCall.ts';
+import { UNANSWERED_STATUSES } from '../../domain/followUp.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
+import { announce } from '../deliveries/announce.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
 import { REDACTED } from '../inbox/redacted.ts';
 import { adoptEventsOfCall } from '../inbox/reroute.ts';
 import { dropLeftovers, findContact, findLead, nameContact } from './caller.ts';
@@ -133,8 +142,13 @@ async function writeCall(
   if (existing && existing.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
   await nameContact(tx, call, folded);
+  if (folded.ended) await refreshFollowUp(tx, { companyId, id: contactId });
+  if (!folded.spam && isUnanswered(call.status) && !(existing && isUnanswered(existing.status)))
+    await announce(tx, { companyId, type: 'call.missed', subjectId: id });
   return call;
 }
+
+const isUnanswered = (status: CallStatus) => (UNANSWERED_STATUSES as readonly string[]).includes(status);
 
 const firstReceipt = (events: CallEvent[]): Date =>
   new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt))));

@@ -6,6 +6,7 @@ import { leads } from '../../db/schema/index.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
 import { announce } from '../deliveries/announce.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
 
 type LockedLead = NonNullable<Awaited<ReturnType<typeof lockLead>>>;
 export type LeadChange = Partial<Pick<LockedLead, 'status' | 'qualification' | 'source' | 'assignedRepId' | 'notes'>>;
@@ -22,7 +23,10 @@ export async function changeLead(tx: Transaction, before: LockedLead, change: Le
       updatedAt: sql`now()`,
     })
     .where(eq(leads.id, before.id));
-  if (change.status !== undefined) await refreshLeadReviews(tx, before.id);
+  if (change.status !== undefined) {
+    await refreshLeadReviews(tx, before.id);
+    await refreshFollowUp(tx, { companyId: before.companyId, id: before.contactId });
+  }
   const shown = (lead: LockedLead) => ({
     status: lead.status,
     qualification: lead.qualification,

@@ -14,6 +14,7 @@ import {
   callTombstones,
   callTranscripts,
   contactCards,
+  followUps,
   idempotencyKeys,
   jobTombstones,
   leads,
@@ -26,6 +27,7 @@ import {
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
 import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
 
 /** Workflows that worked on what is gone; to be ended after the commit, as far as Temporal can be reached. */
@@ -84,7 +86,12 @@ async function lockContact(tx: Transaction, { id, companyId }: { id: string; com
 
 async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Promise<Deletion> {
   const rows = await tx
-    .select({ id: calls.id, providerCallId: calls.providerCallId, generation: calls.generation })
+    .select({
+      id: calls.id,
+      providerCallId: calls.providerCallId,
+      generation: calls.generation,
+      contactId: calls.contactId,
+    })
     .from(calls)
     .where(and(eq(calls.companyId, companyId), which))
     .for('update');
@@ -107,7 +114,11 @@ async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Prom
     .update(appointments)
     .set({ callId: null, saidDate: null, version: sql`${appointments.version} + 1`, updatedAt: sql`now()` })
     .where(inArray(appointments.callId, ids));
+  // What is left of the contact may ask for another follow-up than the one that goes with its call.
+  const contactIds = [...new Set(rows.map(({ contactId }) => contactId))];
+  await tx.delete(followUps).where(inArray(followUps.callId, ids));
   await tx.delete(calls).where(inArray(calls.id, ids));
+  for (const id of contactIds) await refreshFollowUp(tx, { companyId, id });
   await redactMentions(tx, companyId, ids);
   return {
     workflowIds: rows.flatMap(({ id, providerCallId, generation }) => [
