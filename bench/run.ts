@@ -1,6 +1,7 @@
-/** `npm run bench -- ack|outage|fairness`, each with its own options; numbers are of the machine it runs on. */
+/** `npm run bench -- ack|ack-rate|outage|fairness`, each with its own options; numbers are of the machine it runs on. */
 import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
+import { benchAckRate } from './ackRate.ts';
 import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
 import { benchOutage } from './outage.ts';
@@ -12,6 +13,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: text,
+    seconds: text,
     rate: text,
     events: text,
     calls: text,
@@ -32,6 +34,7 @@ const number = (name: keyof typeof values, fallback: number): number => {
 const BENCHES: Record<string, () => Promise<boolean>> = {
   ack: () =>
     benchAck({ rounds: number('rounds', 5), perSecond: number('rate', 8), events: number('events', 200) }, print),
+  'ack-rate': () => benchAckRate({ rounds: number('rounds', 3), seconds: number('seconds', 5) }, print),
   outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
   fairness: () =>
     benchFairness(
