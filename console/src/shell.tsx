@@ -104,7 +104,7 @@ function Frame({ me }: { me: Me }) {
         Skip to the page
       </a>
       <header className="top no-print">
-        <Link to="/" className="brand" aria-label="callwright, start page">
+        <Link to="/" className="brand" title="Start page">
           <Logo />
           <span className="brand-name">{me.company?.name ?? 'callwright'}</span>
         </Link>
@@ -171,7 +171,7 @@ function Account({ me }: { me: Me }) {
   return (
     <>
       <MenuTrigger>
-        <AriaButton className="account" aria-label={`${me.name ?? me.user_id}, ${ROLES[me.role]}: account`}>
+        <AriaButton className="account">
           <Icon name="user" />
           <span className="account-text">
             <span>{me.name ?? me.user_id}</span>

@@ -149,7 +149,7 @@ describe.skipIf(!browser)('the console', () => {
       const { page, complaints } = await open('manager', at);
       await page.locator('h1').waitFor({ timeout: SHOWN_MS });
       if (at.startsWith('/calls')) await shows(page, HOSTILE);
-      await page.waitForLoadState('networkidle').catch(() => {});
+      await page.locator('.skeleton').first().waitFor({ state: 'detached', timeout: SHOWN_MS });
       expect(await page.evaluate('window.__hacked')).toBeUndefined();
       expect(await page.locator('img[src="x"]').count()).toBe(0);
       expect(complaints).toEqual([]);
@@ -271,7 +271,13 @@ describe.skipIf(!browser)('the console', () => {
   });
 
   it('shows an operator in words what is stuck, and retries it with a reason', async () => {
-    const mend = await service.shunya.fault({ type: 'http_error', match: 'console-stuck', status: 500 });
+    const mend = await service.shunya.fault({
+      type: 'error',
+      match: 'console-stuck',
+      on: 'submit',
+      kind: 'transcription',
+      status: 500,
+    });
     const call = company.simulate({ customerName: 'Stuck Caller', recording: recordingLink('booked-console-stuck') });
     await company.play(call);
     const { page } = await open('manager', '/operations/pipelines');

@@ -62,7 +62,7 @@ export async function refreshCalls(queries: QueryClient): Promise<void> {
   void queries.invalidateQueries({
     queryKey: ['calls'],
     refetchType: 'none',
-    predicate: ({ isActive }) => !isActive(),
+    predicate: (query) => !query.isActive(),
   });
 }
 
