@@ -9,6 +9,8 @@ export const EXAMPLE = {
   userId: 'user_42',
   csrId: 'user_17',
   contactId: '5d0c1f0e-7f0b-4c37-9c43-2f1f2d1b7a10',
+  otherContactId: '9b2e6d14-3a57-4c0b-8e21-5d7f0a6c9e83',
+  mergeId: 'e4d9a1b6-8c35-4f72-9a0d-1b6e3c5f7a28',
   leadId: '0f5f0a3c-6c59-4d6d-8f0a-7d9d0b0c4e21',
   callId: '8a1b7c52-93f7-4f0a-a6f1-0d1f6f4c2b33',
   providerCallId: 'CAL8154748ae6bd4e278a7cddd38a662f4f',

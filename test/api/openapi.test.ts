@@ -4,6 +4,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { generatedFrom } from '../../dev/client.ts';
 import {
+  contactMerges,
   followUps,
   trackingNumbers,
   webhookDeliveries,
@@ -174,6 +175,11 @@ async function makeExampleRows({ db }: ApiApp): Promise<void> {
   const { companyId, contactId, leadId, callId, appointmentId } = EXAMPLE;
   await company.user(EXAMPLE.userId, 'sales_rep');
   await company.lead({ id: contactId, phoneNumber: EXAMPLE.phoneNumber }, { id: leadId });
+  await company.lead({ id: EXAMPLE.otherContactId });
+  const { contactId: mergedContactId } = await company.lead({ mergedIntoId: contactId });
+  const moved = { calls: [], leads: [], appointments: [], contacts: [], name: false };
+  const merge = { id: EXAMPLE.mergeId, companyId, contactId, mergedContactId, moved, mergedBy: 'csr' };
+  await db.insert(contactMerges).values(merge);
   const blocked = { stage: 'analyzing', blockedOn: 'shunya_analysis', needsAttention: true } as const;
   await company.call({ id: callId, providerCallId: EXAMPLE.providerCallId, contactId, leadId, ...blocked });
   await company.analysis(callId);

@@ -6,6 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  contactCards,
+  contactMerges,
   followUps,
   trackingNumbers,
   webhookDeliveries,
@@ -82,6 +84,12 @@ const RULES: Record<string, Rule> = {
   'GET /exports/leads': { reach: READERS, lists: (target) => target.leadId },
   'GET /contacts': { reach: READERS, lists: (target) => target.contactId },
   'GET /contacts/{id}': { reach: READERS },
+  'PATCH /contacts/{id}': { reach: { csr: 'company', manager: 'company' }, body: () => ({ notes: 'x' }) },
+  'POST /contacts/{id}/merge': {
+    reach: { csr: 'company', manager: 'company' },
+    body: (target) => ({ other_contact_id: target.otherContactId, reason: 'why' }),
+  },
+  'POST /contacts/merges/{merge_id}/undo': { reach: { csr: 'company', manager: 'company' }, body: reason },
   'DELETE /contacts/{id}': { reach: OPERATE },
 
   'GET /appointments': { reach: READERS, lists: (target) => target.appointmentId },
@@ -199,6 +207,13 @@ async function makeTarget(company: Awaited<ReturnType<typeof makeCompany>>, repI
   await api.db
     .insert(followUps)
     .values({ id: followUpId, companyId, contactId, leadId, callId: call.id, kind: 'missed', ...dates });
+  const [otherContactId, mergedContactId, mergeId] = [randomUUID(), randomUUID(), randomUUID()];
+  await api.db.insert(contactCards).values({ id: otherContactId, companyId });
+  await api.db.insert(contactCards).values({ id: mergedContactId, companyId, mergedIntoId: contactId });
+  const moved = { calls: [], leads: [], appointments: [], contacts: [], name: false };
+  await api.db
+    .insert(contactMerges)
+    .values({ id: mergeId, companyId, contactId, mergedContactId, moved, mergedBy: 'csr' });
   const sessionId = await company.visit(appointmentId, { status: 'recording', stage: 'awaiting_end' });
   const trackingNumber = newNumber();
   await api.db.insert(trackingNumbers).values({ companyId, phoneNumber: trackingNumber });
@@ -218,6 +233,8 @@ async function makeTarget(company: Awaited<ReturnType<typeof makeCompany>>, repI
     callId: call.id,
     leadId,
     contactId,
+    otherContactId,
+    mergeId,
     phoneNumber,
     appointmentId,
     sessionId,
@@ -263,6 +280,7 @@ function urlOf(name: string, target: Target, query = ''): string {
     user_id: target.repId,
     phone_number: target.trackingNumber,
     workflow_id: target.workflowId,
+    merge_id: target.mergeId,
   };
   const filled = path.replaceAll(/{(.+?)}/g, (_, key: string) => encodeURIComponent(values[key] ?? `no ${key}`));
   return query === '' ? filled : `${filled}?${query}`;
@@ -284,7 +302,16 @@ const marksOf = (target: Target): string[] => [
 /** Everything that a request may change, in one number. */
 async function fingerprint(): Promise<string> {
   const tables = [
-    ...['calls', 'leads', 'contact_cards', 'appointments', 'recording_sessions', 'call_analyses', 'call_transcripts'],
+    ...[
+      'calls',
+      'leads',
+      'contact_cards',
+      'contact_merges',
+      'appointments',
+      'recording_sessions',
+      'call_analyses',
+      'call_transcripts',
+    ],
     ...['webhook_endpoints', 'webhook_deliveries'],
     ...['companies', 'tracking_numbers', 'users', 'webhook_events', 'audit_log', 'analysis_runs'],
   ];

@@ -396,11 +396,63 @@ describe.concurrent('the name of a contact', () => {
     expect(await nameOf(company)).toBe('Pat Reyes');
   });
 
+  it('that a person set holds against whatever calls tell, until the person takes it back', async () => {
+    const company = await service.company();
+    const { contact } = await named(company, 'P REYES', 0);
+    await company.as('csr').patch(`/contacts/${contact.id}`, { name: 'Pat Reyes-Lind' });
+    await named(company, 'REYES PATRICIA', 1);
+    expect(await nameOf(company)).toBe('Pat Reyes-Lind');
+    await company.as('csr').patch(`/contacts/${contact.id}`, { name: null });
+    await named(company, 'REYES PATRICIA', 2);
+    expect(await nameOf(company)).toBe('REYES PATRICIA');
+  });
+
   it('is that of the newest call that tells one', async () => {
     const company = await service.company();
     await named(company, 'Pat Reyes', 1);
     await named(company, 'Patricia Reyes', 2);
     await named(company, 'P Reyes', 0);
     expect(await nameOf(company)).toBe('Patricia Reyes');
+  });
+});
+
+describe.concurrent('a contact that was merged into another', () => {
+  it('has its later calls there, also those of one that withheld its number; undone, they go back', async () => {
+    const company = await service.company();
+    const a = await missed(company, '+12125550141');
+    const b = await missed(company, '+12125550142');
+    const anonymous = await missed(company, 'Restricted');
+    const csr = company.as('csr');
+    const merge = (other: string) =>
+      csr.post(`/contacts/${a.contact.id}/merge`, { other_contact_id: other, reason: 'One person' });
+    const { id } = await merge(b.contact.id);
+    await merge(anonymous.contact.id);
+
+    const later = await missed(company, '+12125550142');
+    expect(later).toMatchObject({ contact: { id: a.contact.id }, caller_number: '+12125550142' });
+    // A late event of a call from before changes nothing of that.
+    const late = company.simulate({ answered: false, customerNumber: '+12125550142' });
+    await company.sender.modified({
+      ...callRailPayload('modified', late),
+      resource_id: b.provider_call_id,
+      note: 'late',
+    });
+    await company.sender.modified({
+      ...callRailPayload('modified', { ...late, customerNumber: 'Restricted' }),
+      resource_id: anonymous.provider_call_id,
+    });
+    await eventually(async () => {
+      const events = await service.sql`select status from webhook_events where company_id = ${company.id}`;
+      expect(events.filter(({ status }) => status !== 'applied')).toEqual([]);
+    });
+    const calls = idsOf({ items: (await company.manager.get(`/contacts/${a.contact.id}`)).calls });
+    expect(calls).toEqual([a.id, b.id, anonymous.id, later.id].sort());
+
+    await csr.post(`/contacts/merges/${id}/undo`, { reason: 'Two people' });
+    const back = await company.manager.get(`/contacts/${b.contact.id}`);
+    expect(idsOf({ items: back.calls })).toEqual([b.id, later.id].sort());
+    for (const call of back.calls) expect(idsOf({ items: back.leads })).toContain(call.lead_id);
+    expect((await missed(company, '+12125550142')).contact.id).toBe(b.contact.id);
+    expect((await missed(company, '+12125550141')).contact.id).toBe(a.contact.id);
   });
 });

@@ -6,7 +6,7 @@ const PARAMETERS: Record<string, Record<string, string>> = {
   companies: { id: EXAMPLE.companyId, phone_number: EXAMPLE.trackingNumber, user_id: EXAMPLE.userId },
   calls: { id: EXAMPLE.callId },
   leads: { id: EXAMPLE.leadId },
-  contacts: { id: EXAMPLE.contactId },
+  contacts: { id: EXAMPLE.contactId, merge_id: EXAMPLE.mergeId },
   'follow-ups': { id: EXAMPLE.followUpId },
   appointments: { id: EXAMPLE.appointmentId },
   recordings: { id: EXAMPLE.sessionId },

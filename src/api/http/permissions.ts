@@ -17,6 +17,7 @@ export const PERMISSIONS = {
   'contacts.read': READERS,
   'followUps.read': { csr: 'company', manager: 'company', executive: 'company' },
   'followUps.write': { csr: 'company', manager: 'company' },
+  'contacts.write': { csr: 'company', manager: 'company' },
 
   'appointments.read': READERS,
   'appointments.create': { csr: 'company', manager: 'company' },

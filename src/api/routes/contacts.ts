@@ -8,21 +8,27 @@ import {
   type ContactScope,
   countContacts,
   findContact,
+  findMerge,
   listContacts,
+  listMerges,
 } from '../../db/queries/contacts.ts';
 import { listLeads } from '../../db/queries/leads.ts';
+import { mergeContacts } from '../../services/contacts/merge.ts';
+import { undoMerge } from '../../services/contacts/undoMerge.ts';
+import { updateContact } from '../../services/contacts/update.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteContact } from '../../services/privacy/deleteContact.ts';
 import { appointmentSchema, appointmentView } from '../../views/appointment.ts';
 import { callSchema, callView } from '../../views/call.ts';
-import { contactSchema, contactView } from '../../views/contact.ts';
+import { contactSchema, contactView, mergeSchema, mergeView } from '../../views/contact.ts';
+import { EXAMPLE } from '../../views/examples.ts';
 import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
-import { etagOf } from '../http/conditional.ts';
+import { etagOf, ifMatch } from '../http/conditional.ts';
 import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, MAX_LIMIT, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { parseQueryPhone } from '../http/schemas.ts';
+import { idText, optionalText, parseQueryPhone, requiredText } from '../http/schemas.ts';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -35,8 +41,25 @@ const contactWithHistory = z
     calls: z.array(callSchema),
     leads: z.array(leadSchema),
     appointments: z.array(appointmentSchema),
+    merges: z.array(mergeSchema).openapi({ description: 'Merges into this contact that hold, newest first.' }),
   })
   .openapi('ContactWithHistory');
+
+const contactPatch = z
+  .object({ name: optionalText(200), notes: optionalText(10_000) })
+  .openapi('ContactPatch', { example: { name: 'Pat Reyes', notes: 'Prefers to be called at noon.' } });
+
+const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Called from work' });
+const mergeBody = z
+  .object({
+    other_contact_id: idText.openapi({
+      description: 'The contact that is merged into the one of the path.',
+      example: EXAMPLE.otherContactId,
+    }),
+    reason,
+  })
+  .openapi('ContactMergeInput', { example: { other_contact_id: EXAMPLE.otherContactId, reason: 'Called from work' } });
+const undoBody = z.object({ reason }).openapi('ContactMergeUndo', { example: { reason: 'Two people after all' } });
 
 export function contactRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
@@ -75,24 +98,90 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       permission: 'contacts.read',
       tag: 'Contacts',
       summary: 'Read a contact with calls, leads and appointments',
-      description: `Up to ${MAX_LIMIT} of each; the lists of calls, leads and appointments have all of them.`,
+      description:
+        `Up to ${MAX_LIMIT} of each; the lists of calls, leads and appointments have all of them. The id of a contact ` +
+        'that was merged into another leads to that one.',
       data: contactWithHistory,
     },
     async ({ db, params, access: { companyId, repId } }) => {
       const contact = await mustFindContact(db, { companyId, repId }, params.id);
       const ofContact = { companyId, repId, contactId: contact.id };
       const page = { limit: MAX_LIMIT };
-      const [calls, leads, appointments] = await Promise.all([
+      const [calls, leads, appointments, merges] = await Promise.all([
         listCalls(db, ofContact, page),
         listLeads(db, ofContact, page),
         listAppointments(db, ofContact, page),
+        listMerges(db, contact.id),
       ]);
       const history = {
         calls: calls.map(callView),
         leads: leads.map(leadView),
         appointments: appointments.map(appointmentView),
+        merges: merges.map(mergeView),
       };
       return reply({ ...contactView(contact), ...history }, { etag: etagOf(contact) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'patch',
+      path: '/contacts/{id}',
+      permission: 'contacts.write',
+      tag: 'Contacts',
+      summary: 'Correct a contact',
+      description:
+        'What is not named stays. A name that is set here holds against whatever calls tell; `null` leaves it to the ' +
+        'calls again.',
+      body: contactPatch,
+      data: contactSchema,
+    },
+    async ({ c, tx, params, body, access }) => {
+      await updateContact(tx, access, params.id, body, ifMatch(c));
+      const contact = await mustFindContact(tx, access, params.id);
+      return reply(contactView(contact), { etag: etagOf(contact) });
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/contacts/{id}/merge',
+      permission: 'contacts.write',
+      tag: 'Contacts',
+      summary: 'Merge another contact into this one',
+      description:
+        'For one person with two numbers, or who withheld it. Calls, leads and appointments of the other contact become ' +
+        'this one’s, and so do its later calls; deleting this one deletes both. Can be undone.',
+      body: mergeBody,
+      status: 201,
+      creates: true,
+      data: mergeSchema,
+      errors: ['conflict'],
+    },
+    async ({ tx, params, body, access }) => {
+      const merge = { otherContactId: body.other_contact_id, reason: body.reason };
+      return readMerge(tx, access.companyId, await mergeContacts(tx, access, params.id, merge));
+    },
+  );
+
+  routes.add(
+    {
+      method: 'post',
+      path: '/contacts/merges/{merge_id}/undo',
+      permission: 'contacts.write',
+      tag: 'Contacts',
+      summary: 'Undo a merge of contacts',
+      description:
+        'The merged contact gets back what it had, and what came from its number since. Of several merges of a contact, ' +
+        'the later one is undone first.',
+      body: undoBody,
+      data: mergeSchema,
+      errors: ['conflict'],
+    },
+    async ({ tx, params, body, access }) => {
+      await undoMerge(tx, access, params.merge_id, body);
+      return readMerge(tx, access.companyId, params.merge_id);
     },
   );
 
@@ -120,4 +209,10 @@ async function mustFindContact(db: Queryable, scope: ContactScope, id: string): 
   const contact = await findContact(db, scope, id);
   if (!contact) throw notFound();
   return contact;
+}
+
+async function readMerge(db: Queryable, companyId: string, id: string) {
+  const merge = await findMerge(db, companyId, id);
+  if (!merge) throw notFound();
+  return mergeView(merge);
 }

@@ -7,6 +7,8 @@ import { appointments, auditLog, calls, contactCards, contactMerges, leads } fro
 import type { FoldedCall } from '../../domain/call.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../../domain/lead.ts';
 import { phoneForms } from '../../domain/phone.ts';
+import { announce } from '../deliveries/announce.ts';
+import { nextUpdatedAt } from '../versions.ts';
 
 /** A call's row before it is written. */
 export interface PlacedCall {
@@ -93,9 +95,43 @@ export async function findLead(
     await tx.update(appointments).set({ contactId }).where(eq(appointments.leadId, existing.leadId));
     return existing.leadId;
   }
+  return newLead(tx, { companyId, contactId, source: folded.source ?? null });
+}
+
+interface LeadOf {
+  companyId: string;
+  contactId: string;
+  source: string | null;
+}
+
+/** The newest open lead of a contact, else a new one. */
+export async function openOrNewLead(tx: Transaction, of: LeadOf): Promise<string> {
+  return (await selectOpenLead(tx, of))?.id ?? newLead(tx, of);
+}
+
+async function newLead(tx: Transaction, lead: LeadOf): Promise<string> {
   const id = randomUUID();
-  await tx.insert(leads).values({ id, companyId, contactId, source: folded.source ?? null });
+  await tx.insert(leads).values({ ...lead, id });
   return id;
+}
+
+const leadColumns = { id: leads.id, source: leads.source };
+
+async function selectOpenLead(tx: Transaction, of: { companyId: string; contactId: string }, exceptId?: string) {
+  const [open] = await tx
+    .select(leadColumns)
+    .from(leads)
+    .where(
+      and(
+        eq(leads.companyId, of.companyId),
+        eq(leads.contactId, of.contactId),
+        notInArray(leads.status, [...NOT_OPEN_LEAD_STATUSES]),
+        exceptId === undefined ? undefined : ne(leads.id, exceptId),
+      ),
+    )
+    .orderBy(desc(leads.createdAt), desc(leads.id))
+    .limit(1);
+  return open;
 }
 
 async function selectLead(
@@ -105,27 +141,18 @@ async function selectLead(
   makesLead: boolean,
   existing: PlacedCall | undefined,
 ) {
-  const columns = { id: leads.id, source: leads.source };
   const ofContact = and(eq(leads.companyId, companyId), eq(leads.contactId, contactId));
   // Of a call that had none for a while, the lead of the appointment it booked.
   const own = existing && (existing.leadId ?? (await leadOfAppointment(tx, existing.id)));
   const [stays] = own
     ? await tx
-        .select(columns)
+        .select(leadColumns)
         .from(leads)
         .where(and(ofContact, eq(leads.id, own)))
     : [];
   // One that was opened before the call turned out to be ours is given up again.
   if (stays && (makesLead || !(await isOnlyOf(tx, stays.id, existing)))) return stays;
-  const [open] = await tx
-    .select(columns)
-    .from(leads)
-    .where(
-      and(ofContact, notInArray(leads.status, [...NOT_OPEN_LEAD_STATUSES]), stays ? ne(leads.id, stays.id) : undefined),
-    )
-    .orderBy(desc(leads.createdAt), desc(leads.id))
-    .limit(1);
-  return open;
+  return selectOpenLead(tx, { companyId, contactId }, stays?.id);
 }
 
 async function leadOfAppointment(tx: Transaction, callId: string): Promise<string | undefined> {
@@ -185,26 +212,26 @@ export async function dropLeftovers(tx: Transaction, before: PlacedCall): Promis
  */
 export async function nameContact(
   tx: Transaction,
-  call: { contactId: string; startedAt: Date },
+  call: { companyId: string; contactId: string; startedAt: Date },
   { callerName, callerLabel }: FoldedCall,
 ): Promise<void> {
-  const card = and(eq(contactCards.id, call.contactId), eq(contactCards.nameByPerson, false));
-  const startedAt = call.startedAt.toISOString();
-  if (callerName) {
-    await tx
-      .update(contactCards)
-      .set({ name: callerName, namedAt: call.startedAt, updatedAt: sql`now()` })
-      .where(
-        and(
-          card,
-          sql`coalesce(${contactCards.namedAt} <= ${startedAt}::timestamptz, true)`,
-          sql`(${contactCards.name}, ${contactCards.namedAt}) is distinct from (${callerName}, ${startedAt}::timestamptz)`,
-        ),
-      );
-  } else if (callerLabel) {
-    await tx
-      .update(contactCards)
-      .set({ name: callerLabel, updatedAt: sql`now()` })
-      .where(and(card, sql`${contactCards.name} is null`));
-  }
+  const said = callerName ?? callerLabel;
+  if (said === undefined) return;
+  const [card] = await tx
+    .select({ name: contactCards.name, namedAt: contactCards.namedAt, nameByPerson: contactCards.nameByPerson })
+    .from(contactCards)
+    .where(eq(contactCards.id, call.contactId))
+    .for('update');
+  if (!card || card.nameByPerson) return;
+  const isWanted = callerName ? card.namedAt === null || card.namedAt <= call.startedAt : card.name === null;
+  if (!isWanted) return;
+  const namedAt = callerName ? call.startedAt : null;
+  if (card.name === said && card.namedAt?.getTime() === namedAt?.getTime()) return;
+  await tx
+    .update(contactCards)
+    .set({ name: said, namedAt, ...(card.name === said ? {} : { updatedAt: nextUpdatedAt(contactCards.updatedAt) }) })
+    .where(eq(contactCards.id, call.contactId));
+  if (card.name === null || card.name === said) return;
+  const { companyId, contactId: subjectId } = call;
+  await announce(tx, { companyId, type: 'contact.updated', subjectId, previous: { name: card.name } });
 }

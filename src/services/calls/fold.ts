@@ -141,9 +141,14 @@ async function writeCall(
   // What was judged while it had no lead is made up for.
   if (existing && existing.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
-  await nameContact(tx, call, folded);
+  await nameContact(tx, { companyId, contactId, startedAt }, folded);
   if (folded.ended) await refreshFollowUp(tx, { companyId, id: contactId });
-  if (!folded.spam && isUnanswered(call.status) && !(existing && isUnanswered(existing.status)))
+  if (
+    !folded.spam &&
+    folded.direction === 'inbound' &&
+    isUnanswered(call.status) &&
+    !(existing && isUnanswered(existing.status))
+  )
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
   return call;
 }

@@ -4,7 +4,6 @@
  */
 import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { lockCall } from '../../db/queries/calls.ts';
 import {
   analysisRuns,
   appointments,
@@ -14,6 +13,7 @@ import {
   callTombstones,
   callTranscripts,
   contactCards,
+  contactMerges,
   followUps,
   idempotencyKeys,
   jobTombstones,
@@ -27,6 +27,7 @@ import {
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { lockContacts } from '../contacts/lock.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
 
@@ -46,7 +47,7 @@ export async function deleteCall(tx: Transaction, call: { id: string; companyId:
 /** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach. */
 export async function eraseContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
   const { companyId } = contact;
-  await lockContact(tx, contact);
+  await lockContacts(tx, companyId, [contact.id]);
   const visits = await deleteVisits(tx, companyId, contact.id);
   const gone = await tx
     .delete(appointments)
@@ -57,31 +58,30 @@ export async function eraseContact(tx: Transaction, contact: { id: string; compa
     .delete(leads)
     .where(and(eq(leads.companyId, companyId), eq(leads.contactId, contact.id)))
     .returning({ id: leads.id });
-  const cards = await tx
-    .delete(contactCards)
-    .where(and(eq(contactCards.companyId, companyId), eq(contactCards.id, contact.id)))
-    .returning({ phoneNumber: contactCards.phoneNumber });
-  for (const { phoneNumber } of cards) if (phoneNumber) await eraseStraysOfPhone(tx, companyId, phoneNumber);
-  await redactMentions(tx, companyId, [contact.id, ...gone.map(({ id }) => id), ...ofLeads.map(({ id }) => id)]);
+  const mergedIds = await deleteCards(tx, contact);
+  await redactMentions(tx, companyId, [
+    contact.id,
+    ...mergedIds,
+    ...gone.map(({ id }) => id),
+    ...ofLeads.map(({ id }) => id),
+  ]);
   return { workflowIds: [...visits.workflowIds, ...ofCalls.workflowIds] };
 }
 
-/**
- * Locks a contact and all of it, in the order in which others lock: whoever is about to add to it, or writes one of its
- * calls, waits, and then finds nothing to join.
- */
-async function lockContact(tx: Transaction, { id, companyId }: { id: string; companyId: string }): Promise<void> {
-  const ofContact = and(eq(calls.companyId, companyId), eq(calls.contactId, id));
-  const known = await tx
-    .select({ companyId: calls.companyId, providerCallId: calls.providerCallId })
-    .from(calls)
-    .where(ofContact)
-    .orderBy(calls.providerCallId);
-  for (const call of known) await lockCall(tx, call);
-  await tx.select({ id: contactCards.id }).from(contactCards).where(eq(contactCards.id, id)).for('update');
-  await tx.select({ id: calls.id }).from(calls).where(ofContact).orderBy(calls.id).for('update');
-  await tx.select({ id: leads.id }).from(leads).where(eq(leads.contactId, id)).for('update');
-  await tx.select({ id: appointments.id }).from(appointments).where(eq(appointments.contactId, id)).for('update');
+/** The card and those that were merged into it, with what waits of their numbers. @returns ids of the latter */
+async function deleteCards(tx: Transaction, contact: { id: string; companyId: string }): Promise<string[]> {
+  const cards = await tx
+    .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber })
+    .from(contactCards)
+    .where(or(eq(contactCards.id, contact.id), eq(contactCards.mergedIntoId, contact.id)));
+  const ids = cards.map(({ id }) => id);
+  if (ids.length === 0) return [];
+  await tx
+    .delete(contactMerges)
+    .where(or(inArray(contactMerges.contactId, ids), inArray(contactMerges.mergedContactId, ids)));
+  await tx.delete(contactCards).where(inArray(contactCards.id, ids));
+  for (const { phoneNumber } of cards) if (phoneNumber) await eraseStraysOfPhone(tx, contact.companyId, phoneNumber);
+  return ids.filter((id) => id !== contact.id);
 }
 
 async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Promise<Deletion> {

@@ -11,6 +11,6 @@ export async function deleteContact(tx: Transaction, caller: Caller, id: string)
   if (!contact) throw refuseMissing();
   const deletion = await eraseContact(tx, contact);
   const { companyId } = contact;
-  await audit(tx, caller, { action: 'contact.delete', subject: { kind: 'contact', id }, companyId });
+  await audit(tx, caller, { action: 'contact.delete', subject: { kind: 'contact', id: contact.id }, companyId });
   return deletion;
 }

@@ -1,0 +1,33 @@
+import { and, eq, inArray, or, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { lockCall } from '../../db/queries/calls.ts';
+import { appointments, calls, contactCards, leads } from '../../db/schema/index.ts';
+
+/**
+ * Locks contacts and all of theirs, in the order in which others lock: whoever is about to add to one, or writes one of its
+ * calls, waits, and then sees what became of it.
+ */
+export async function lockContacts(tx: Transaction, companyId: string, ids: string[]): Promise<void> {
+  const ofContacts = and(eq(calls.companyId, companyId), inArray(calls.contactId, ids));
+  const known = await tx
+    .select({ companyId: calls.companyId, providerCallId: calls.providerCallId })
+    .from(calls)
+    .where(ofContacts)
+    .orderBy(calls.providerCallId);
+  for (const call of known) await lockCall(tx, call);
+  // A call locks the card of its number first, then the one that it was merged into.
+  await tx
+    .select({ id: contactCards.id })
+    .from(contactCards)
+    .where(or(inArray(contactCards.id, ids), inArray(contactCards.mergedIntoId, ids)))
+    .orderBy(sql`${contactCards.mergedIntoId} is null`, contactCards.id)
+    .for('update');
+  await tx.select({ id: calls.id }).from(calls).where(ofContacts).orderBy(calls.id).for('update');
+  await tx.select({ id: leads.id }).from(leads).where(inArray(leads.contactId, ids)).orderBy(leads.id).for('update');
+  await tx
+    .select({ id: appointments.id })
+    .from(appointments)
+    .where(inArray(appointments.contactId, ids))
+    .orderBy(appointments.id)
+    .for('update');
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { eq, inArray, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { findContact } from '../../db/queries/contacts.ts';
+import { appointments, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
+import { audit } from '../audit.ts';
+import type { Caller } from '../caller.ts';
+import { announce } from '../deliveries/announce.ts';
+import { refreshFollowUp } from '../followUps/refresh.ts';
+import { Refusal, refuseMissing } from '../refusal.ts';
+import { nextUpdatedAt } from '../versions.ts';
+import { lockContacts } from './lock.ts';
+
+/**
+ * Makes two contacts one, as a person asks: the first takes over all that the other has, and its later calls. The other's
+ * card stays, out of sight, so that its number leads here and the merge can be undone.
+ * @returns the merge's id
+ */
+export async function mergeContacts(
+  tx: Transaction,
+  caller: Caller<string>,
+  contactId: string,
+  { otherContactId, reason }: { otherContactId: string; reason: string },
+): Promise<string> {
+  const [into, other] = [await findContact(tx, caller, contactId), await findContact(tx, caller, otherContactId)];
+  if (!into) throw refuseMissing();
+  if (!other) throw new Refusal('not_found', { detail: 'other_contact_id: there is no such contact.' });
+  if (into.id === other.id) throw new Refusal('conflict', { detail: 'They are one contact already.' });
+  const { companyId } = into;
+  await lockContacts(tx, companyId, [into.id, other.id]);
+  const cards = await tx
+    .select()
+    .from(contactCards)
+    .where(inArray(contactCards.id, [into.id, other.id]));
+  const [mine, theirs] = [into.id, other.id].map((id) => cards.find((card) => card.id === id));
+  // Deleted or merged while this waited for the locks.
+  if (!mine || !theirs || mine.mergedIntoId !== null || theirs.mergedIntoId !== null)
+    throw new Refusal('conflict', { detail: 'One of them has changed. Read both again.' });
+
+  const now = sql`now()`;
+  const movedCalls = await tx
+    .update(calls)
+    .set({ contactId: mine.id, updatedAt: now })
+    .where(eq(calls.contactId, theirs.id))
+    .returning({ id: calls.id });
+  const movedLeads = await tx
+    .update(leads)
+    .set({ contactId: mine.id, version: sql`${leads.version} + 1`, updatedAt: now })
+    .where(eq(leads.contactId, theirs.id))
+    .returning({ id: leads.id });
+  const movedAppointments = await tx
+    .update(appointments)
+    .set({ contactId: mine.id, version: sql`${appointments.version} + 1`, updatedAt: now })
+    .where(eq(appointments.contactId, theirs.id))
+    .returning({ id: appointments.id });
+  const movedContacts = await tx
+    .update(contactCards)
+    .set({ mergedIntoId: mine.id })
+    .where(eq(contactCards.mergedIntoId, theirs.id))
+    .returning({ id: contactCards.id });
+  await tx.update(contactCards).set({ mergedIntoId: mine.id }).where(eq(contactCards.id, theirs.id));
+
+  const isNamed = theirs.nameByPerson || theirs.namedAt !== null;
+  const lacksName = mine.name === null || (mine.namedAt === null && isNamed);
+  const takesName = !mine.nameByPerson && theirs.name !== null && (theirs.nameByPerson || lacksName);
+  const notes = [mine.notes, theirs.notes].filter((text) => text !== null).join('\n\n');
+  await tx
+    .update(contactCards)
+    .set({
+      ...(takesName ? { name: theirs.name, namedAt: theirs.namedAt, nameByPerson: theirs.nameByPerson } : {}),
+      notes: notes || null,
+      updatedAt: nextUpdatedAt(contactCards.updatedAt),
+    })
+    .where(eq(contactCards.id, mine.id));
+
+  const ids = (rows: { id: string }[]) => rows.map(({ id }) => id);
+  const id = randomUUID();
+  await tx.insert(contactMerges).values({
+    id,
+    companyId,
+    contactId: mine.id,
+    mergedContactId: theirs.id,
+    moved: {
+      calls: ids(movedCalls),
+      leads: ids(movedLeads),
+      appointments: ids(movedAppointments),
+      contacts: ids(movedContacts),
+      name: takesName,
+    },
+    mergedBy: caller.actor.userId,
+  });
+  for (const { id: each } of [mine, theirs]) await refreshFollowUp(tx, { companyId, id: each });
+  const details = { merge_id: id, other_contact_id: theirs.id };
+  await audit(tx, caller, { action: 'contact.merge', subject: { kind: 'contact', id: mine.id }, reason, details });
+  await announce(tx, { companyId, type: 'contact.updated', subjectId: mine.id });
+  return id;
+}
