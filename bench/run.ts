@@ -1,10 +1,11 @@
-/** `npm run bench -- ack|ack-rate|outage|fairness`, each with its own options; numbers are of the machine it runs on. */
+/** `npm run bench -- ack|ack-rate|outage|fairness|reads`, each with its own options; numbers are of the machine it runs on. */
 import { parseArgs } from 'node:util';
 import { benchAck } from './ack.ts';
 import { benchAckRate } from './ackRate.ts';
 import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
 import { benchOutage } from './outage.ts';
+import { benchReads } from './reads.ts';
 
 stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -18,6 +19,8 @@ const { positionals, values } = parseArgs({
     events: text,
     calls: text,
     probes: text,
+    'of-big': text,
+    database: text,
     'job-ms': text,
     'max-per-second': text,
     'max-per-company': text,
@@ -36,6 +39,16 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
     benchAck({ rounds: number('rounds', 5), perSecond: number('rate', 8), events: number('events', 200) }, print),
   'ack-rate': () => benchAckRate({ rounds: number('rounds', 3), seconds: number('seconds', 5) }, print),
   outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
+  reads: () =>
+    benchReads(
+      {
+        calls: number('calls', 1_000_000),
+        ofBig: number('of-big', 250_000),
+        probes: number('probes', 100),
+        databaseUrl: values.database,
+      },
+      print,
+    ),
   fairness: () =>
     benchFairness(
       {

@@ -1,5 +1,5 @@
 /** Reads of calls with their contact and their current analysis. */
-import { and, desc, eq, ilike, inArray, isNull, like, or, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, ilike, inArray, isNotNull, isNull, like, or, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
@@ -215,7 +215,7 @@ function matches(filter: CallFilter): SQL | undefined {
   const { repId, status, direction, stage, bookingStatus, qualification, phoneNumber } = filter;
   return and(
     filter.companyId === undefined ? undefined : eq(calls.companyId, filter.companyId),
-    repId === undefined ? undefined : isOfRep(repId),
+    repId === undefined ? undefined : isOfRep(filter.companyId, repId),
     filter.contactId === undefined ? undefined : eq(calls.contactId, filter.contactId),
     status && inArray(calls.status, status),
     direction && inArray(calls.direction, direction),
@@ -260,10 +260,17 @@ const contactsOf = ({ companyId, phoneNumber }: { companyId: string | undefined;
     inArray(contactCards.phoneNumber, phoneForms(phoneNumber)),
   )}`;
 
-const isOfRep = (repId: string): SQL => sql`exists (
-  select 1 from ${appointments}
-  where ${appointments.companyId} = ${calls.companyId} and ${appointments.assignedRepId} = ${repId}
-    and (${appointments.callId} = ${calls.id} or ${appointments.leadId} = ${calls.leadId}))`;
+/** By the rep's appointments, which are few, and not by asking for each call of the company. */
+const isOfRep = (companyId: string | undefined, repId: string): SQL => {
+  const ofRep = and(
+    companyId === undefined ? undefined : eq(appointments.companyId, companyId),
+    eq(appointments.assignedRepId, repId),
+  );
+  return sql`${calls.id} in (
+    select ${appointments.callId} from ${appointments} where ${and(ofRep, isNotNull(appointments.callId))}
+    union all
+    select each.id from ${appointments} join calls as each on each.lead_id = ${appointments.leadId} where ${ofRep})`;
+};
 
 /** Fewer digits than this in a search are no part of a phone number. */
 const PHONE_DIGITS_MIN = 3;

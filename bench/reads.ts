@@ -1,0 +1,162 @@
+/** `npm run bench -- reads`: what a company with many calls waits for its lists, searches and metrics, over HTTP. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { SignJWT } from 'jose';
+import postgres from 'postgres';
+import { startPostgres } from '../dev/local/postgres.ts';
+import { freePort, waitUntil } from '../dev/local/processes.ts';
+import { openDatabase } from '../src/db/client.ts';
+import { migrateDatabase } from '../src/migrate.ts';
+import { fillSearch } from '../src/services/upkeep/fillSearch.ts';
+import { sumCompanyDays } from '../src/services/upkeep/sumDays.ts';
+import { percentile } from './load.ts';
+import { BIG, seed } from './seed.ts';
+
+type Print = (line: string) => void;
+
+const year = () => `date_from=${day(-364)}&date_to=${day(0)}`;
+const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
+
+/** What is asked, and the bars in milliseconds: the median and the 99th percentile. */
+function questions(one: { id: string; contact_id: string; lead_id: string }): [string, string, number, number][] {
+  const list = (name: string, query: string): [string, string, number, number] => [name, `/calls?${query}`, 5, 10];
+  return [
+    list('list', ''),
+    list('booked', 'booking_status=booked'),
+    list('booked, hot', 'booking_status=booked&qualification=hot'),
+    list('of an agent, not booked, cold', 'csr_id=csr-3&booking_status=not_booked&qualification=cold'),
+    list('a combination that nobody has', 'csr_id=csr-3&status=missed'),
+    list('outbound', 'direction=outbound'),
+    list('a month', `date_from=${day(-90)}&date_to=${day(-60)}`),
+    list('a month, booked', `date_from=${day(-90)}&date_to=${day(-60)}&booking_status=booked`),
+    list('search: one reference', 'q=ref120000'),
+    list('search: a rare word', 'q=w5987'),
+    list('search: a word of every seventh call', 'q=w300'),
+    list('search: a word of every sixth summary', 'q=skylight'),
+    list('search: a word of nearly every call', 'q=thank'),
+    list('search: a name', 'q=john'),
+    list('search: a full name', 'q=anna%20keller'),
+    list('search: digits', 'q=200%20791'),
+    ['call', `/calls/${one.id}`, 5, 10],
+    ['transcript', `/calls/${one.id}/transcript`, 5, 10],
+    ['leads', '/leads', 5, 10],
+    ['leads: new, warm, hot', '/leads?status=new,warm,hot', 5, 10],
+    ['contacts', '/contacts', 5, 10],
+    ['contact', `/contacts/${one.contact_id}`, 5, 10],
+    ['appointments', '/appointments', 5, 10],
+    ['appointments of a day', `/appointments?date=${day(-3)}`, 5, 10],
+    ['metrics of 30 days', '/metrics/exec/csr/overview', 15, 30],
+    ['metrics of a year', `/metrics/exec/csr/overview?${year()}`, 25, 50],
+    ['sales metrics of a year', `/metrics/exec/sales/overview?${year()}`, 25, 50],
+  ];
+}
+
+/**
+ * Measures, on a database of its own unless one is given that is already filled.
+ * @returns whether every bar was held
+ */
+export async function benchReads(
+  options: { calls: number; ofBig: number; probes: number; databaseUrl?: string },
+  print: Print,
+): Promise<boolean> {
+  const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-reads-'));
+  const own = options.databaseUrl === undefined ? await ownPostgres(dataDir) : undefined;
+  const databaseUrl = options.databaseUrl ?? (own?.databaseUrl as string);
+  let api: ChildProcess | undefined;
+  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  try {
+    if (own) await fill(sql, databaseUrl, options, print);
+    const [one] = await sql<{ id: string; contact_id: string; lead_id: string }[]>`
+      select id, contact_id, lead_id from calls where company_id = ${BIG.companyId} and booking_status = 'booked'
+      order by started_at limit 1 offset 100`;
+    if (!one) throw new Error('the database has no calls of the big company');
+    const secret = randomBytes(32).toString('hex');
+    const port = await freePort();
+    api = spawn(process.execPath, ['--import', 'tsx', 'src/server.ts'], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        DATA_DIR: dataDir,
+        DATABASE_URL: databaseUrl,
+        TEMPORAL_ADDRESS: '127.0.0.1:9',
+        SHUNYA_BASE_URL: 'http://127.0.0.1:9',
+        AUTH_JWT_SECRET: secret,
+        PORT: String(port),
+        LOG_LEVEL: 'silent',
+      },
+      stdio: 'ignore',
+    });
+    const base = `http://127.0.0.1:${port}`;
+    const isUp = () =>
+      fetch(`${base}/healthz`).then(
+        ({ ok }) => ok,
+        () => false,
+      );
+    if (!(await waitUntil(isUp, 60))) throw new Error('the API did not start');
+    const token = await new SignJWT({ role: 'manager', company_id: BIG.companyId })
+      .setProtectedHeader({ alg: 'HS256' })
+      .setSubject('bench')
+      .setExpirationTime('2h')
+      .sign(new TextEncoder().encode(secret));
+    return await measure(`${base}/api/v1`, token, questions(one), options.probes, print);
+  } finally {
+    api?.kill('SIGTERM');
+    await sql.end();
+    await own?.stop();
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function ownPostgres(dataDir: string) {
+  const port = await freePort();
+  const databaseUrl = `postgres://callwright:bench@127.0.0.1:${port}/callwright`;
+  const settings = { fsync: 'off', synchronous_commit: 'off', shared_buffers: '512MB', max_wal_size: '8GB' };
+  const part = await startPostgres({ dataDir, port, databaseUrl, settings });
+  return { databaseUrl, stop: () => part.stop() };
+}
+
+async function fill(sql: postgres.Sql, databaseUrl: string, size: { calls: number; ofBig: number }, print: Print) {
+  await migrateDatabase(databaseUrl);
+  await seed(sql, size, print);
+  await sql`insert into unfinished_fills (name) values ('call_search')`;
+  const { db, close } = openDatabase(databaseUrl, { max: 1, statementTimeoutMs: 600_000 });
+  let startedAt = performance.now();
+  while ((await fillSearch(db)) > 0);
+  print(`index of words: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  startedAt = performance.now();
+  while (await sumCompanyDays(db, BIG.companyId));
+  print(`sums of days: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  await close();
+  await sql`vacuum (analyze, parallel 0)`;
+}
+
+async function measure(
+  base: string,
+  token: string,
+  asked: [string, string, number, number][],
+  probes: number,
+  print: Print,
+): Promise<boolean> {
+  let held = true;
+  print(`${'question'.padEnd(40)}${'p50 ms'.padStart(9)}${'p99 ms'.padStart(9)}   bar`);
+  for (const [name, url, median, worst] of asked) {
+    const times: number[] = [];
+    for (let probe = -5; probe < probes; probe += 1) {
+      const startedAt = performance.now();
+      const response = await fetch(base + url, { headers: { authorization: `Bearer ${token}` } });
+      await response.arrayBuffer();
+      if (response.status !== 200) throw new Error(`${url} answered ${response.status}`);
+      if (probe >= 0) times.push(performance.now() - startedAt);
+    }
+    const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
+    const isHeld = p50 <= median && p99 <= worst;
+    held &&= isHeld;
+    print(
+      `${name.padEnd(40)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}   ${isHeld ? 'held' : 'missed'} (${median}, ${worst})`,
+    );
+  }
+  return held;
+}
