@@ -6,12 +6,13 @@ import { apiUrl, isReady, type RunningServices, startServices } from '../dev/loc
 import { mintToken } from '../dev/token.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { createDemo, type Demo, STEPS } from './steps.ts';
-import { bold, print } from './story.ts';
+import { bold, dim, endStep, print, printAll } from './story.ts';
 
 // `npm run demo [-- --once]`: boots everything, or uses what runs on this DATA_DIR, then plays the story of steps.ts.
 const RUNNING_READY_WITHIN_SECONDS = 60;
 
-const once = readArguments();
+const { once, verbose } = readArguments();
+if (verbose) printAll();
 // The services write to this terminal too; a log level that somebody set is kept.
 process.env.LOG_LEVEL ||= 'error';
 const config = loadConfigOrExit();
@@ -40,11 +41,12 @@ async function start(): Promise<void> {
 
 async function play(): Promise<void> {
   const demo = await createDemo(config);
-  for (const [index, { title, play: playStep }] of STEPS.entries()) {
+  for (const [index, { title, why, play: playStep }] of STEPS.entries()) {
     if (isStopping) return;
-    print(`\n${bold(`${index + 1}. ${title}`)}`);
+    print(`\n${bold(`${index + 1}. ${title}`)}\n   ${dim(why)}`);
     try {
       await playStep(demo);
+      endStep();
     } catch (error) {
       if (isStopping) return;
       process.stderr.write(`\nStep ${index + 1} (${title}) failed: ${(error as Error).message}\n`);
@@ -68,8 +70,9 @@ function tellWhereToLook({ companyId, people }: Demo): void {
     const path = `/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows?query=${query}`;
     print(`Web UI     ${config.temporal.uiUrl}${path}`);
   }
-  print(`\nTokens for company ${companyId}, valid for 12 hours`);
-  for (const { role, userId, token } of Object.values(people)) print(`\n${bold(`${role} ${userId}`)}\n${token}`);
+  print(`\nReady to paste: what the manager sees of the calls, newest first`);
+  print(`curl -s -H "Authorization: Bearer ${people.manager.token}" ${apiUrl(config)}/api/v1/calls`);
+  print(`\nA token for another role: npm run token -- --role csr --company ${companyId} --user csr_casey`);
   print('\nnpm run cleanup -- --demo removes what demos made.');
 }
 
@@ -88,11 +91,12 @@ async function isOurApi(running: Config): Promise<boolean> {
   }
 }
 
-function readArguments(): boolean {
+function readArguments(): { once: boolean; verbose: boolean } {
   try {
-    return parseArgs({ options: { once: { type: 'boolean' } } }).values.once ?? false;
+    const { values } = parseArgs({ options: { once: { type: 'boolean' }, verbose: { type: 'boolean' } } });
+    return { once: values.once ?? false, verbose: values.verbose ?? false };
   } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nusage: npm run demo [-- --once]\n`);
+    process.stderr.write(`${(error as Error).message}\nusage: npm run demo [-- --once] [--verbose]\n`);
     process.exit(1);
   }
 }

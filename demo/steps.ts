@@ -14,7 +14,7 @@ import {
 import type { Config } from '../src/config/config.ts';
 import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
 import { createPerson, type Data, type Person } from './people.ts';
-import { check, printExchange, SHOWN, StepFailed, waitFor } from './story.ts';
+import { check, print, printExchange, SHOWN, StepFailed, waitFor } from './story.ts';
 
 const TIME_ZONE = 'America/New_York';
 
@@ -26,6 +26,8 @@ export interface Demo {
   trackingNumber: string;
   /** A link to a recording on an allowed host; the simulator hears what the words say. */
   recording(words: string): string;
+  /** Where failures of Shunya are switched on; undefined where Shunya is not the simulator. */
+  simulatorUrl: string | undefined;
   /** What later steps need of earlier ones. */
   booked: { call: SimulatedCall; sent: [CallRailEventName, string][]; leadId: string; appointmentId: string };
 }
@@ -54,6 +56,7 @@ export async function createDemo(config: Config): Promise<Demo> {
     signingKey,
     callrail: createCallRailSender({ baseUrl: apiUrl(config), signingKey }),
     trackingNumber: newPhoneNumber(),
+    simulatorUrl: config.embedded.shunya ? config.shunya.baseUrl : undefined,
     recording: (words) => `https://${host}/callwright-demo/${run}/${words}`,
     booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '' },
   };
@@ -62,20 +65,62 @@ export async function createDemo(config: Config): Promise<Demo> {
 /** Eight million numbers with the exchange 555, which is nobody's. */
 const newPhoneNumber = () => `+1${randomInt(200, 1000)}555${String(randomInt(10_000)).padStart(4, '0')}`;
 
-export const STEPS: readonly { title: string; play: (demo: Demo) => Promise<void> }[] = [
-  { title: 'An admin sets a company up', play: setUp },
-  { title: 'Nothing has happened: empty lists and zeros', play: emptyState },
-  { title: 'Somebody calls and books: three webhooks', play: bookedCall },
-  { title: 'CallRail sends all three again', play: duplicates },
-  { title: 'A call that does not book leaves a warm lead and an objection', play: warmCall },
-  { title: 'A missed call', play: missedCall },
-  { title: 'A voicemail', play: voicemail },
-  { title: 'The appointment goes to the sales rep', play: assign },
-  { title: 'The rep records the visit, and it is won', play: visit },
-  { title: 'Metrics: Casey’s own calls', play: csrMetrics },
-  { title: 'Metrics: the rep’s own appointments', play: salesMetrics },
-  { title: 'Metrics: all calls, for the executive', play: execCsrMetrics },
-  { title: 'Metrics: all appointments, for the executive', play: execSalesMetrics },
+/** `why`: what the step shows, for somebody who sees it for the first time. */
+export const STEPS: readonly { title: string; why: string; play: (demo: Demo) => Promise<void> }[] = [
+  {
+    title: 'An admin sets a company up',
+    why: 'A company is found by the number that is called, and its webhooks are signed.',
+    play: setUp,
+  },
+  {
+    title: 'Nothing has happened: empty lists and zeros',
+    why: 'A dashboard of a new company shows zeros, never errors.',
+    play: emptyState,
+  },
+  {
+    title: 'Somebody calls and books: three webhooks',
+    why: 'Three events make one call, its lead, its analysis and one appointment.',
+    play: bookedCall,
+  },
+  { title: 'CallRail sends all three again', why: 'Whatever arrives twice takes effect once.', play: duplicates },
+  {
+    title: 'A call that does not book leaves a warm lead and an objection',
+    why: 'The manager sees why a good lead did not book.',
+    play: warmCall,
+  },
+  { title: 'A missed call', why: 'Nobody answered: the caller stands in the follow-up queue.', play: missedCall },
+  { title: 'A voicemail', why: 'A recorded message is analyzed like a conversation.', play: voicemail },
+  {
+    title: 'The appointment goes to the sales rep',
+    why: 'A rep sees own appointments and nobody else’s.',
+    play: assign,
+  },
+  {
+    title: 'The rep records the visit, and it is won',
+    why: 'The recording of the visit decides the outcome.',
+    play: visit,
+  },
+  {
+    title: 'Metrics: Casey’s own calls',
+    why: 'Own calls and those that name nobody; `mine` and `unassigned` split them.',
+    play: csrMetrics,
+  },
+  { title: 'Metrics: the rep’s own appointments', why: 'Scores are 0..1, their averages 0..10.', play: salesMetrics },
+  {
+    title: 'Metrics: all calls, for the executive',
+    why: 'The same calls for the whole company, by agent; the counts add up.',
+    play: execCsrMetrics,
+  },
+  {
+    title: 'Metrics: all appointments, for the executive',
+    why: 'The same appointments for the whole company, by rep.',
+    play: execSalesMetrics,
+  },
+  {
+    title: 'Shunya is away: the call waits, and an operator frees it',
+    why: 'A provider that fails loses nothing: its call is retried for ever, and at once by hand.',
+    play: shunyaAway,
+  },
 ];
 
 async function setUp({ companyId, people, signingKey, trackingNumber }: Demo): Promise<void> {
@@ -185,6 +230,8 @@ async function missedCall(demo: Demo): Promise<void> {
   const found = await finishedCall(demo, call);
   check(found, { status: 'missed', answered: false, has_recording: false, 'pipeline.stage': 'done', analysis: null });
   check(await demo.people.manager.get(`/leads/${found.lead_id}`), { status: 'new' });
+  const toCall = await demo.people.casey.get(`/follow-ups?contact_id=${found.contact.id}`);
+  check(toCall, { total: 1, 'items.0.kind': 'missed', 'items.0.suggested_step': SHOWN });
 }
 
 async function voicemail(demo: Demo): Promise<void> {
@@ -282,6 +329,41 @@ async function execSalesMetrics({ people: { executive, rep } }: Demo): Promise<v
     [`${rep.userId}.total_appointments`]: 1,
     [`${rep.userId}.win_rate`]: 1,
   });
+}
+
+async function shunyaAway(demo: Demo): Promise<void> {
+  const { simulatorUrl, companyId } = demo;
+  if (simulatorUrl === undefined) return print('   skipped: Shunya is not the simulator here');
+  const { manager } = demo.people;
+  const fault = { type: 'error', status: 503, company_id: companyId };
+  const { faults } = await tellSimulator(`${simulatorUrl}/_control/faults`, 'POST', fault);
+  const mend = () => tellSimulator(`${simulatorUrl}/_control/faults/${faults[0].id}`, 'DELETE');
+  const call = simulate(demo, { customerName: 'Philippa Marsh', recording: demo.recording('unqualified.mp3') });
+  try {
+    await send(demo, call, ['incoming', 'answered', 'completed']);
+    const list = '/pipelines?kind=call&stage=transcribing';
+    const stuck = async () => (await manager.peek(list)).items.find((each: Data) => each.attempts > 1);
+    const { workflow_id: id } = await waitFor('Shunya to fail twice', stuck, (found) => found !== undefined);
+    check(await manager.get(`/pipelines/${encodeURIComponent(id)}`), {
+      stage: 'transcribing',
+      blocked_on: 'shunya_transcription',
+      attempts: SHOWN,
+      reason: SHOWN,
+    });
+    await mend();
+    await manager.post(`/pipelines/${encodeURIComponent(id)}/retry`, { reason: 'Shunya is back' });
+  } finally {
+    await mend();
+  }
+  const found = await analyzedCall(demo, call);
+  check(found, { 'analysis.qualification': 'unqualified', 'pipeline.needs_attention': false });
+}
+
+/** Switches failures of the simulator; one that is gone already stays gone. */
+async function tellSimulator(url: string, method: string, body?: object): Promise<Data> {
+  const answer = await fetch(url, { method, body: body && JSON.stringify(body), signal: AbortSignal.timeout(5000) });
+  if (!answer.ok && answer.status !== 404) throw new StepFailed(`${method} ${url} answered ${answer.status}`);
+  return answer.json();
 }
 
 const simulate = (demo: Demo, given: Partial<SimulatedCall>): SimulatedCall =>
