@@ -139,6 +139,7 @@ const RULES: Record<string, Rule> = {
 
   'GET /metrics/csr/overview/self': { reach: { csr: 'company', manager: 'company', executive: 'company' } },
   'GET /metrics/sales/rep/overview/self': { reach: { sales_rep: 'company', manager: 'company', executive: 'company' } },
+  'GET /metrics/exec/objections': { reach: { manager: 'company', executive: 'company' } },
   'GET /metrics/exec/csr/overview': { reach: { manager: 'company', executive: 'company' } },
   'GET /metrics/exec/sales/overview': { reach: { manager: 'company', executive: 'company' } },
 
