@@ -36,7 +36,7 @@ describe('payloads', () => {
   it('are read and folded as the call they tell of', () => {
     expect(fold(['incoming']).status).toBe('ringing');
     expect(fold(['incoming', 'answered'])).toMatchObject({ status: 'in_progress', durationSeconds: undefined });
-    expect(fold(['modified', 'completed', 'answered', 'incoming'])).toEqual({
+    expect(fold(['modified', 'completed', 'answered', 'incoming'])).toMatchObject({
       status: 'completed',
       ended: true,
       answered: true,
@@ -49,6 +49,7 @@ describe('payloads', () => {
       recordingUrl: call.recording,
       agentEmail: 'casey@plumbing.example',
       source: 'Website Pool',
+      spam: false,
     });
     expect(fold(['incoming', 'missed']).status).toBe('missed');
     expect(fold(['missed'], { ...call, voicemail: true }).status).toBe('voicemail');

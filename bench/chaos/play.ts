@@ -87,7 +87,8 @@ export async function play(stage: Stage): Promise<Played> {
     const appointment = stage.appointments[index] as Stage['appointments'][number];
     for (const session of sessions) {
       await at(session.startAtMs);
-      played.sessions.push(await playSession(stage, appointment, session, at));
+      const started = await playSession(stage, appointment, session, at);
+      if (started) played.sessions.push(started);
     }
   });
   const others = [
@@ -204,11 +205,14 @@ async function playSession(
   { companyId, appointmentId }: Stage['appointments'][number],
   planned: PlannedSession,
   at: (ms: number) => Promise<void>,
-): Promise<PlayedSession> {
-  const asRep = (url: string, body: unknown) =>
-    insist(() => cluster.request('sales_rep', companyId, 'POST', `/recordings/sessions${url}`, body, 'rep'));
-  const start = () => asRep('/start', { appointment_id: appointmentId });
-  const [{ id }] = await Promise.all(planned.doubled ? [start(), start()] : [start()]);
+): Promise<PlayedSession | undefined> {
+  const asRep = (url: string, body: unknown, done: readonly number[] = []) =>
+    insist(() => cluster.request('sales_rep', companyId, 'POST', `/recordings/sessions${url}`, body, 'rep'), done);
+  // An earlier visit may have completed the appointment: then another is refused, and there is nothing to watch.
+  const start = () => asRep('/start', { appointment_id: appointmentId }, [409]);
+  const [started] = await Promise.all(planned.doubled ? [start(), start()] : [start()]);
+  if (started === undefined) return undefined;
+  const { id } = started;
   const session = { planned, companyId, appointmentId, sessionId: id as string };
   if (planned.stopAtMs === null) return { ...session, audioUrl: null };
   await at(planned.stopAtMs);

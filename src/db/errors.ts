@@ -20,6 +20,7 @@ const CONNECTION_CODES = new Set([
 const UNAVAILABLE_STATES = /^(08|53|57|58)|^(40001|40P01|55P03|25006)$/;
 
 const LOCK_TIMEOUT = '55P03';
+const DEADLOCK = '40P01';
 const QUERY_CANCELED = '57014';
 const UNIQUE_VIOLATION = '23505';
 
@@ -50,6 +51,11 @@ export function writeFailure(error: unknown): string {
   if (codes.includes('25006')) return 'the server only reads';
   const state = codes.find((code) => /^[0-9A-Z]{5}$/.test(code));
   return state ? `a write fails with SQLSTATE ${state}` : 'a write fails';
+}
+
+/** Whether Postgres ended a transaction because it and another waited for each other; it may be run again. */
+export function isDeadlock(error: unknown): boolean {
+  return causes(error).some(({ code }) => code === DEADLOCK);
 }
 
 /** Whether a statement was cancelled for taking too long. */

@@ -5,6 +5,7 @@
 import { type OpenAPIHono, OpenAPIHono as Router, type z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import type { Database, Transaction } from '../../db/client.ts';
+import { isDeadlock } from '../../db/errors.ts';
 import { recordTicketUse } from '../../services/links/openLink.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
@@ -77,6 +78,8 @@ export interface Routes {
   ): void;
 }
 
+const TRIES_AFTER_DEADLOCK = 3;
+
 // biome-ignore lint/suspicious/noExplicitAny: `add` checks the types; inside they are erased.
 type AnyHandler = (input: any) => Promise<unknown>;
 
@@ -134,13 +137,25 @@ export function createRoutes(deps: ApiDeps): Routes {
     const afterCommit = (action: () => unknown) => actions.push(action);
     const run = async (tx: Transaction) =>
       toAnswer(await handler({ c, ...given, access, tx, afterCommit }), spec) as Answer;
-    const answer = spec.creates
-      ? await answerOnce(db, { c, actor: access.actor, rawBody }, run)
-      : await db.transaction(run);
+    const answer = await runAgainAfterDeadlock(() => {
+      actions.length = 0;
+      return spec.creates ? answerOnce(db, { c, actor: access.actor, rawBody }, run) : db.transaction(run);
+    });
     for (const action of actions) await runAction(deps, c, action);
     return toResponse(c, answer);
   };
   return { app, add: register as Routes['add'] };
+}
+
+/** A transaction that Postgres ended in favour of another has done nothing; the other is over when it runs again. */
+async function runAgainAfterDeadlock<T>(run: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await run();
+    } catch (error) {
+      if (tries === TRIES_AFTER_DEADLOCK || !isDeadlock(error)) throw error;
+    }
+  }
 }
 
 async function runAction(deps: ApiDeps, c: Context<ApiEnv>, action: () => unknown): Promise<void> {

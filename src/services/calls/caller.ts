@@ -42,7 +42,10 @@ export async function findContact(
   return contactId;
 }
 
-/** The card of a phone in any of its forms, locked. It takes the best form once a call shows it. */
+/**
+ * The card of a phone in any of its forms, locked. It takes the best form once a call shows it. A lock that lets others
+ * refer to the card: who writes a follow-up or an appointment of the contact meanwhile need not wait, nor be waited for.
+ */
 async function findCard(tx: Transaction, companyId: string, phone: string): Promise<string | undefined> {
   const forms = phoneForms(phone);
   // No unique index keeps two forms of one phone apart.
@@ -51,7 +54,7 @@ async function findCard(tx: Transaction, companyId: string, phone: string): Prom
     .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber, mergedIntoId: contactCards.mergedIntoId })
     .from(contactCards)
     .where(and(eq(contactCards.companyId, companyId), inArray(contactCards.phoneNumber, forms)))
-    .for('update');
+    .for('no key update');
   const card = cards.find(({ phoneNumber }) => phoneNumber === forms[0]) ?? cards[0];
   if (!card) return undefined;
   if (phone === forms[0] && card.phoneNumber !== phone)
@@ -65,7 +68,7 @@ async function lockSurvivor(tx: Transaction, id: string): Promise<string> {
     .select({ mergedIntoId: contactCards.mergedIntoId })
     .from(contactCards)
     .where(eq(contactCards.id, id))
-    .for('update');
+    .for('no key update');
   return card?.mergedIntoId ? lockSurvivor(tx, card.mergedIntoId) : id;
 }
 
@@ -221,7 +224,7 @@ export async function nameContact(
     .select({ name: contactCards.name, namedAt: contactCards.namedAt, nameByPerson: contactCards.nameByPerson })
     .from(contactCards)
     .where(eq(contactCards.id, call.contactId))
-    .for('update');
+    .for('no key update');
   if (!card || card.nameByPerson) return;
   const isWanted = callerName ? card.namedAt === null || card.namedAt <= call.startedAt : card.name === null;
   if (!isWanted) return;
