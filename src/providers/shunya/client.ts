@@ -64,7 +64,9 @@ export function createShunyaClient(options: ShunyaClientOptions) {
       throw new ShunyaError({
         code: error.code ?? (ok ? 'unknown' : `http_${status}`),
         status,
-        permanent: error.retryable === false || (submit !== undefined && PERMANENT_STATUSES.includes(status)),
+        permanent:
+          error.retryable === false ||
+          (submit !== undefined && PERMANENT_STATUSES.includes(status) && !saysNotReady(error.code)),
         retryAfterSeconds: waits.length > 0 ? Math.max(...waits) : undefined,
       });
     }
@@ -162,6 +164,10 @@ const rawTranscript = ({ text, turns, language, confidence }: Transcript) => ({
   language,
   confidence_score: confidence,
 });
+
+/** The audio of a call may be there only some minutes after it: the same submit works then. */
+const saysNotReady = (code: string | null): boolean =>
+  code !== null && /(audio|recording|file|media).*not_?(yet_?)?(ready|available)/i.test(code);
 
 const transient = (code: string, status?: number): ShunyaError => new ShunyaError({ code, status, permanent: false });
 
