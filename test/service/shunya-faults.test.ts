@@ -387,6 +387,15 @@ describe.concurrent('Shunya', () => {
     await expectOneAppointment(given.company, given.call);
   });
 
+  it('with 422 because the audio is not there yet, and is tried again until it is', async () => {
+    const { company, call, fault } = await oneCall();
+    const notYet = { status: 422, error_code: 'AUDIO_NOT_READY', times: 2 };
+    await fault({ type: 'error', on: 'submit', kind: 'transcription', ...notYet });
+    await company.play(call);
+    await company.callIn(call, 'done');
+    await expectAccepted(company, call);
+  });
+
   it.each([
     [
       'success: false, not retryable',
