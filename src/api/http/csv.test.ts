@@ -47,7 +47,7 @@ describe('files', () => {
   it('have every row once, and a header also without rows', async () => {
     for (const total of [0, 1, CSV_PAGE_ROWS - 1, CSV_PAGE_ROWS, CSV_PAGE_ROWS + 1, 3 * CSV_PAGE_ROWS]) {
       const answer = await csvResponse({
-        file: { timeZone: 'UTC', bom: false },
+        file: { timeZone: 'UTC', bom: false, base: '' },
         name: 'n',
         columns,
         view,
@@ -62,7 +62,7 @@ describe('files', () => {
   it('are read no faster than they are taken', async () => {
     const reads: (number | undefined)[] = [];
     const answer = await csvResponse({
-      file: { timeZone: 'UTC', bom: false },
+      file: { timeZone: 'UTC', bom: false, base: '' },
       name: 'n',
       columns,
       view,
@@ -85,7 +85,7 @@ describe('files', () => {
     const errors: unknown[] = [];
     const onError = (error: unknown) => errors.push(error);
     const answer = await csvResponse({
-      file: { timeZone: 'UTC', bom: false },
+      file: { timeZone: 'UTC', bom: false, base: '' },
       name: 'n',
       columns,
       view,

@@ -15,6 +15,8 @@ export type CsvColumn<Item> = readonly [name: string, value: (item: Item, file: 
 export interface CsvFile {
   /** The company's. */
   timeZone: string;
+  /** Where the console is reached: what links begin with. */
+  base: string;
   /** Whether it begins with a byte order mark, without which Excel reads UTF-8 as something else. */
   bom: boolean;
 }

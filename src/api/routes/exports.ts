@@ -18,6 +18,7 @@ import { callFilters, readCallFilter } from '../filters/calls.ts';
 import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { CSV_PAGE_ROWS, type CsvColumn, type CsvFile, csvLines, csvResponse, localTime } from '../http/csv.ts';
 import type { Access } from '../http/permissions.ts';
+import { createPublicBase } from '../http/publicBase.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { booleanQuery } from '../http/schemas.ts';
 
@@ -55,6 +56,7 @@ const CALL_COLUMNS: CsvColumn<Call>[] = [
   ['updated_at', (call) => call.updated_at],
   ['started_at_local', (call, file) => localTime(call.started_at, file)],
   ['time_zone', (_, file) => file.timeZone],
+  ['url', (call, file) => `${file.base}/calls/${call.id}`],
   ['spam', (call) => call.spam],
   ['caller_number', (call) => call.caller_number],
 ];
@@ -111,6 +113,7 @@ const fileQuery = {
 /** Everything below /exports. */
 export function exportRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
+  const publicBase = createPublicBase(deps.config);
 
   routes.add(
     {
@@ -121,7 +124,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       query: z.object({ ...callFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
-      const file = await fileOf(db, access, query);
+      const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readCallFilter(db, access, query);
       await auditExport(db, access, 'calls', query);
       const readPage = (last?: CallRow) =>
@@ -149,7 +152,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       query: z.object({ ...leadFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
-      const file = await fileOf(db, access, query);
+      const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readLeadFilter(db, access, query);
       await auditExport(db, access, 'leads', query);
       const readPage = (last?: LeadRow) =>
@@ -177,7 +180,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       query: z.object({ ...appointmentFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
-      const file = await fileOf(db, access, query);
+      const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readAppointmentFilter(db, access, query);
       await auditExport(db, access, 'appointments', query);
       const readPage = (last?: AppointmentRow) =>
@@ -202,14 +205,19 @@ function describeExport<Item>(name: string, columns: CsvColumn<Item>[]) {
     description:
       `The filters of \`GET /${name}\`, all rows of it. The header row is always there; columns are only ever added, at ` +
       "the end. UTF-8, RFC 4180. A cell that a spreadsheet would take for a formula begins with a `'`; numbers and E.164 " +
-      'phone numbers stay as they are. Times are in UTC; columns whose name ends in `_local` have the company’s time. Each export is in the audit log. An answer that is cut off is not complete: the ' +
+      'phone numbers stay as they are. Times are in UTC; columns whose name ends in `_local` have the company’s time, `url` opens the call in the console. Each export is in the audit log. An answer that is cut off is not complete: the ' +
       'connection then ends without the last chunk.',
     text: { type: 'text/csv', example: header },
   } as const;
 }
 
-async function fileOf(db: Queryable, { companyId }: Access<string>, query: { bom?: boolean }): Promise<CsvFile> {
-  return { timeZone: await companyTimeZone(db, companyId), bom: query.bom !== false };
+async function fileOf(
+  db: Queryable,
+  { companyId }: Access<string>,
+  query: { bom?: boolean },
+  base: string,
+): Promise<CsvFile> {
+  return { timeZone: await companyTimeZone(db, companyId), bom: query.bom !== false, base };
 }
 
 /** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
