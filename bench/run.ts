@@ -1,5 +1,5 @@
 /** `npm run bench -- ack|ack-rate|outage|fairness|reads`, each with its own options; numbers are of the machine it runs on. */
-import { parseArgs } from 'node:util';
+import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { benchAck } from './ack.ts';
 import { benchAckRate } from './ackRate.ts';
 import { stopOnSignals } from './cluster.ts';
@@ -7,24 +7,25 @@ import { benchFairness } from './fairness.ts';
 import { benchOutage } from './outage.ts';
 import { benchReads } from './reads.ts';
 
+const USAGE = `usage: npm run bench -- ack|ack-rate|outage|fairness|reads [options]
+  ack: --rounds --rate --events · ack-rate: --rounds --seconds · outage: --calls --job-ms
+  fairness: --calls --probes --job-ms --max-per-second --max-per-company · reads: --calls --of-big --probes --database`;
+
 stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
 const text = { type: 'string' } as const;
-const { positionals, values } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: text,
-    seconds: text,
-    rate: text,
-    events: text,
-    calls: text,
-    probes: text,
-    'of-big': text,
-    database: text,
-    'job-ms': text,
-    'max-per-second': text,
-    'max-per-company': text,
-  },
+const { positionals, values } = readCommandLine(USAGE, {
+  rounds: text,
+  seconds: text,
+  rate: text,
+  events: text,
+  calls: text,
+  probes: text,
+  'of-big': text,
+  database: text,
+  'job-ms': text,
+  'max-per-second': text,
+  'max-per-company': text,
 });
 
 const number = (name: keyof typeof values, fallback: number): number => {
@@ -64,7 +65,6 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
 
 const bench = BENCHES[positionals[0] ?? ''];
 if (!bench) {
-  print(`usage: npm run bench -- ${Object.keys(BENCHES).join('|')}`);
-  process.exit(1);
+  refuseCommandLine(USAGE, 'which measurement?');
 }
 process.exit((await bench()) ? 0 : 1);

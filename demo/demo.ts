@@ -1,17 +1,19 @@
-import { parseArgs } from 'node:util';
 import { ensureConsole } from '../dev/console.ts';
 import { type Infrastructure, startInfrastructure } from '../dev/local/infra.ts';
 import { isSupervised, StartError, waitUntil } from '../dev/local/processes.ts';
 import { apiUrl, isReady, type RunningServices, startServices } from '../dev/local/services.ts';
 import { mintToken } from '../dev/token.ts';
+import { readCommandLine } from '../src/config/commandLine.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { createDemo, type Demo, STEPS } from './steps.ts';
 import { bold, dim, endStep, print, printAll } from './story.ts';
 
 // `npm run demo [-- --once]`: boots everything, or uses what runs on this DATA_DIR, then plays the story of steps.ts.
+const USAGE = 'usage: npm run demo [-- --once] [--verbose]';
 const RUNNING_READY_WITHIN_SECONDS = 60;
 
-const { once, verbose } = readArguments();
+const flag = { type: 'boolean' } as const;
+const { once, verbose } = readCommandLine(USAGE, { once: flag, verbose: flag }).values;
 if (verbose) printAll();
 // The services write to this terminal too; a log level that somebody set is kept.
 process.env.LOG_LEVEL ||= 'error';
@@ -88,16 +90,6 @@ async function isOurApi(running: Config): Promise<boolean> {
     return (await isReady(running)) && (await ask('/api/v1/me'));
   } catch {
     return false;
-  }
-}
-
-function readArguments(): { once: boolean; verbose: boolean } {
-  try {
-    const { values } = parseArgs({ options: { once: { type: 'boolean' }, verbose: { type: 'boolean' } } });
-    return { once: values.once ?? false, verbose: values.verbose ?? false };
-  } catch (error) {
-    process.stderr.write(`${(error as Error).message}\nusage: npm run demo [-- --once] [--verbose]\n`);
-    process.exit(1);
   }
 }
 

@@ -1,6 +1,7 @@
 /** The demo's story, told over HTTP alone: the webhooks as CallRail sends them, all else through the REST API. */
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { DateTime } from 'luxon';
+import { newPhoneNumber, recordingLink } from '../dev/local/sampleCalls.ts';
 import { apiUrl } from '../dev/local/services.ts';
 import {
   type CallRailEventName,
@@ -39,10 +40,6 @@ export async function createDemo(config: Config): Promise<Demo> {
   const signingKey = randomBytes(16).toString('hex');
   const person = (role: Person['role'], userId: string, name: string) =>
     createPerson(config, { role, userId, name, ...(role !== 'admin' && { companyId }) });
-  const host = (config.recordingHosts.find((name) => !name.includes('callrail')) ?? 's3.amazonaws.com').replace(
-    '*',
-    run,
-  );
   return {
     companyId,
     people: {
@@ -57,13 +54,10 @@ export async function createDemo(config: Config): Promise<Demo> {
     callrail: createCallRailSender({ baseUrl: apiUrl(config), signingKey }),
     trackingNumber: newPhoneNumber(),
     simulatorUrl: config.embedded.shunya ? config.shunya.baseUrl : undefined,
-    recording: (words) => `https://${host}/callwright-demo/${run}/${words}`,
+    recording: (words) => recordingLink(config, run, words),
     booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '' },
   };
 }
-
-/** Eight million numbers with the exchange 555, which is nobody's. */
-const newPhoneNumber = () => `+1${randomInt(200, 1000)}555${String(randomInt(10_000)).padStart(4, '0')}`;
 
 /** `why`: what the step shows, for somebody who sees it for the first time. */
 export const STEPS: readonly { title: string; why: string; play: (demo: Demo) => Promise<void> }[] = [

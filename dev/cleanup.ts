@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { parseArgs } from 'node:util';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { type Database, openDatabase } from '../src/db/client.ts';
 import { errorFields } from '../src/runtime/telemetry.ts';
@@ -157,14 +157,11 @@ async function listWorkflows(client: Client, companyId: string) {
 
 function readArguments() {
   const flag = { type: 'boolean', default: false } as const;
-  let values: { company?: string; demo: boolean; 'dry-run': boolean; yes: boolean };
-  try {
-    values = parseArgs({ options: { company: { type: 'string' }, demo: flag, 'dry-run': flag, yes: flag } }).values;
-  } catch (error) {
-    throw new Refusal(`${(error as Error).message}\n${USAGE}`);
-  }
+  const options = { company: { type: 'string' }, demo: flag, 'dry-run': flag, yes: flag } as const;
+  const { values, positionals } = readCommandLine(USAGE, options);
+  if (positionals.length > 0) refuseCommandLine(USAGE, `${positionals[0]} belongs to no option`);
   const { company, demo, yes } = values;
-  if (demo === (company !== undefined)) throw new Refusal(`give either --company or --demo\n${USAGE}`);
+  if (demo === (company !== undefined)) refuseCommandLine(USAGE, 'give either --company or --demo');
   // It becomes part of a query to Temporal.
   if (company !== undefined && !/^[A-Za-z0-9._-]{1,128}$/.test(company))
     throw new Refusal('--company is not the id of a company');

@@ -1,18 +1,22 @@
+import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { loadConfigOrExit } from '../src/config/config.ts';
 import { migrateDatabase } from '../src/migrate.ts';
 import { ensureConsole } from './console.ts';
+import { attentionUrl } from './local/ask.ts';
 import { type Infrastructure, startInfrastructure } from './local/infra.ts';
 import { StartError } from './local/processes.ts';
 import { apiUrl, type RunningServices, startServices } from './local/services.ts';
+import { shunyaProblem } from './local/shunya.ts';
 import { watchProduct } from './local/watch.ts';
 
 // `npm start` (all), `npm run start:infra` (infra), `npm run dev` (all; API and worker start again when src/ or drizzle/
 // changes). Stops in order on Ctrl-C or SIGTERM, however often they come.
-const mode = process.argv[2] ?? 'all';
-if (!['all', 'infra', 'dev'].includes(mode)) {
-  process.stderr.write('usage: dev/start.ts all|infra|dev\n');
-  process.exit(1);
-}
+const USAGE = `usage: npm start, npm run dev or npm run start:infra, without options
+It is configured by environment variables or .env; the README lists them. npm run doctor checks what it needs.`;
+const { positionals } = readCommandLine(USAGE, {});
+const [mode = 'all', ...more] = positionals;
+if (!['all', 'infra', 'dev'].includes(mode) || more.length > 0)
+  refuseCommandLine(USAGE, `${positionals.at(-1)} belongs to no option`);
 
 const config = loadConfigOrExit(mode === 'infra' ? { needs: ['database', 'temporal'] } : {});
 const tell = (line: string) => process.stdout.write(`${line}\n`);
@@ -37,7 +41,7 @@ async function start(): Promise<void> {
   // A change during the start is seen too; it waits its turn.
   if (mode === 'dev') endWatch = watchProduct(restart);
   services = await startServices(config, tell);
-  if ((await services.ready) || isStopping) return tellReady();
+  if ((await services.ready) || isStopping) return await tellReady();
   tell(`The API does not answer 200 at ${apiUrl(config)}/readyz yet; see the lines above.`);
 }
 
@@ -58,12 +62,18 @@ async function startAgain(file: string): Promise<void> {
   if (await services.ready) tell('callwright is ready again.');
 }
 
-function tellReady(): void {
+async function tellReady(): Promise<void> {
+  const problem = await shunyaProblem(config);
   if (isStopping) return;
+  const attention = attentionUrl(config);
   tell(`Console    ${apiUrl(config)}/`);
   tell(`API        ${apiUrl(config)}/api/v1`);
   tell(`API docs   ${apiUrl(config)}/docs`);
   if (config.temporal.uiUrl) tell(`Web UI     ${config.temporal.uiUrl}`);
+  if (attention) tell(`Stuck      ${attention}`);
+  const shunya = config.embedded.shunya ? 'the simulator (SHUNYA_BASE_URL is not set)' : config.shunya.baseUrl;
+  tell(`Shunya     ${shunya} ${problem ?? 'answers'}`);
+  tell('Next       npm run call -- booked');
   tell('callwright is ready. Ctrl-C stops it.');
 }
 

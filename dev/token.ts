@@ -1,9 +1,12 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
-import { SignJWT } from 'jose';
+import { decodeJwt, SignJWT, UnsecuredJWT } from 'jose';
+import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { type Config, ConfigError, loadConfigOrExit } from '../src/config/config.ts';
 
+const USAGE = 'usage: npm run token -- --role ROLE --company ID --user ID [--expires 12h]';
+/** jose's `1y` is 365.25 days. */
+const YEAR_SECONDS = 366 * 86_400;
 const ROLES = ['csr', 'sales_rep', 'manager', 'executive', 'admin'] as const;
 
 export interface TokenRequest {
@@ -38,32 +41,38 @@ export async function mintToken(config: Config, request: TokenRequest): Promise<
 }
 
 async function main(): Promise<void> {
-  const { role, company, user, expires } = readArguments();
-  if (!ROLES.includes(role as TokenRequest['role'])) return usage(`--role must be one of ${ROLES.join(', ')}`);
-  if (!user) return usage('--user is missing');
-  if (!company && role !== 'admin') return usage('--company is missing (only admin needs none)');
-  const config = loadConfigOrExit({ needs: ['auth'] });
+  const option = { type: 'string' } as const;
+  const options = { role: option, company: option, user: option, expires: option };
+  const { values, positionals } = readCommandLine(USAGE, options);
+  const { role, company, user, expires } = values;
+  if (positionals.length > 0) refuseCommandLine(USAGE, `${positionals[0]} belongs to no option`);
+  if (!ROLES.includes(role as TokenRequest['role']))
+    refuseCommandLine(USAGE, `--role must be one of ${ROLES.join(', ')}`);
+  if (!user) refuseCommandLine(USAGE, '--user is missing');
+  if (!company && role !== 'admin') refuseCommandLine(USAGE, '--company is missing (only admin needs none)');
+  if (expires !== undefined) requireExpiry(expires);
+  const config = loadConfigOrExit({ needs: ['auth'], secrets: 'require' });
   try {
     const request = { userId: user, role: role as TokenRequest['role'], companyId: company, expiresIn: expires };
     process.stdout.write(`${await mintToken(config, request)}\n`);
   } catch (error) {
-    usage((error as Error).message);
+    refuseCommandLine(USAGE, (error as Error).message);
   }
 }
 
-function readArguments() {
-  const option = { type: 'string' } as const;
+/** Nobody can take a token back: one that outlives a year is a mistake. */
+function requireExpiry(expiresIn: string): void {
+  const now = new Date();
+  let seconds: number;
   try {
-    return parseArgs({ options: { role: option, company: option, user: option, expires: option } }).values;
-  } catch (error) {
-    usage((error as Error).message);
-    process.exit(1);
+    const unsigned = new UnsecuredJWT({}).setIssuedAt(now).setExpirationTime(expiresIn).encode();
+    const { iat = 0, exp = 0 } = decodeJwt(unsigned);
+    seconds = exp - iat;
+  } catch {
+    refuseCommandLine(USAGE, '--expires must be a time like 30m, 12h or "30 days"');
   }
-}
-
-function usage(problem: string): void {
-  process.stderr.write(`${problem}\nusage: npm run token -- --role ROLE --company ID --user ID [--expires 12h]\n`);
-  process.exitCode = 1;
+  if (seconds <= 0) refuseCommandLine(USAGE, '--expires lies in the past');
+  if (seconds > YEAR_SECONDS) refuseCommandLine(USAGE, '--expires must be a year at most');
 }
 
 if (path.resolve(process.argv[1] ?? '') === fileURLToPath(import.meta.url)) await main();

@@ -4,8 +4,8 @@
  * error it goes on where it was when the same command is given again. The service brings what was fed on its way.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { DateTime } from 'luxon';
+import { readCommandLine } from './config/commandLine.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import { type CallRailAccess, findCallRailAccess } from './db/queries/reconciliation.ts';
@@ -34,12 +34,8 @@ interface Request extends BackfillKey {
 
 function readRequest(): Request {
   const option = { type: 'string' } as const;
-  let values: { [name: string]: string | undefined };
-  try {
-    values = parseArgs({ options: { company: option, from: option, to: option, 'per-second': option } }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  const options = { company: option, from: option, to: option, 'per-second': option };
+  const { values } = readCommandLine(USAGE, options);
   const { company: companyId, from: fromDate, to: toDate } = values;
   if (!companyId) throw new UsageError('--company is missing');
   for (const [name, value] of Object.entries({ from: fromDate, to: toDate }))

@@ -1,13 +1,13 @@
 /** `npm run metrics:check [-- --company ID]`: compares the sums that metrics read with the rows they were made from. */
-import { parseArgs } from 'node:util';
 import { sql } from 'drizzle-orm';
+import { readCommandLine } from './config/commandLine.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import { findWrongSums } from './db/queries/metrics.ts';
 import { companies } from './db/schema/index.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const { values } = parseArgs({ options: { company: { type: 'string' } } });
+const { values } = readCommandLine('usage: npm run metrics:check [-- --company ID]', { company: { type: 'string' } });
 const config = loadConfigOrExit({ needs: ['database'] });
 const { db, close } = openDatabase(config.databaseUrl, { max: 1 });
 try {

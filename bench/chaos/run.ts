@@ -2,29 +2,29 @@
  * `npm run chaos -- [--seed N] [--seeds 10] [--calls 300] [--kills 20] [--visits 30] [--apis 2] [--workers 2] [--plan]`, or
  * `npm run chaos -- --hostile [--seconds 20] [--calls 30000] [--only NAME]`: attacks beside a genuine sender
  */
-import { parseArgs } from 'node:util';
+import { readCommandLine } from '../../src/config/commandLine.ts';
 import { stopOnSignals } from '../cluster.ts';
 import { describeResult, runChaos } from './chaos.ts';
 import { runHostile } from './hostile.ts';
 import { countFaults, drawPlan, type PlanOptions } from './plan.ts';
 
+const USAGE = `usage: npm run chaos -- [--seed N] [--seeds 10] [--calls 300] [--kills 20] [--visits 30] [--apis 2] [--workers 2] [--plan]
+       npm run chaos -- --hostile [--seconds 20] [--calls 30000] [--only NAME]`;
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
-const { values } = parseArgs({
-  options: {
-    seed: text,
-    seeds: text,
-    calls: text,
-    kills: text,
-    visits: text,
-    apis: text,
-    workers: text,
-    plan: flag,
-    quiet: flag,
-    hostile: flag,
-    seconds: text,
-    only: text,
-  },
+const { values } = readCommandLine(USAGE, {
+  seed: text,
+  seeds: text,
+  calls: text,
+  kills: text,
+  visits: text,
+  apis: text,
+  workers: text,
+  plan: flag,
+  quiet: flag,
+  hostile: flag,
+  seconds: text,
+  only: text,
 });
 
 const number = (name: keyof typeof values, fallback: number): number => {

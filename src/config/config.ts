@@ -6,7 +6,7 @@ import { parse as parseDotenv } from 'dotenv';
 import { z } from 'zod';
 import { ROLES, type Role } from '../domain/user.ts';
 import { databaseUrlOf, readDatabaseUrl } from './databaseUrl.ts';
-import { type LocalSecrets, loadLocalSecrets } from './localSecrets.ts';
+import { hasLocalSecrets, type LocalSecrets, loadLocalSecrets } from './localSecrets.ts';
 
 /** A missing or malformed setting. Its message is one line that names the variable; composition roots print it and exit 1. */
 export class ConfigError extends Error {
@@ -19,6 +19,8 @@ export type ConfigNeed = 'database' | 'temporal' | 'shunya' | 'auth';
 export interface LoadConfigOptions {
   /** Groups that must be configured in production; all of them by default. */
   needs?: readonly ConfigNeed[];
+  /** What to do where DATA_DIR has no secrets: make them, as a service does; refuse; go without. */
+  secrets?: 'make' | 'require' | 'omit';
   /** Replaces the process environment and `.env`; for tests. */
   env?: Readonly<Record<string, string | undefined>>;
 }
@@ -266,7 +268,7 @@ export function loadConfig(options: LoadConfigOptions = {}): Config {
   requireWholeDatabase(parsed.data);
   if (isProduction) requireForProduction(parsed.data, options.needs ?? ALL_NEEDS);
   requireOwnLinkSecret(parsed.data);
-  return buildConfig(parsed.data, variables, isProduction);
+  return buildConfig(parsed.data, variables, isProduction, options.secrets ?? 'make');
 }
 
 /** For composition roots: `loadConfig`, or that one line on stderr and exit code 1. */
@@ -280,9 +282,14 @@ export function loadConfigOrExit(options: LoadConfigOptions = {}): Config {
   }
 }
 
-function buildConfig(env: Environment, variables: Record<string, string>, isProduction: boolean) {
+function buildConfig(
+  env: Environment,
+  variables: Record<string, string>,
+  isProduction: boolean,
+  whenNoSecrets: 'make' | 'require' | 'omit',
+) {
   const dataDir = path.resolve(env.DATA_DIR);
-  const secrets = isProduction ? noSecrets : lazySecrets(dataDir);
+  const secrets = isProduction ? noSecrets : lazySecrets(dataDir, whenNoSecrets);
   const usesTemporalFile = env.TEMPORAL_CONFIG_FILE !== undefined || env.TEMPORAL_PROFILE !== undefined;
   const configured = configuredDatabase(env);
   const embedded = {
@@ -462,9 +469,12 @@ function temporalConnectConfig(variables: Record<string, string>, disableFile: b
   }
 }
 
-function lazySecrets(dataDir: string): () => LocalSecrets {
+function lazySecrets(dataDir: string, whenNone: 'make' | 'require' | 'omit'): () => LocalSecrets {
   let secrets: LocalSecrets | undefined;
   return () => {
+    if (whenNone === 'omit' && !hasLocalSecrets(dataDir)) return noSecrets();
+    if (whenNone === 'require' && !hasLocalSecrets(dataDir))
+      throw new ConfigError(`no service has run on ${dataDir} (DATA_DIR): npm start runs one there`);
     try {
       secrets ??= loadLocalSecrets(dataDir);
       return secrets;
@@ -475,13 +485,17 @@ function lazySecrets(dataDir: string): () => LocalSecrets {
   };
 }
 
-/** In production a group that this process does not need stays empty rather than invented. */
+/** A secret that this process does not need stays empty rather than invented. */
 const noSecrets = (): LocalSecrets => ({
   postgresPassword: '',
   shunyaApiKey: '',
   shunyaWebhookSecret: '',
   authJwtSecret: '',
 });
+
+/** Whether npm kept this option: `npm run token --role` without `--` in between makes it a setting of npm, told in a variable. */
+export const isTakenByNpm = (option: string): boolean =>
+  process.env[`npm_config_${option.replaceAll('-', '_')}`] !== undefined;
 
 function readEnvironment(): Record<string, string> {
   return { ...withoutEmpty(readDotenv()), ...withoutEmpty(process.env) };

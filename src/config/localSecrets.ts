@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
 
@@ -13,9 +13,14 @@ const secretsSchema = z.object({
 /** What local mode makes up for itself, so that all processes on one DATA_DIR agree. */
 export type LocalSecrets = z.infer<typeof secretsSchema>;
 
+/** Whether a service, or the demo, has made secrets there. */
+export const hasLocalSecrets = (dataDir: string): boolean => existsSync(secretsFile(dataDir));
+
+const secretsFile = (dataDir: string) => path.join(dataDir, 'secrets.json');
+
 /** The secrets of this DATA_DIR, made on first use. Two processes that start at the same time get the same ones. */
 export function loadLocalSecrets(dataDir: string): LocalSecrets {
-  const file = path.join(dataDir, 'secrets.json');
+  const file = secretsFile(dataDir);
   return read(file) ?? create(file);
 }
 
