@@ -17,20 +17,23 @@ export const callAnalysisSchema = z
     call_outcome_category: z.enum(CALL_OUTCOME_CATEGORIES).nullable(),
     objections: z.array(objectionSchema),
     sop_compliance: sopComplianceSchema,
-    sentiment_score: z.number().nullable().openapi({ description: '0..1', example: 0.8 }),
+    sentiment_score: z
+      .number()
+      .nullable()
+      .openapi({ description: 'The mood of the conversation, 0 (bad) to 1 (good).', example: 0.8 }),
     summary: z.string().nullable().openapi({ example: 'A leak above the kitchen; a visit on Saturday morning.' }),
     appointment_date: z.string().nullable().openapi({
-      description: 'As it was said; the appointment has the time.',
+      description: 'The date as the caller said it; the appointment has the resolved time.',
       example: '2026-03-14T09:00:00-04:00',
     }),
     appointment_location: z.string().nullable().openapi({ example: '1 Main St, Springfield' }),
     service_requested: z.string().nullable().openapi({ example: 'Roof repair' }),
     assigned_rep_id: z.string().nullable().openapi({ example: EXAMPLE.userId }),
     version: z.int().openapi({ example: 2 }),
-    edited: z.boolean().openapi({ description: 'A person corrected it.', example: true }),
+    edited: z.boolean().openapi({ description: 'Whether a person corrected the analysis.', example: true }),
     corrected_fields: z
       .array(z.string())
-      .openapi({ description: 'Set by people; no later analysis changes them.', example: ['summary'] }),
+      .openapi({ description: 'The fields that people set; later analyses do not change them.', example: ['summary'] }),
     analyzed_at: momentOut,
     updated_at: momentOut,
   })
@@ -53,33 +56,35 @@ export const callSchema = z
     id: z.string().openapi({ example: EXAMPLE.callId }),
     provider_call_id: z.string().openapi({ example: EXAMPLE.providerCallId }),
     status: z.enum(CALL_STATUSES).openapi({
-      description:
-        '`missed` and `voicemail`: nobody of the company answered. `no_answer`: the company called and nobody answered. ' +
-        '`abandoned`: its end was never reported.',
       example: 'completed',
     }),
     direction: z.enum(CALL_DIRECTIONS).openapi({
       description: '`inbound`: the contact called. `outbound`: the company called.',
     }),
     answered: z.boolean().openapi({ example: true }),
-    spam: z.boolean().openapi({ description: 'Flagged as spam in CallRail; counts for nothing.', example: false }),
+    spam: z.boolean().openapi({
+      description: 'Whether CallRail flags the call as spam; the metrics do not count it.',
+      example: false,
+    }),
     started_at: momentOut,
-    ended_at: momentOut
-      .nullable()
-      .openapi({ description: 'Start and duration; where that is not told, when we heard of it.' }),
+    ended_at: momentOut.nullable().openapi({
+      description:
+        'When the call ended, in UTC: its start plus its duration, or when the end was reported. Null until then.',
+    }),
     duration_seconds: z.int().nullable().openapi({ example: 184 }),
     tracking_number: z.string().nullable().openapi({ example: EXAMPLE.trackingNumber }),
     contact: contactRefSchema,
     caller_number: z.string().nullable().openapi({
-      description: 'The other side’s number, E.164; null where it was withheld. The contact may have several.',
+      description: 'The contact’s number in this call, as E.164; null where it was withheld.',
       example: '+12125550147',
     }),
     caller_number_raw: z.string().nullable().openapi({
-      description: 'What the carrier sent where it is no number that can be called; else null.',
+      description: 'The carrier’s text where it is not a number that can be called; else null.',
       example: null,
     }),
     lead_id: z.string().nullable().openapi({
-      description: 'Null for spam, and for a call we made that nobody answered and whose contact has no open lead.',
+      description:
+        'The id of the lead. Null for spam, and for an unanswered outbound call to a contact without an open lead.',
       example: EXAMPLE.leadId,
     }),
     csr_id: z.string().nullable().openapi({ example: EXAMPLE.csrId }),
@@ -103,7 +108,10 @@ export const transcriptSchema = z
       }),
     ),
     language: z.string().nullable().openapi({ example: 'en' }),
-    confidence: z.number().nullable().openapi({ description: '0..1', example: 0.94 }),
+    confidence: z
+      .number()
+      .nullable()
+      .openapi({ description: 'How sure Shunya is of the transcript, 0 to 1.', example: 0.94 }),
   })
   .openapi('Transcript');
 

@@ -10,7 +10,7 @@ const retentionSchema = z
     transcript_days: z.int().nullable(),
     raw_event_days: z.int().nullable(),
   })
-  .openapi({ description: 'After how many days something is removed; null: it is kept.' });
+  .openapi({ description: 'After how many days data is removed.' });
 
 export const companySchema = z
   .object({

@@ -11,23 +11,18 @@ export const contactSchema = z
     id: z.string().openapi({ example: EXAMPLE.contactId }),
     phone_number: z.string().nullable().openapi({ example: EXAMPLE.phoneNumber }),
     name: z.string().nullable().openapi({ example: 'Pat Reyes' }),
-    name_source: z
-      .enum(NAME_SOURCES)
-      .nullable()
-      .openapi({
-        description:
-          'Who told the name. `person`: somebody of the company set it, and it holds. `call`: the newest call that told ' +
-          'one. `carrier`: words of the carrier where no name is known; any name replaces them.',
-        example: 'call',
-      }),
+    name_source: z.enum(NAME_SOURCES).nullable().openapi({
+      description: 'Where the name comes from.',
+      example: 'call',
+    }),
     phone_numbers: z.array(z.string()).openapi({
-      description: 'All numbers: `phone_number`, then those of contacts that were merged into this one.',
+      description: 'All numbers as E.164: `phone_number`, then those of contacts that were merged into this one.',
       example: [EXAMPLE.phoneNumber],
     }),
     notes: z
       .string()
       .nullable()
-      .openapi({ description: 'What people wrote.', example: 'Prefers to be called at noon.' }),
+      .openapi({ description: 'Notes of the company’s users.', example: 'Prefers to be called at noon.' }),
     created_at: momentOut,
     updated_at: momentOut,
   })
@@ -56,8 +51,11 @@ export const mergeSchema = z
       description: 'The contact that was merged into it; this id leads to the one that stays.',
       example: EXAMPLE.otherContactId,
     }),
-    phone_number: z.string().nullable().openapi({ description: 'Of the merged contact.', example: '+12125550148' }),
-    name: z.string().nullable().openapi({ description: 'Of the merged contact.', example: 'P. Reyes' }),
+    phone_number: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The number of the merged contact, as E.164.', example: '+12125550148' }),
+    name: z.string().nullable().openapi({ description: 'The name of the merged contact.', example: 'P. Reyes' }),
     merged_by: z.string().openapi({ description: 'The user who merged them.', example: EXAMPLE.csrId }),
     merged_at: momentOut,
     undone_at: momentOut.nullable().openapi({ description: 'When the merge was undone; null while it holds.' }),

@@ -10,17 +10,14 @@ export const followUpSchema = z
   .object({
     id: z.string().openapi({ description: 'The id of the follow-up.' }),
     kind: z.enum(FOLLOW_UP_KINDS).openapi({
-      description:
-        '`missed`, `abandoned` or `voicemail`: how the newest unanswered call ended. `unbooked`: the caller is qualified ' +
-        'and the last conversation ended without a booking.',
+      description: 'Why the caller should be called.',
     }),
     contact: contactRefSchema,
     lead_id: z.string().openapi({ description: 'The lead of the call.' }),
     call_id: z.string().openapi({ description: 'The newest call that the follow-up is about.' }),
     called_at: momentOut.openapi({ description: 'When the caller called: the start of the waiting time.' }),
     status: z.enum(FOLLOW_UP_STATUSES).openapi({
-      description:
-        '`open`: nobody has it. `claimed`: somebody works on it. `done`: the caller was reached. `dismissed`: not needed.',
+      description: 'Where the follow-up stands.',
     }),
     due_at: momentOut.openapi({ description: '24 hours after the call.' }),
     overdue: z.boolean().openapi({ description: 'Whether it is past `due_at` and not closed.' }),

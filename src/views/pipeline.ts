@@ -14,11 +14,16 @@ export const pipelineSchema = z
     company_id: z.string().openapi({ example: EXAMPLE.companyId }),
     stage: z.enum(PIPELINE_STAGES).openapi({ example: 'analyzing' }),
     needs_attention: z.boolean().openapi({ example: true }),
-    blocked_on: z.enum(BLOCKERS).nullable().openapi({ description: 'A step has failed at least once and waits.' }),
+    blocked_on: z
+      .enum(BLOCKERS)
+      .nullable()
+      .openapi({ description: 'What the failed step waits for; null where nothing is blocked.' }),
     reason: z.string().nullable().openapi({ example: 'shunya_http_503' }),
     attempts: z.int().openapi({ example: 9 }),
-    since: momentOut.openapi({ description: 'Since when it is blocked, else in this stage.' }),
-    started_at: momentOut.openapi({ description: 'When the call or visit began.' }),
+    since: momentOut.openapi({
+      description: 'When it was first blocked, or entered its stage where nothing is blocked, in UTC.',
+    }),
+    started_at: momentOut.openapi({ description: 'When the call or visit began, in UTC.' }),
     temporal_url: z
       .string()
       .nullable()

@@ -31,7 +31,10 @@ export const sessionSchema = z
         outcome: z.enum(APPOINTMENT_OUTCOMES).nullable().openapi({ example: 'won' }),
         objections: z.array(objectionSchema),
         sop_compliance: sopComplianceSchema,
-        sentiment_score: z.number().nullable().openapi({ description: '0..1', example: 0.9 }),
+        sentiment_score: z
+          .number()
+          .nullable()
+          .openapi({ description: 'The mood of the conversation, 0 (bad) to 1 (good).', example: 0.9 }),
         summary: z.string().nullable().openapi({ example: 'Signed for a new roof.' }),
         analyzed_at: momentOut,
       })

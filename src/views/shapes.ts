@@ -26,7 +26,10 @@ export const objectionSchema = z
 
 export const sopComplianceSchema = z
   .object({
-    score: z.number().nullable().openapi({ description: '0..1' }),
+    score: z
+      .number()
+      .nullable()
+      .openapi({ description: 'The share of the sales procedure that was followed, 0 to 1.' }),
     stages_followed: z.array(z.string()),
     stages_missed: z.array(z.string()),
   })

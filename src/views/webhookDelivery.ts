@@ -7,16 +7,19 @@ import { iso, isoOrNull, momentOut } from './shapes.ts';
 
 export const deliverySchema = z
   .object({
-    id: z.string().openapi({ description: 'Sent as `webhook-id`: the same for every attempt.' }),
+    id: z.string().openapi({ description: 'The id of the delivery, sent as `webhook-id` with every attempt.' }),
     company_id: z.string(),
     endpoint_id: z.string(),
     event_type: z.enum(OUTGOING_EVENT_TYPES),
-    subject_id: z.string().openapi({ description: 'The call, lead, appointment or recording session.' }),
+    subject_id: z
+      .string()
+      .openapi({ description: 'The id of the call, lead, appointment, recording session, contact or follow-up.' }),
     status: z.enum(DELIVERY_STATUSES),
-    attempts: z.int().openapi({ description: 'Since it was made, or last sent again.' }),
+    attempts: z.int().openapi({ description: 'How often it was tried since it was created or last sent again.' }),
     last_status: z.int().nullable().openapi({ description: 'The HTTP status of the last answer.' }),
     last_error: z.string().nullable().openapi({
-      description: 'A code: `http_500`, `timeout`, `address_not_allowed`, `endpoint_disabled`, `subject_deleted`, …',
+      description:
+        'Why the last attempt failed, as a code: `http_500`, `timeout`, `address_not_allowed`, `endpoint_disabled`, `subject_deleted`, …',
     }),
     last_attempt_at: momentOut.nullable(),
     next_attempt_at: momentOut.nullable(),

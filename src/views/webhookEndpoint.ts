@@ -13,9 +13,12 @@ export const endpointSchema = z
     description: z.string().nullable(),
     events: z.array(z.enum(OUTGOING_EVENT_TYPES)),
     enabled: z.boolean(),
-    disabled_reason: z.string().nullable().openapi({ description: '`gone`: it answered 410.' }),
+    disabled_reason: z
+      .string()
+      .nullable()
+      .openapi({ description: 'Why it was disabled automatically: `gone` where it answered 410; else null.' }),
     secret: z.string().optional().openapi({
-      description: 'Shown once, when it is made: `whsec_` and base64.',
+      description: 'The secret that signs events: `whsec_` and base64. Shown only when it is made.',
       example: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',
     }),
     created_at: momentOut,

@@ -56,6 +56,26 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('describes every operation, parameter, field and enum', () => {
+    const undescribed = findUndescribed(api.document);
+    expect(undescribed).toEqual([]);
+  });
+
+  it('says in every operation with a token which roles may call it', () => {
+    for (const { name, spec, isOpen } of operations.filter((each) => each.path.startsWith('/api/v1/')))
+      if (!isOpen) expect([name, spec.description]).toEqual([name, expect.stringMatching(/Roles: [a-z_(), ]+\.$/)]);
+  });
+
+  it('has no example of an optional query parameter: a form would send it, and filter everything away', () => {
+    const examples = operations.flatMap(({ name, spec }) =>
+      (spec.parameters ?? [])
+        .filter((each: Parameter) => each.in === 'query' && !each.required)
+        .filter((each: Parameter) => each.example !== undefined || each.schema.example !== undefined)
+        .map((each: Parameter) => `${name} ${each.name}`),
+    );
+    expect(examples).toEqual([]);
+  });
+
   it('says which errors there are, each with an example', () => {
     for (const { name, spec, isOpen, path } of operations.filter((each) => each.path.startsWith('/api/v1/'))) {
       const statuses = Object.keys(spec.responses);
@@ -118,6 +138,7 @@ describe('examples', () => {
     ];
     const wrong: string[] = [];
     let sent = 0;
+    let printed = 0;
     // What deletes comes last.
     const order = [...operations].sort(
       (one, other) => Number(one.method === 'DELETE') - Number(other.method === 'DELETE'),
@@ -127,8 +148,12 @@ describe('examples', () => {
       const url = path.replaceAll(/{(.+?)}/g, (_, key) =>
         encodeURIComponent(parameters.find((each) => each.in === 'path' && each.name === key)?.schema.example ?? ''),
       );
-      const query = parameters.filter((each) => each.in === 'query' && each.schema.example !== undefined);
-      const search = new URLSearchParams(query.map((each): [string, string] => [each.name, each.schema.example ?? '']));
+      const query = parameters.flatMap((each): [string, string][] => {
+        const example = printedExample(each);
+        return each.in === 'query' && example !== undefined ? [[each.name, example]] : [];
+      });
+      printed += query.length;
+      const search = new URLSearchParams(query);
       const example = spec.requestBody?.content['application/json'].example;
       const body = example === undefined ? undefined : JSON.stringify(example);
       const target = query.length > 0 ? `${url}?${search}` : url;
@@ -146,14 +171,53 @@ describe('examples', () => {
     await fresh.stop();
     expect(wrong).toEqual([]);
     expect(sent).toBe(operations.length);
+    expect(printed).toBeGreaterThan(60);
   });
 });
 
 interface Parameter {
   in: string;
   name: string;
-  schema: { example?: string };
+  required?: boolean;
+  description?: string;
+  example?: string;
+  schema: { example?: string; default?: number };
 }
+
+/** The example that a parameter's description names; a page size is sent as its default says. */
+const printedExample = ({ description, schema }: Parameter): string | undefined =>
+  schema.default?.toString() ?? /For example `([^`]+)`\.$/.exec(description ?? '')?.[1];
+
+// biome-ignore-start lint/suspicious/noExplicitAny: a JSON document that is walked.
+/** What a reader finds without a word: operations, parameters, fields, and values of enums. */
+function findUndescribed(document: any): string[] {
+  const found: string[] = [];
+  const check = (place: string, description: string | undefined, values: unknown[] = []) => {
+    if (!/\w+ \w+.*\S/.test(description ?? '')) found.push(place);
+    const named = values.filter((value) => typeof value === 'string' && !['true', 'false'].includes(value));
+    for (const value of named.length > 1 ? named : [])
+      if (!description?.includes(`\`${value}\`:`)) found.push(`${place} = ${value}`);
+  };
+  const walk = (schema: any, place: string): void => {
+    for (const [name, field] of Object.entries<any>(schema?.properties ?? {})) {
+      check(`${place}.${name}`, field.description, field.enum ?? field.items?.enum);
+      walk(field, `${place}.${name}`);
+    }
+    for (const part of [schema?.items, schema?.anyOf, schema?.oneOf, schema?.allOf].flat()) if (part) walk(part, place);
+  };
+  for (const [name, schema] of Object.entries(document.components.schemas)) walk(schema, name);
+  for (const { name, spec } of operationsOf(document)) {
+    check(name, spec.summary);
+    for (const parameter of spec.parameters ?? []) {
+      const list = /^\^\(([a-z_.|]+)\)\(/.exec(parameter.schema.pattern ?? '')?.[1]?.split('|');
+      check(`${name} ?${parameter.name}`, parameter.description, list ?? parameter.schema.enum);
+    }
+    for (const part of [spec.requestBody, ...Object.values<any>(spec.responses)])
+      for (const { schema } of Object.values<any>(part?.content ?? {})) walk(schema, name);
+  }
+  return found;
+}
+// biome-ignore-end lint/suspicious/noExplicitAny: see above.
 
 /** Shunya's example is sent as Shunya would; its secret is not in the document. */
 function signed(name: string, body = ''): Record<string, string> {

@@ -9,27 +9,32 @@ import type { Access } from '../http/permissions.ts';
 import { booleanQuery, commaList, dayInput } from '../http/schemas.ts';
 
 export const appointmentFilters = {
-  date: dayInput.optional().openapi({ description: 'A day in the company’s time zone.' }),
-  date_from: dayInput.optional(),
-  date_to: dayInput.optional().openapi({ description: 'Included.' }),
-  assigned_rep_id: z
-    .string()
-    .max(255)
+  date: dayInput
     .optional()
-    .openapi({ description: 'The rep it is assigned to; `none`: not assigned.' }),
+    .openapi({ description: 'Only appointments that start on this day, in the company’s time zone.' }),
+  date_from: dayInput.optional().openapi({
+    description: 'Only appointments that start on this day or later, in the company’s time zone.',
+  }),
+  date_to: dayInput.optional().openapi({ description: 'Only appointments that start on this day or earlier.' }),
+  assigned_rep_id: z.string().max(255).optional().openapi({
+    description:
+      'Only appointments that are assigned to this sales rep; `none`: only those that are assigned to nobody.',
+  }),
   outcome: commaList(APPOINTMENT_OUTCOMES).optional(),
   counted: booleanQuery.optional().openapi({
     description:
-      '`true`: the appointments that the metrics count on these days: by start, those without a time by when they were made; ' +
-      'no cancelled ones.',
+      '`true`: only the appointments that the metrics count on these days. An appointment counts on the day it starts, one ' +
+      'without a time on the day it was created; a cancelled one does not count.',
   }),
   status: commaList(APPOINTMENT_STATUSES).optional(),
-  lead_id: z.string().max(255).optional(),
-  contact_id: z.string().max(255).optional(),
+  lead_id: z.string().max(255).optional().openapi({ description: 'Only appointments of this lead.' }),
+  contact_id: z.string().max(255).optional().openapi({ description: 'Only appointments of this contact.' }),
   review: booleanQuery.optional().openapi({
     description: '`true`: only appointments that a person should look at, see `review`. `false`: only the others.',
   }),
-  unscheduled: booleanQuery.optional().openapi({ description: '`true`: only those whose time is not known.' }),
+  unscheduled: booleanQuery
+    .optional()
+    .openapi({ description: '`true`: only appointments whose start is not known. `false`: only the others.' }),
 };
 
 type AppointmentFilters = z.output<z.ZodObject<typeof appointmentFilters>>;

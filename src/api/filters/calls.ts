@@ -15,11 +15,11 @@ export const callFilters = {
     .openapi({ description: '`inbound`: the contact called. `outbound`: the company called.' }),
   spam: booleanQuery
     .optional()
-    .openapi({ description: 'Only calls that are flagged as spam, or only those that are not.' }),
+    .openapi({ description: '`true`: only calls that are flagged as spam. `false`: only the others.' }),
   stage: commaList(PIPELINE_STAGES).optional(),
   booking_status: commaList(BOOKING_STATUSES).optional(),
   qualification: commaList(QUALIFICATIONS).optional(),
-  csr_id: z.string().max(255).optional(),
+  csr_id: z.string().max(255).optional().openapi({ description: 'Only calls that this user took.' }),
   handled_by: z
     .string()
     .max(4000)
@@ -28,24 +28,36 @@ export const callFilters = {
     .openapi({
       type: 'string',
       description:
-        'User ids with commas: calls that name any of them as agent. `none` stands for calls that name nobody.',
+        'Only calls that one of these users took: user ids, separated by commas. `none`: calls that name nobody.',
     }),
-  analyzed: booleanQuery.optional().openapi({ description: 'Whether the call has an analysis.' }),
+  analyzed: booleanQuery
+    .optional()
+    .openapi({ description: '`true`: only calls that have an analysis. `false`: only the others.' }),
   qualified: booleanQuery
     .optional()
-    .openapi({ description: 'Whether the call counts as qualified: hot, warm or cold, or booked.' }),
-  objection: z.string().max(200).optional().openapi({ description: 'Category of an objection that was heard.' }),
-  phone_number: z.string().max(64).optional().openapi({ description: 'The caller’s.', example: '+15551234567' }),
-  date_from: dayInput.optional().openapi({ description: 'First day of the start, in the company’s time zone.' }),
-  date_to: dayInput.optional().openapi({ description: 'Last day, included.' }),
+    .openapi({ description: '`true`: only qualified calls (hot, warm or cold, or booked). `false`: only the others.' }),
+  objection: z
+    .string()
+    .max(200)
+    .optional()
+    .openapi({ description: 'Only calls in which an objection of this category was heard.' }),
+  phone_number: z
+    .string()
+    .max(64)
+    .optional()
+    .openapi({ description: 'Only calls with this number of the contact.', example: '+15551234567' }),
+  date_from: dayInput
+    .optional()
+    .openapi({ description: 'Only calls that began on this day or later, in the company’s time zone.' }),
+  date_to: dayInput.optional().openapi({ description: 'Only calls that began on this day or earlier.' }),
   q: z
     .string()
     .max(200)
     .optional()
     .openapi({
       description:
-        'Finds calls by words of the summary or the transcript, each written out or begun, or by any part of the caller’s name or ' +
-        'number. All words must stand in one of these.',
+        'Only calls that contain all of these words in the summary or in the transcript, or this text in the caller’s name or ' +
+        'number. The beginning of a word is enough.',
     }),
 };
 

@@ -10,13 +10,19 @@ import { booleanQuery, commaList, dayInput } from '../http/schemas.ts';
 export const leadFilters = {
   status: commaList(LEAD_STATUSES).optional(),
   qualification: commaList(QUALIFICATIONS).optional(),
-  assigned_rep_id: z.string().max(255).optional(),
-  contact_id: z.string().max(255).optional(),
+  assigned_rep_id: z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'Only leads that are assigned to this sales rep.' }),
+  contact_id: z.string().max(255).optional().openapi({ description: 'Only leads of this contact.' }),
   has_open_appointment: booleanQuery.optional().openapi({
     description: '`false`: only leads without a scheduled or confirmed appointment. `true`: only those with one.',
   }),
-  date_from: dayInput.optional().openapi({ description: 'Made on this day or later, in the company’s time zone.' }),
-  date_to: dayInput.optional(),
+  date_from: dayInput
+    .optional()
+    .openapi({ description: 'Only leads that were created on this day or later, in the company’s time zone.' }),
+  date_to: dayInput.optional().openapi({ description: 'Only leads that were created on this day or earlier.' }),
 };
 
 type LeadFilters = z.output<z.ZodObject<typeof leadFilters>>;

@@ -20,19 +20,39 @@ const PAGE = `<!doctype html>
   <title>Callwright API</title>
   <link rel="icon" href="/docs/favicon-32x32.png">
   <link rel="stylesheet" href="/docs/swagger-ui.css">
+  <style>
+    body { margin: 0; }
+    .swagger-ui .info table { display: block; overflow-x: auto; }
+    .swagger-ui .info td, .swagger-ui .info th { padding: 4px 12px 4px 0; vertical-align: top; text-align: left; }
+    .swagger-ui .opblock-body, .swagger-ui .table-container { overflow-x: auto; }
+    @media (max-width: 600px) {
+      .swagger-ui .info { margin: 20px 0; }
+      .swagger-ui .wrapper { padding: 0 12px; }
+    }
+  </style>
 </head>
 <body>
   <div id="docs"></div>
   <script src="/docs/swagger-ui-bundle.js"></script>
-  <script src="/docs/start.js"></script>
+  <script type="module" src="/docs/start.js"></script>
 </body>
 </html>
 `;
 
-const START = `SwaggerUIBundle({
-  url: '/openapi.json',
+/** Swagger UI focuses the last scheme of its Authorize dialog: a pasted token must not land in the ticket of the stream. */
+const START = `const answer = await fetch('/openapi.json');
+const spec = await answer.json();
+delete spec.components.securitySchemes.ticket;
+for (const operation of Object.values(spec.paths).flatMap((item) => Object.values(item)))
+  operation.security = operation.security?.filter((scheme) => !('ticket' in scheme));
+SwaggerUIBundle({
+  spec,
   dom_id: '#docs',
   deepLinking: true,
+  docExpansion: 'none',
+  defaultModelsExpandDepth: 0,
+  filter: true,
+  tryItOutEnabled: true,
   persistAuthorization: true,
   validatorUrl: null,
 });

@@ -3,9 +3,12 @@ import { type OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
 import { IDEMPOTENCY_KEPT_DAYS } from '../../services/idempotency.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiEnv } from '../env.ts';
+import { completeDescriptions } from './descriptions.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import { completeExamples, examplePath, parameterExample } from './examples.ts';
+import { FRONT_PAGE } from './frontPage.ts';
 import { IDEMPOTENCY_KEY } from './idempotency.ts';
+import { describeRoles } from './permissions.ts';
 import { problemSchema } from './schemas.ts';
 import type { AnySpec } from './spec.ts';
 
@@ -13,28 +16,25 @@ const API_INFO = {
   title: 'Callwright',
   version: '1',
   license: { name: 'MIT', identifier: 'MIT' },
-  description:
-    'From a phone call to an appointment and its outcome. One thing is `{"data": {…}}`, a list `{"data": {"items": […], ' +
-    '"total": N, "next_cursor": "…"}}`, an error `application/problem+json`. Times are ISO 8601 in UTC, phone ' +
-    'numbers E.164, ids opaque.',
+  description: FRONT_PAGE,
 };
 
 const TAGS = [
-  { name: 'Me', description: 'Who one is.' },
-  { name: 'Set-up', description: 'Companies, the numbers callers dial, people. For admins.' },
-  { name: 'Calls', description: 'What was said, what it was judged to be, and what people say about that.' },
-  { name: 'Leads', description: 'What a call may become; moved by analyses and by people.' },
-  { name: 'Follow-ups', description: 'Callers whom somebody should call.' },
-  { name: 'Contacts', description: 'Who called, with all that hangs on them.' },
-  { name: 'Appointments', description: 'Made by booked calls and by people.' },
-  { name: 'Visits', description: 'The recording of an appointment, and what it was judged to be.' },
-  { name: 'Exports', description: 'Lists as CSV, all of their rows.' },
-  { name: 'Metrics', description: 'The dashboards’ numbers, in days of the company’s time zone.' },
-  { name: 'Live', description: 'What changes, as it changes.' },
-  { name: 'Operators', description: 'What is stuck and why, and what to do about it.' },
-  { name: 'Webhooks in', description: 'From CallRail and Shunya; authenticated by signature.' },
-  { name: 'Outgoing webhooks', description: 'To your own systems, signed as Standard Webhooks has it.' },
-  { name: 'System', description: 'For load balancers, start-up scripts and operators.' },
+  { name: 'Me', description: 'The signed-in user.' },
+  { name: 'Set-up', description: 'Companies, their tracking numbers and their users.' },
+  { name: 'Calls', description: 'Calls with their transcripts, analyses and recordings.' },
+  { name: 'Leads', description: 'What a contact may buy. Analyses and users move a lead from status to status.' },
+  { name: 'Follow-ups', description: 'Callers whom somebody should call back.' },
+  { name: 'Contacts', description: 'The people on the other side of the calls.' },
+  { name: 'Appointments', description: 'Appointments that calls booked or users created.' },
+  { name: 'Visits', description: 'Recordings of appointments, and their analyses.' },
+  { name: 'Exports', description: 'Calls, leads and appointments as CSV.' },
+  { name: 'Metrics', description: 'The figures of the dashboards, by days of the company’s time zone.' },
+  { name: 'Live', description: 'A stream of changes for dashboards.' },
+  { name: 'Operators', description: 'Blocked pipelines, received events and the audit log.' },
+  { name: 'Webhooks in', description: 'Events from CallRail and Shunya, authenticated by signature.' },
+  { name: 'Outgoing webhooks', description: 'Events to your own systems, signed according to Standard Webhooks.' },
+  { name: 'System', description: 'Health, readiness and metrics.' },
 ];
 
 type Document = ReturnType<OpenAPIHono<ApiEnv>['getOpenAPI31Document']>;
@@ -46,13 +46,15 @@ export function describeApi(app: OpenAPIHono<ApiEnv>) {
     type: 'http',
     scheme: 'bearer',
     bearerFormat: 'JWT',
-    description: 'Claims: `sub` (user id), `company_id` or `org_id`, `role`; other names by configuration.',
+    description:
+      '`npm run token -- --role manager --company acme --user me` prints a token for your own installation. In production your ' +
+      'identity provider issues it, with the claims `sub` (user id), `role`, and `company_id` or `org_id`.',
   });
   app.openAPIRegistry.registerComponent('securitySchemes', 'ticket', {
     type: 'apiKey',
     in: 'query',
     name: 'ticket',
-    description: 'From `POST /events/ticket`, for clients that cannot send headers.',
+    description: 'A ticket of `POST /events/ticket`, for clients that cannot send headers. Only for `GET /events`.',
   });
   const document = app.getOpenAPI31Document({ openapi: '3.1.0', info: API_INFO, servers: [{ url: '/' }] });
   const operations = Object.values(document.paths ?? {}).flatMap((item) => Object.values(item) as Operation[]);
@@ -63,12 +65,17 @@ export function describeApi(app: OpenAPIHono<ApiEnv>) {
   const used = new Set(operations.flatMap(({ tags }) => tags));
   document.tags = TAGS.filter(({ name }) => used.has(name));
   completeExamples(document);
+  completeDescriptions(document);
   return document;
 }
 
 /** On every answer. */
-export const REQUEST_ID = { 'X-Request-Id': { schema: { type: 'string' }, description: 'Tell us this one.' } } as const;
-const ETAG = { ETag: { schema: { type: 'string' }, description: 'For If-Match of a PATCH.' } } as const;
+export const REQUEST_ID = {
+  'X-Request-Id': { schema: { type: 'string' }, description: 'Quote this id when you ask for help.' },
+} as const;
+const ETAG = {
+  ETag: { schema: { type: 'string' }, description: 'The version that was read; send it as `If-Match` with a PATCH.' },
+} as const;
 
 /** Puts a route with a permission into the document. */
 export function describeRoute(spec: AnySpec): RouteConfig {
@@ -99,13 +106,13 @@ export function describeRoute(spec: AnySpec): RouteConfig {
       .regex(IDEMPOTENCY_KEY)
       .optional()
       .openapi({
-        description: `Same key and body: the same answer, and no second effect, for ${IDEMPOTENCY_KEPT_DAYS} days.`,
+        description: `A key of your choice. A repeated request with the same key and body has no second effect and gets the first answer, for ${IDEMPOTENCY_KEPT_DAYS} days.`,
       });
   if (spec.method === 'patch')
     headers['If-Match'] = z
       .string()
       .optional()
-      .openapi({ description: 'The ETag as it was read; 412 when it changed.' });
+      .openapi({ description: 'The `ETag` that was read. The answer is 412 if the resource changed since.' });
   const params = names.map((name) => [name, z.string().openapi({ example: parameterExample(spec.path, name) })]);
   const success = { description: 'Success', headers: successHeaders(spec), ...describeContent(spec) };
   const statuses = [spec.status ?? 200, ...(spec.alsoStatus ? [spec.alsoStatus] : [])];
@@ -115,7 +122,7 @@ export function describeRoute(spec: AnySpec): RouteConfig {
     path: spec.path,
     operationId: operationId(spec),
     summary: spec.summary,
-    description: spec.description,
+    description: [spec.description, describeRoles(spec.permission)].filter(Boolean).join(' '),
     tags: [spec.tag],
     security: [{ bearer: [] }, ...(spec.acceptsTicket ? [{ ticket: [] }] : [])],
     request: {
@@ -169,8 +176,13 @@ export function describeErrors(codes: Iterable<ErrorCode>, instance: string) {
 }
 
 const ERROR_HEADERS: Record<number, Record<string, { schema: { type: 'string' }; description: string }>> = {
-  401: { 'WWW-Authenticate': { schema: { type: 'string' }, description: 'Bearer, or nothing for webhooks.' } },
-  503: { 'Retry-After': { schema: { type: 'string' }, description: 'Seconds.' } },
+  401: {
+    'WWW-Authenticate': {
+      schema: { type: 'string' },
+      description: 'How to authenticate: `Bearer`. Absent for webhooks.',
+    },
+  },
+  503: { 'Retry-After': { schema: { type: 'string' }, description: 'After how many seconds to try again.' } },
 };
 
 function problemExample(code: ErrorCode, instance: string) {

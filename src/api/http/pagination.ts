@@ -8,14 +8,20 @@ export const MAX_LIMIT = 200;
 /** The query parameters of every list. */
 export const pageQuery = {
   limit: z.coerce.number().int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT).openapi({ example: DEFAULT_LIMIT }),
-  cursor: z.string().max(1000).optional().openapi({ description: 'The `next_cursor` of the page before.' }),
+  cursor: z
+    .string()
+    .max(1000)
+    .optional()
+    .openapi({ description: 'The `next_cursor` of the previous page. Absent: the first page.' }),
 };
 
 /** The `data` of a list. */
 export function listOf<T extends z.ZodType>(item: T) {
   return z.object({
     items: z.array(item),
-    total: z.int().openapi({ description: 'Exact to 10,000, above that a lower bound.', example: 1 }),
+    total: z
+      .int()
+      .openapi({ description: 'How many rows match: exact up to 10,000, a lower bound above.', example: 1 }),
     total_is_estimate: z.literal(true).optional(),
     next_cursor: z.string().nullable(),
   });

@@ -99,6 +99,13 @@ export function whoMay(permission: Permission, actor: Actor): string {
 /** The roles that have a permission. */
 export const rolesOf = (permission: Permission): Role[] => Object.keys(PERMISSIONS[permission]) as Role[];
 
+/** The roles that have a permission, for readers: `Roles: csr, sales_rep (own appointments only), manager.` */
+export function describeRoles(permission: Permission): string {
+  const scopes: Partial<Record<Role, Scope>> = PERMISSIONS[permission];
+  const name = (role: Role) => (scopes[role] === 'own' ? `${role} (own appointments only)` : role);
+  return `Roles: ${rolesOf(permission).map(name).join(', ')}.`;
+}
+
 /** 404 for a company that the caller's role does not reach. */
 export function assertCompanyInReach(access: Access, companyId: string): void {
   if (access.companyId !== undefined && access.companyId !== companyId) throw refuseMissing();

@@ -43,7 +43,7 @@ export const momentInput = z
     type: 'string',
     pattern: SANE_YEAR,
     example: '2026-03-14T09:00:00-04:00',
-    description: 'ISO 8601. Without an offset it is local time of the company.',
+    description: 'When the appointment starts, in ISO 8601. Without an offset it is local time of the company.',
   });
 
 /** A calendar day, YYYY-MM-DD. */
@@ -73,7 +73,7 @@ export const timeZoneInput = z
   .openapi({
     example: 'America/New_York',
     description:
-      'A place of the IANA time zone database, or UTC. Former names (US/Eastern) are stored as the present one; ' +
+      'The company’s time zone: a place of the IANA time zone database, or UTC. Former names (US/Eastern) are stored as the present one; ' +
       'abbreviations (EST) and offsets are refused.',
   });
 
@@ -91,7 +91,8 @@ export const commaList = <T extends readonly [string, ...string[]]>(values: T) =
     .openapi({
       type: 'string',
       pattern: `^(${values.join('|')})( *, *(${values.join('|')}))*$`,
-      description: `One or more of ${values.join(', ')}, with commas`,
+      description: 'One or more of these values, separated by commas.',
+      'x-values': [...values],
       example: values[0],
     });
 
@@ -114,6 +115,6 @@ export const problemSchema = z
     appointment_id: z
       .string()
       .optional()
-      .openapi({ description: 'The appointment that replaced the one of the request.' }),
+      .openapi({ description: 'The id of the appointment that replaced the one of the request.' }),
   })
   .openapi('Problem');

@@ -33,7 +33,10 @@ import { idText, momentInput, optionalText } from '../http/schemas.ts';
 const listQuery = z.object({ ...pageQuery, ...appointmentFilters });
 
 const minutesInput = z.int().min(1).max(MAX_APPOINTMENT_MINUTES);
-const forceInput = z.boolean().optional().openapi({ description: 'Take it though the rep has another at that time.' });
+const forceInput = z
+  .boolean()
+  .optional()
+  .openapi({ description: '`true` books even if the rep has another appointment at that time.' });
 
 const appointmentInput = z
   .object({
@@ -121,7 +124,7 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       path: '/appointments',
       permission: 'appointments.create',
       tag,
-      summary: 'Make an appointment',
+      summary: 'Create an appointment',
       body: appointmentInput,
       status: 201,
       data: appointmentSchema,
@@ -162,7 +165,7 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Change an appointment',
       description:
-        'What is not named stays. An outcome has the effects of a visit: won or lost completes the appointment and closes ' +
+        'Fields that are absent stay as they are. An outcome has the effects of a visit: won or lost completes the appointment and closes ' +
         'the lead. A sales rep may set the outcome.',
       body: appointmentPatch,
       data: appointmentSchema,

@@ -7,15 +7,20 @@ import type { ApiDeps } from '../deps.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 
-const filterText = (example: string) => z.string().max(255).optional().openapi({ example });
+const filterText = (description: string, example: string) =>
+  z.string().max(255).optional().openapi({ description, example });
 
 const listQuery = z.object({
   ...pageQuery,
-  action: filterText('analysis.correct'),
-  subject_kind: filterText('call'),
-  subject_id: filterText(EXAMPLE.callId),
-  actor_id: filterText(EXAMPLE.userId),
-  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+  action: filterText('Only entries of this action.', 'analysis.correct'),
+  subject_kind: filterText('Only entries about things of this kind.', 'call'),
+  subject_id: filterText('Only entries about the thing with this id.', EXAMPLE.callId),
+  actor_id: filterText('Only entries of this user.', EXAMPLE.userId),
+  company_id: z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
 });
 
 const entrySchema = z

@@ -37,7 +37,7 @@ const share = z.number().min(0).max(1);
 const nullableText = (max: number) => optionalText(max).transform((value) => value ?? null);
 const stages = z.array(requiredText(200)).max(LIST_ITEMS_MAX);
 
-const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Heard it myself' });
+const reason = requiredText(2000).openapi({ description: 'Why. The audit log keeps it.', example: 'Heard it myself' });
 const reasonBody = z.object({ reason }).openapi('Reason', { example: { reason: 'Heard it myself' } });
 
 const correctionBody = z
@@ -67,7 +67,7 @@ const correctionBody = z
         stages_missed: stages.optional(),
       })
       .optional()
-      .openapi({ description: 'Parts that are not given stay as they are.' }),
+      .openapi({ description: 'How far the sales procedure was followed. Parts that are absent stay as they are.' }),
     sentiment_score: share.nullable().optional(),
     summary: text(10_000).nullable().optional(),
     appointment_date: text(200).nullable().optional(),
@@ -93,7 +93,7 @@ const recordingLinkSchema = z
       .openapi({ format: 'uri', example: 'http://127.0.0.1:3000/api/v1/recordings/eyJhbGci.eyJjb250.V1Z0' }),
     expires_at: momentOut,
   })
-  .openapi('RecordingLink', { description: 'Needs no bearer; streams the audio, also in ranges.' });
+  .openapi('RecordingLink', { description: 'A link that plays the recording without a bearer token.' });
 
 /** Where a search found a call. */
 const listedCallSchema = z
@@ -103,13 +103,13 @@ const listedCallSchema = z
       .object({
         field: z.enum(MATCHED_FIELDS).openapi({ example: 'transcript' }),
         excerpt: z.string().openapi({
-          description: 'Text around the first hit, escaped for HTML but for <mark> around each hit.',
+          description: 'The text around the first hit, escaped for HTML, with `<mark>` around each hit.',
           example: '…we have a <mark>leak</mark> above the kitchen…',
         }),
       })
       .nullable()
       .optional()
-      .openapi({ description: 'Only where `q` is given: the first part of the call that has all of its words.' }),
+      .openapi({ description: 'Where the words of `q` were found. Present only where `q` is given.' }),
   })
   .openapi('ListedCall');
 
@@ -158,7 +158,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       method: 'get',
       path: '/calls/{id}/transcript',
       permission: 'calls.read',
-      summary: 'Read what was said',
+      summary: 'Read the transcript of a call',
       tag,
       data: transcriptSchema,
     },
@@ -175,7 +175,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       method: 'get',
       path: '/calls/{id}/analysis',
       permission: 'calls.read',
-      summary: 'Read the analysis',
+      summary: 'Read the analysis of a call',
       tag,
       data: callAnalysisSchema,
     },
@@ -191,11 +191,11 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       method: 'patch',
       path: '/calls/{id}/analysis',
       permission: 'analyses.correct',
-      summary: 'Correct the analysis',
+      summary: 'Correct the analysis of a call',
       description:
-        'Takes effect at once: the lead becomes what the corrected analysis says, also downward (one that is closed_won ' +
-        'stays so); to booked makes the one appointment; from booked leaves it. What a person set stays through later ' +
-        'analyses.',
+        'Takes effect at once. The lead gets the status of the corrected analysis, also a lower one; a lead that is closed_won ' +
+        'stays so. Setting `booking_status` to `booked` creates the appointment if there is none; changing it from `booked` ' +
+        'keeps the appointment. Later analyses do not change what a person set.',
       tag,
       body: correctionBody,
       data: callAnalysisSchema,
@@ -221,7 +221,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       method: 'post',
       path: '/calls/{id}/reanalyze',
       permission: 'calls.reanalyze',
-      summary: 'Transcribe and analyze again',
+      summary: 'Transcribe and analyze a call again',
       tag,
       body: reasonBody,
       status: 202,
@@ -251,8 +251,8 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       permission: 'calls.read',
       summary: 'Get a short-lived link to the recording',
       description:
-        'It begins to play within five minutes; who has begun may go on listening and seeking for four hours. That it was ' +
-        'issued, and that it was opened, is in the audit log. 404 where the call has no recording.',
+        'Playing must begin within five minutes; listening and seeking may then go on for four hours. The audit log records ' +
+        'that the link was issued and that it was opened. 404 where the call has no recording.',
       tag,
       data: recordingLinkSchema,
     },
@@ -274,7 +274,8 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       path: '/calls/{id}',
       permission: 'calls.delete',
       summary: 'Delete a call for privacy',
-      description: 'Audio link, transcript, analyses and raw events; late webhooks do not bring it back.',
+      description:
+        'Removes the audio link, the transcript, the analyses and the raw events. Late webhooks do not bring the call back.',
       tag,
       status: 204,
     },

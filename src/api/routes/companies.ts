@@ -41,27 +41,34 @@ const shunyaCompanyIdInput = optionalText(255).refine(
 const days = (description: string) => z.int().min(1).max(36_500).nullish().openapi({ description, example: 90 });
 const retentionInput = z
   .object({
-    recording_days: days('Links to the audio of calls and visits go so many days after their start.'),
-    transcript_days: days('Transcripts go so many days after they were made.'),
+    recording_days: days('Links to the audio of calls and visits are removed this many days after their start.'),
+    transcript_days: days('Transcripts are removed this many days after they were made.'),
     raw_event_days: days(
-      'The caller and all that a call is not made of go from raw events so many days after their receipt.',
+      'The caller, and all that a call is not made of, are removed from raw events this many days after their receipt.',
     ),
   })
   .nullish()
-  .openapi({ description: 'Null, as by default: kept. What is not named stays.' });
+  .openapi({
+    description:
+      'After how many days data is removed; null keeps it, as by default. Parts that are absent stay as they are.',
+  });
 
 const settings = {
   callrail_company_id: optionalText(255),
-  callrail_signing_keys: signingKeysInput.nullish().openapi({ description: 'Write-only. Any of them verifies.' }),
+  callrail_signing_keys: signingKeysInput.nullish().openapi({
+    description: 'The signing keys of CallRail’s webhooks; a signature by any of them is accepted. Never shown.',
+  }),
   callrail_account_id: optionalText(255),
-  callrail_api_key: optionalText(500).openapi({ description: 'Write-only.' }),
+  callrail_api_key: optionalText(500).openapi({
+    description: 'The CallRail API key; needed to fetch recordings and missed events. Never shown.',
+  }),
   shunya_company_id: shunyaCompanyIdInput,
   retention: retentionInput,
 };
 
 const companyInput = z
   .object({
-    id: companyIdInput.optional().openapi({ description: 'Generated unless given.' }),
+    id: companyIdInput.optional().openapi({ description: 'The id of the company; generated unless given.' }),
     name: requiredText(200).openapi({ example: 'Acme Roofing' }),
     time_zone: timeZoneInput.nullish().transform((zone) => zone ?? 'America/New_York'),
     is_demo: z.boolean().optional(),
@@ -88,7 +95,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies',
       permission: 'companies.write',
       tag: 'Set-up',
-      summary: 'Make a company',
+      summary: 'Create a company',
       body: companyInput,
       status: 201,
       data: companySchema,
@@ -110,7 +117,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies',
       permission: 'companies.read',
       tag: 'Set-up',
-      summary: 'Companies: all for an admin, one’s own for a manager',
+      summary: 'List companies',
       query: z.object(pageQuery),
       data: listOf(companySchema),
     },
@@ -131,7 +138,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}',
       permission: 'companies.read',
       tag: 'Set-up',
-      summary: 'A company',
+      summary: 'Read a company',
       data: companySchema,
     },
     async ({ db, params, access }) => {
@@ -148,7 +155,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       tag: 'Set-up',
       summary: 'Change a company',
       description:
-        'What is not named stays. `callrail_signing_keys` replaces all keys. Webhooks that waited go through.',
+        'Fields that are absent stay as they are. `callrail_signing_keys` replaces all keys. Webhooks that waited for this are ' +
+        'processed.',
       body: companyPatch,
       data: companySchema,
       errors: ['already_exists'],
@@ -168,8 +176,8 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}/tracking-numbers',
       permission: 'companies.write',
       tag: 'Set-up',
-      summary: 'Give a company a number',
-      description: 'A number belongs to one company. Webhooks that came for it before go through now.',
+      summary: 'Add a tracking number',
+      description: 'A number belongs to one company. Webhooks that arrived for it before are processed now.',
       body: trackingNumberInput,
       status: 201,
       data: trackingNumberSchema,
@@ -190,7 +198,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}/tracking-numbers',
       permission: 'companies.read',
       tag: 'Set-up',
-      summary: 'A company’s numbers',
+      summary: 'List the tracking numbers of a company',
       query: z.object(pageQuery),
       data: listOf(trackingNumberSchema),
     },
@@ -212,7 +220,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}/tracking-numbers/{phone_number}',
       permission: 'companies.write',
       tag: 'Set-up',
-      summary: 'Take a number from a company',
+      summary: 'Remove a tracking number',
       status: 204,
     },
     async ({ tx, params: { id, phone_number }, access }) => {

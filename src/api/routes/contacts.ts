@@ -32,7 +32,10 @@ import { idText, optionalText, parseQueryPhone, requiredText } from '../http/sch
 
 const listQuery = z.object({
   ...pageQuery,
-  phone_number: z.string().max(64).optional().openapi({ example: '+15551234567' }),
+  phone_number: z.string().max(64).optional().openapi({
+    description: 'Only the contact with this number.',
+    example: '+15551234567',
+  }),
 });
 
 const contactWithHistory = z
@@ -49,7 +52,7 @@ const contactPatch = z
   .object({ name: optionalText(200), notes: optionalText(10_000) })
   .openapi('ContactPatch', { example: { name: 'Pat Reyes', notes: 'Prefers to be called at noon.' } });
 
-const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Called from work' });
+const reason = requiredText(2000).openapi({ description: 'Why. The audit log keeps it.', example: 'Called from work' });
 const mergeBody = z
   .object({
     other_contact_id: idText.openapi({
@@ -131,8 +134,8 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       tag: 'Contacts',
       summary: 'Correct a contact',
       description:
-        'What is not named stays. A name that is set here holds against whatever calls tell; `null` leaves it to the ' +
-        'calls again.',
+        'Fields that are absent stay as they are. Later calls do not change a name that is set here; `null` lets calls set it ' +
+        'again.',
       body: contactPatch,
       data: contactSchema,
     },
@@ -151,8 +154,8 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       tag: 'Contacts',
       summary: 'Merge another contact into this one',
       description:
-        'For one person with two numbers, or who withheld it. Calls, leads and appointments of the other contact become ' +
-        'this one’s, and so do its later calls; deleting this one deletes both. Can be undone.',
+        'For one person with two numbers or a withheld number. Calls, leads and appointments of the other contact move to this ' +
+        'one, and so do its later calls. Deleting this one deletes both. The merge can be undone.',
       body: mergeBody,
       status: 201,
       creates: true,

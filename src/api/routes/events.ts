@@ -25,23 +25,31 @@ const STREAM_HEADERS = {
 const DESCRIPTION =
   `Server-sent events of the company, as the role may read them. Each has one of the names \`call\`, \`lead\`,
 \`appointment\`, \`visit\` and \`pipeline\`, and \`data\`: \`{"kind", "id", "data"}\`, where \`data\` is what the GET of the same thing answers,
-at the moment of sending. \`{"kind", "id", "data": null, "gone": true}\`: it was deleted, or is not yours any more. An event may come
+at the moment of sending. \`{"kind", "id", "data": null, "gone": true}\`: it was deleted, or is no longer visible to you. An event may come
 twice; several changes in a row may come as one.
 
 - \`ready\` comes first, or after what was missed: from here on events are live. Load your lists when you get the first one.
-- \`reset\`: what was missed cannot be told (too long ago, too much, or an unknown id). Load your lists anew; events go on.
+- \`reset\`: the missed events are not available (too old, too many, or an unknown id). Load your lists again; events go on.
 - \`end\` with \`{"reason": "token_expired" | "shutting_down"}\` is the last event.
 
 Every event has an \`id\`. EventSource sends the last one as \`Last-Event-ID\` when it comes back; \`?last_event_id=\` does the same.
 Without one the stream starts now. Where no header can be sent, \`?ticket=\` takes the place of the bearer: \`POST /events/ticket\`
-sells one for 60 seconds. The stream ends when the bearer does. A client that reads too slowly is disconnected.`.replaceAll(
+issues one, valid for 60 seconds. The stream ends when the bearer does. A client that reads too slowly is disconnected.`.replaceAll(
     /(?<!\n)\n(?![\n-])/g,
     ' ',
   );
 
 const streamQuery = z.object({
-  last_event_id: z.string().max(100).optional().openapi({ description: 'Go on after this event.' }),
-  ticket: z.string().max(2000).optional().openapi({ description: 'In place of the bearer.' }),
+  last_event_id: z
+    .string()
+    .max(100)
+    .optional()
+    .openapi({ description: 'The id of the last event you received; the stream goes on after it.' }),
+  ticket: z
+    .string()
+    .max(2000)
+    .optional()
+    .openapi({ description: 'A ticket of `POST /events/ticket`, in place of the bearer token.' }),
 });
 
 const EXAMPLE_STREAM =
@@ -49,7 +57,7 @@ const EXAMPLE_STREAM =
 
 const ticketSchema = z
   .object({ ticket: z.string().openapi({ example: 'W3siYWN0b3Ii.k9uJ3Q' }), expires_at: momentOut })
-  .openapi('EventTicket', { description: 'Opens `GET /events?ticket=…`, and nothing else.' });
+  .openapi('EventTicket', { description: 'A ticket opens `GET /events?ticket=…` and nothing else.' });
 
 /** GET /events and POST /events/ticket. */
 export function eventRoutes(deps: ApiDeps): ApiRouter {

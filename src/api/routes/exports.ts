@@ -106,7 +106,8 @@ const APPOINTMENT_COLUMNS: CsvColumn<Appointment>[] = [
 
 const fileQuery = {
   bom: booleanQuery.optional().openapi({
-    description: 'The file begins with a byte order mark, which Excel needs to read UTF-8. `false` leaves it out.',
+    description:
+      '`true` (as by default): the file begins with a byte order mark, which Excel needs to read UTF-8. `false`: it does not.',
   }),
 };
 
@@ -120,7 +121,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       ...describeExport('calls', CALL_COLUMNS),
       path: '/exports/calls',
       permission: 'calls.read',
-      summary: 'All calls of a filter as CSV, newest first',
+      summary: 'Export calls as CSV, newest first',
       query: z.object({ ...callFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
@@ -148,7 +149,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       ...describeExport('leads', LEAD_COLUMNS),
       path: '/exports/leads',
       permission: 'leads.read',
-      summary: 'All leads of a filter as CSV, newest first',
+      summary: 'Export leads as CSV, newest first',
       query: z.object({ ...leadFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
@@ -176,7 +177,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
       ...describeExport('appointments', APPOINTMENT_COLUMNS),
       path: '/exports/appointments',
       permission: 'appointments.read',
-      summary: 'All appointments of a filter as CSV, by start; those without a time last',
+      summary: 'Export appointments as CSV, by start; those without a time last',
       query: z.object({ ...appointmentFilters, ...fileQuery }),
     },
     async ({ c, db, query, access }) => {
@@ -203,10 +204,11 @@ function describeExport<Item>(name: string, columns: CsvColumn<Item>[]) {
     method: 'get',
     tag: 'Exports',
     description:
-      `The filters of \`GET /${name}\`, all rows of it. The header row is always there; columns are only ever added, at ` +
+      `All rows that match, with the filters of \`GET /${name}\`. The header row is always there; columns are only ever added, at ` +
       "the end. UTF-8, RFC 4180. A cell that a spreadsheet would take for a formula begins with a `'`; numbers and E.164 " +
-      'phone numbers stay as they are. Times are in UTC; columns whose name ends in `_local` have the company’s time, `url` opens the call in the console. Each export is in the audit log. An answer that is cut off is not complete: the ' +
-      'connection then ends without the last chunk.',
+      'phone numbers stay as they are. Times are in UTC; columns whose name ends in `_local` have the company’s time; `url` ' +
+      'opens the call in the console. Each export is in the audit log. If the connection ends without the last chunk, the ' +
+      'file is not complete.',
     text: { type: 'text/csv', example: header },
   } as const;
 }

@@ -14,11 +14,15 @@ import { booleanQuery, commaList, idText, optionalText } from '../http/schemas.t
 
 const listQuery = z.object({
   ...pageQuery,
-  status: commaList(FOLLOW_UP_STATUSES).optional().openapi({ description: 'Only these statuses, with commas.' }),
+  status: commaList(FOLLOW_UP_STATUSES)
+    .optional()
+    .openapi({ description: 'Only follow-ups with one of these statuses, separated by commas.' }),
   overdue: booleanQuery.optional().openapi({
     description: '`true`: only open and claimed follow-ups whose `due_at` has passed. `false`: only the others.',
   }),
-  reason: commaList(FOLLOW_UP_KINDS).optional().openapi({ description: 'Only these kinds, with commas.' }),
+  reason: commaList(FOLLOW_UP_KINDS)
+    .optional()
+    .openapi({ description: 'Only follow-ups of one of these kinds, separated by commas.' }),
   assigned_to: z.string().max(255).optional().openapi({ description: 'Only those that this user works on.' }),
   contact_id: z.string().max(255).optional().openapi({ description: 'Only those of this contact.' }),
 });
@@ -42,7 +46,7 @@ export function followUpRoutes(deps: ApiDeps): ApiRouter {
       path: '/follow-ups',
       permission: 'followUps.read',
       tag,
-      summary: 'List follow-ups, those due first in front',
+      summary: 'List follow-ups, the first due first',
       description:
         'Callers whom nobody has spoken to since their missed, abandoned or voicemail call, and qualified callers who did ' +
         'not book. A later conversation or booking closes the follow-up by itself. A contact has at most one that is open.',

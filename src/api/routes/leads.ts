@@ -70,7 +70,7 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
       tag: 'Leads',
       summary: 'Change a lead',
       description:
-        'What is not named stays. A status that is set here holds against analyses of calls that started before. A csr ' +
+        'Fields that are absent stay as they are. A status that is set here holds against analyses of calls that started before. A csr ' +
         'may set status and notes.',
       body: leadPatch,
       data: leadSchema,

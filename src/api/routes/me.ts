@@ -1,4 +1,4 @@
-/** Who one is. */
+/** The signed-in user. */
 import { z } from '@hono/zod-openapi';
 import { findCompany } from '../../db/queries/companies.ts';
 import { findUser } from '../../db/queries/users.ts';
@@ -38,8 +38,8 @@ export function meRoutes(deps: ApiDeps): ApiRouter {
       path: '/me',
       permission: 'me.read',
       tag: 'Me',
-      summary: 'Who I am',
-      description: 'What the token says, and the name the company knows one by, if it does.',
+      summary: 'Read the signed-in user',
+      description: 'The user, role and company of the token, with the user’s name where the company has such a user.',
       data: meSchema,
     },
     async ({ db, access }) => {

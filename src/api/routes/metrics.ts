@@ -38,16 +38,21 @@ const DEFAULT_DAYS = 30;
 const MAX_DAYS = 14_610;
 
 const rangeQuery = z.object({
-  date_from: dayInput.optional().openapi({ description: 'First day, in the company’s time zone.' }),
+  date_from: dayInput
+    .optional()
+    .openapi({ description: 'The first day, in the company’s time zone; 29 days before the last one unless given.' }),
   date_to: dayInput
     .optional()
-    .openapi({ description: 'Last day, included; today unless given, or `date_from` if that is later.' }),
+    .openapi({ description: 'The last day, inclusive; today unless given, or `date_from` if that is later.' }),
 });
 type RangeQuery = z.output<typeof rangeQuery>;
 
 const rate = z.number().min(0).max(1).openapi({ example: 0.5 });
 const count = z.int().openapi({ example: 4 });
-const compliance = z.number().openapi({ description: '0..10', example: 7.5 });
+const compliance = z.number().openapi({
+  description: 'The average compliance score of the analyses, on a scale of 0 to 10; 0 where there is none.',
+  example: 7.5,
+});
 const dayOut = z.string().openapi({ format: 'date', example: '2026-03-14' });
 const average = z.number().openapi({ example: 1.5 });
 const name = z.string().nullable().openapi({ example: 'Sam Ortiz' });
@@ -160,7 +165,7 @@ const objectionsSchema = z
     ...range,
     items: z.array(
       z.object({
-        category: z.string().openapi({ example: 'Price' }),
+        category: z.string().openapi({ description: 'The kind of objection.', example: 'Price' }),
         calls: count.openapi({ description: 'Calls in which it was heard.' }),
         objections: count.openapi({ description: 'How often it was heard.' }),
         overcome: count.openapi({ description: 'How often it was heard and overcome.' }),
@@ -179,7 +184,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       ...shared,
       path: '/metrics/csr/overview/self',
       permission: 'metrics.csr.self',
-      summary: 'My calls in numbers',
+      summary: 'Read my call figures',
       description:
         'Counts inbound calls that name you as agent and calls that name no agent. `mine` and `unassigned` give the two ' +
         'apart; the other fields add them up.',
@@ -204,7 +209,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       ...shared,
       path: '/metrics/sales/rep/overview/self',
       permission: 'metrics.sales.self',
-      summary: 'My appointments in numbers',
+      summary: 'Read my appointment figures',
       description: 'Appointments that are assigned to the user and not cancelled.',
       data: salesOverviewSchema,
     },
@@ -220,7 +225,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       ...shared,
       path: '/metrics/exec/csr/overview',
       permission: 'metrics.exec',
-      summary: 'The company’s calls in numbers, in all and by agent',
+      summary: 'Read the company’s call figures, in all and by agent',
       description: 'All inbound calls. `by_csr` adds up to the whole; `csr_id: null` are the calls that name nobody.',
       data: csrOfCompanySchema,
     },
@@ -242,7 +247,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       ...shared,
       path: '/metrics/exec/sales/overview',
       permission: 'metrics.exec',
-      summary: 'The company’s appointments in numbers, in all and by rep',
+      summary: 'Read the company’s appointment figures, in all and by rep',
       description:
         'All appointments that are not cancelled. `by_rep` adds up to the whole; `rep_id: null` are unassigned.',
       data: salesOfCompanySchema,
@@ -266,7 +271,7 @@ export function metricsRoutes(deps: ApiDeps): ApiRouter {
       ...shared,
       path: '/metrics/exec/objections',
       permission: 'metrics.exec',
-      summary: 'Objections by kind, the most frequent first',
+      summary: 'List objections by kind, the most frequent first',
       description:
         'Of inbound calls, whether qualified or not; at most 50 kinds. `GET /calls?objection=` has the calls.',
       data: objectionsSchema,

@@ -23,11 +23,17 @@ const BATCH_MAX = 1000;
 
 const listQuery = z.object({
   ...pageQuery,
-  needs_attention: booleanQuery.optional(),
+  needs_attention: booleanQuery
+    .optional()
+    .openapi({ description: '`true`: only pipelines that need a person. `false`: only the others.' }),
   stage: commaList(PIPELINE_STAGES).optional(),
   kind: z.enum(SUBJECT_KINDS).optional(),
   blocked_on: commaList(BLOCKERS).optional(),
-  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+  company_id: z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
 });
 
 const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Shunya is back' });
@@ -44,19 +50,19 @@ const batchBody = z
         company_id: z.string().max(255).optional(),
       })
       .strict()
-      .openapi({ description: 'As for the list; of the blocked pipelines, those that match all of it.' }),
+      .openapi({ description: 'The filters of the list. Blocked pipelines that match all of them are retried.' }),
     reason,
   })
   .openapi('BatchRetry', { example: { filter: { kind: 'call', stage: 'analyzing' }, reason: 'Shunya is back' } });
 
 const sentSchema = z.object({ workflow_id: z.string(), audit_id: z.string() }).openapi('OperatorAction', {
-  description: 'It is on its way; the pipeline shows when it took effect.',
+  description: 'The action was sent. Read the pipeline to see when it took effect.',
   example: { workflow_id: EXAMPLE.workflowId, audit_id: EXAMPLE.auditId },
 });
 
 const batchSchema = z
   .object({
-    matched: z.int().openapi({ description: 'Blocked pipelines that match.' }),
+    matched: z.int().openapi({ description: 'How many blocked pipelines match.' }),
     sent: z.int().openapi({
       description: `How many of the first ${BATCH_MAX} were told to retry now; the others follow once Temporal is back.`,
     }),
@@ -142,12 +148,13 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
   operate(
     'retry',
     'Try the blocked step again now',
-    'Goes to whatever is blocked below. 409 where no step has failed; it also goes on by itself.',
+    'Retries the blocked step at once, also one of a child workflow. 409 `nothing_to_retry` where nothing is blocked. Blocked ' +
+      'steps are also retried automatically.',
   );
   operate(
     'skip',
-    'Give the blocked step up',
-    'For what will never work. The pipeline ends in stage `failed`. 409 where no step has failed.',
+    'Give up the blocked step',
+    'For a step that will never succeed. The pipeline ends in stage `failed`. 409 `nothing_to_retry` where nothing is blocked.',
   );
 
   routes.add(

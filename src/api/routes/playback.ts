@@ -48,7 +48,9 @@ export function playbackRoutes(deps: ApiDeps): ApiRouter {
 
 function toApiError(error: unknown): unknown {
   const isProviders = error instanceof CallRailError || error instanceof RecordingUnavailableError;
-  return isProviders ? new ApiError('bad_gateway', { detail: `The recording cannot be had: ${error.code}.` }) : error;
+  return isProviders
+    ? new ApiError('bad_gateway', { detail: `The recording is not available: ${error.code}.` })
+    : error;
 }
 
 function describePlayback(app: ApiRouter): void {
@@ -59,8 +61,8 @@ function describePlayback(app: ApiRouter): void {
     operationId: 'get_recordings_by_token',
     summary: 'Play a recording',
     description:
-      'The `url` of `GET /calls/{id}/recording`. Needs no bearer; ranges are answered with 206. A link that was opened while ' +
-      'it was valid goes on for four hours.',
+      'The `url` of `GET /calls/{id}/recording`. Needs no bearer token; ranges are answered with 206. A link that was opened in ' +
+      'time plays for four hours.',
     tags: ['Calls'],
     security: [],
     request: {

@@ -68,7 +68,7 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       path: '/recordings/sessions/{id}/stop',
       permission: 'visits.record',
       tag,
-      summary: 'Stop recording a visit and name its audio',
+      summary: 'Stop recording a visit',
       description:
         'Stopping again with a link to the same object (host and path; a fresh signature does not matter) answers the ' +
         'session as it is by then. A late stop of a session that was closed is still taken.',
@@ -90,7 +90,10 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       permission: 'visits.read',
       tag,
       summary: 'List recording sessions, newest first',
-      query: z.object({ ...pageQuery, appointment_id: z.string().max(255).optional() }),
+      query: z.object({
+        ...pageQuery,
+        appointment_id: z.string().max(255).optional().openapi({ description: 'Only sessions of this appointment.' }),
+      }),
       data: listOf(sessionSchema),
     },
     async ({ db, query, access: { companyId, repId } }) => {

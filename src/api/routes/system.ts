@@ -132,10 +132,10 @@ function describeSystem(app: OpenAPIHono<ApiEnv>, withOperators: boolean): void 
     ...route,
     path: '/healthz',
     operationId: 'get_healthz',
-    summary: 'Whether the process is alive',
+    summary: 'Check that the process is alive',
     description:
-      'Traffic is routed by this: webhooks are taken while Temporal is away. 503 means: start the process again, its ' +
-      'webhooks hang.',
+      'For load balancers. It stays 200 while Temporal is away, because webhooks are still stored. 503 means that webhooks ' +
+      'hang: restart the process.',
     responses: {
       200: json('Alive', z.object({ status: z.literal('ok').openapi({ example: 'ok' }) })),
       503: json(
@@ -151,14 +151,16 @@ function describeSystem(app: OpenAPIHono<ApiEnv>, withOperators: boolean): void 
     ...route,
     path: '/readyz',
     operationId: 'get_readyz',
-    summary: 'Whether everything works, part by part',
+    summary: 'Check that every part works',
+    description: '200 while every required part works, else 503. With `OPS_TOKEN` set it needs that token as bearer.',
     responses: { 200: json('Ready', readinessSchema), 503: json('Not ready, and why', readinessSchema) },
   });
   app.openAPIRegistry.registerPath({
     ...route,
     path: '/metrics',
     operationId: 'get_metrics',
-    summary: 'Metrics for Prometheus',
+    summary: 'Read the metrics for Prometheus',
+    description: 'In the text format of Prometheus. With `OPS_TOKEN` set it needs that token as bearer.',
     responses: {
       200: { description: 'Metrics', headers: REQUEST_ID, content: { 'text/plain': { schema: z.string() } } },
     },

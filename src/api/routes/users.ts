@@ -36,7 +36,7 @@ const userInput = z
       .string()
       .min(1)
       .max(255)
-      .openapi({ description: 'The `sub` of the person’s token.', example: EXAMPLE.userId }),
+      .openapi({ description: 'The user’s id: the `sub` of the token.', example: EXAMPLE.userId }),
     role: z.enum(ROLES),
     name: requiredText(200).openapi({ example: 'Sam Ortiz' }),
     email: emailInput,
@@ -77,8 +77,11 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}/users',
       permission: 'users.read',
       tag: 'Set-up',
-      summary: 'A company’s users',
-      query: z.object({ ...pageQuery, role: z.enum(ROLES).optional() }),
+      summary: 'List the users of a company',
+      query: z.object({
+        ...pageQuery,
+        role: z.enum(ROLES).optional().openapi({ description: 'Only users with this role.' }),
+      }),
       data: listOf(userSchema),
     },
     async ({ db, params: { id: companyId }, query, access }) => {
@@ -101,7 +104,7 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
       path: '/companies/{id}/users/{user_id}',
       permission: 'users.read',
       tag: 'Set-up',
-      summary: 'A user',
+      summary: 'Read a user',
       data: userSchema,
     },
     async ({ db, params: { id: companyId, user_id: id }, access }) => {

@@ -17,7 +17,11 @@ import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { commaList, optionalText } from '../http/schemas.ts';
 
-const companyIdQuery = z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' });
+const companyIdQuery = z
+  .string()
+  .max(255)
+  .optional()
+  .openapi({ description: 'Only rows of this company. For admins, who see every company.' });
 
 const eventsInput = z
   .array(z.enum(OUTGOING_EVENT_TYPES))
@@ -40,10 +44,17 @@ const urlInput = z
 const endpointInput = z
   .object({
     url: urlInput,
-    events: eventsInput.default([...OUTGOING_EVENT_TYPES]).openapi({ description: 'All of them unless given.' }),
+    events: eventsInput
+      .default([...OUTGOING_EVENT_TYPES])
+      .openapi({ description: 'The types of events that are sent; all unless given.' }),
     description: optionalText(200),
     enabled: z.boolean().default(true),
-    company_id: z.string().min(1).max(255).optional().openapi({ description: 'For admins: whose it is.' }),
+    company_id: z
+      .string()
+      .min(1)
+      .max(255)
+      .optional()
+      .openapi({ description: 'The company of the endpoint. Only for admins; others use their own.' }),
   })
   .openapi('WebhookEndpointInput', {
     example: { url: 'https://crm.example.com/hooks/callwright', events: ['call.analyzed', 'appointment.created'] },
@@ -56,7 +67,8 @@ const endpointPatch = z
     description: optionalText(200),
     enabled: z.boolean().optional(),
     rotate_secret: z.boolean().optional().openapi({
-      description: 'Makes a new secret, shown in this answer only. The one before also signs for 24 hours.',
+      description:
+        '`true` makes a new secret, which only this answer shows. The previous secret also signs for 24 hours.',
     }),
   })
   .openapi('WebhookEndpointPatch', { example: { events: ['call.analyzed'], rotate_secret: true } });
@@ -79,7 +91,7 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       path: '/webhook-endpoints',
       permission: 'webhookEndpoints.write',
       tag,
-      summary: 'Have events sent to a URL',
+      summary: 'Create a webhook endpoint',
       description: MAKE_DESCRIPTION,
       body: endpointInput,
       status: 201,
@@ -141,7 +153,8 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Change a webhook endpoint',
       description:
-        'What is not named stays. Deliveries that wait while it is disabled are given up; send them again then.',
+        'Fields that are absent stay as they are. Deliveries that are due while the endpoint is disabled fail; send them again with ' +
+        '`POST /webhook-deliveries/{id}/resend`.',
       body: endpointPatch,
       data: endpointSchema,
     },
@@ -174,7 +187,7 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       permission: 'webhookEndpoints.read',
       tag,
       summary: 'List deliveries, newest first',
-      description: 'Kept for 30 days. Holds ids and states; what was sent is not kept.',
+      description: 'Deliveries are kept for 30 days. They hold ids and states, not the contents that were sent.',
       query: z.object({
         ...pageQuery,
         endpoint_id: z.string().max(255).optional(),

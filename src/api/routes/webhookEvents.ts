@@ -21,8 +21,16 @@ const listQuery = z.object({
   ...pageQuery,
   status: commaList(WEBHOOK_EVENT_STATUSES).optional(),
   source: commaList(WEBHOOK_SOURCES).optional(),
-  route: z.string().max(100).optional().openapi({ example: 'call.completed' }),
-  company_id: z.string().max(255).optional().openapi({ description: 'For admins, who see every company.' }),
+  route: z
+    .string()
+    .max(100)
+    .optional()
+    .openapi({ description: 'Only events with this name.', example: 'call.completed' }),
+  company_id: z
+    .string()
+    .max(255)
+    .optional()
+    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
 });
 
 const eventSchema = z
@@ -36,7 +44,7 @@ const eventSchema = z
     provider_call_id: z.string().nullable(),
     tracking_number: z.string().nullable(),
     callrail_company_id: z.string().nullable(),
-    job_id: z.string().nullable().openapi({ description: 'Shunya’s.' }),
+    job_id: z.string().nullable().openapi({ description: 'Shunya’s id of the job; null for events of others.' }),
     workflow_id: z.string().nullable(),
     attempts: z.int(),
     received_at: momentOut,
@@ -73,8 +81,8 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
       method: 'get',
       path: '/webhook-events',
       permission: 'webhookEvents.read',
-      summary: 'List events we answered for, newest first',
-      description: 'Never the raw body. Events without a company are the admin’s.',
+      summary: 'List received webhook events, newest first',
+      description: 'Without the raw body. Only admins see events that belong to no company yet.',
       tag,
       query: listQuery,
       data: listOf(eventSchema),
@@ -116,10 +124,10 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
       method: 'post',
       path: '/webhook-events/{id}/redrive',
       permission: 'webhookEvents.redrive',
-      summary: 'Send an event through again',
+      summary: 'Process an event again',
       description:
-        'A pending or dispatched one is rung at once; an unrouted, invalid or rejected one is routed and verified anew. ' +
-        'The answer shows what it is now. 409 when applied.',
+        'A pending or dispatched event is handed to its pipeline at once. An unrouted, invalid or rejected one is verified ' +
+        'and assigned again. The answer shows its new status. 409 when it already took effect.',
       tag,
       status: 202,
       creates: true,

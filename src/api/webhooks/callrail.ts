@@ -45,7 +45,7 @@ export function callrailWebhooks(deps: ApiDeps) {
       describeWebhook({
         sender: 'callrail',
         path: `/call.${kind}`,
-        summary: `CallRail: call.${kind}`,
+        summary: `Receive CallRail’s call.${kind}`,
         description:
           "Takes the short form and CallRail's real payloads. `Signature` is the base64 HMAC-SHA1 of the raw body with " +
           'one of the signing keys of the company. Byte-identical repeats are answered with the stored event. A form-encoded ' +

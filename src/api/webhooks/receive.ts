@@ -87,7 +87,7 @@ const answerSchema = z
   .object({
     status: z.enum(['accepted', 'unrouted', 'invalid']),
     event_id: z.string(),
-    duplicate: z.boolean().openapi({ description: 'The same bytes came to this route before.' }),
+    duplicate: z.boolean().openapi({ description: 'Whether the same bytes arrived at this address before.' }),
     reason: z.string().optional().openapi({
       description:
         'Why it takes no effect for now: `unknown_number` (no company has the number called), `no_call_id`, …',
@@ -136,7 +136,7 @@ export function describeWebhook(route: {
     },
     responses: {
       200: {
-        description: 'Committed. It will take effect by itself, or is kept for a person where it says so.',
+        description: 'Stored. `status` says whether it takes effect by itself.',
         headers: REQUEST_ID,
         content: { 'application/json': { schema: answerSchema } },
       },

@@ -18,7 +18,7 @@ export function shunyaWebhooks(deps: ApiDeps) {
     describeWebhook({
       sender: 'shunya',
       path: '/webhook',
-      summary: 'Shunya: a job is finished',
+      summary: 'Receive the end of a Shunya job',
       description:
         '`X-Shunya-Signature` is the lower-case hex HMAC-SHA256 of `<X-Shunya-Timestamp>.<raw body>`; the timestamp ' +
         '(epoch ms) may be five minutes off. A callback of a job that is not known yet is kept and matched later.',
