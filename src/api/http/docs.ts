@@ -23,11 +23,16 @@ const PAGE = `<!doctype html>
   <style>
     body { margin: 0; }
     .swagger-ui .info table { display: block; overflow-x: auto; }
-    .swagger-ui .info td, .swagger-ui .info th { padding: 4px 12px 4px 0; vertical-align: top; text-align: left; }
+    .swagger-ui .info table td, .swagger-ui .info table th {
+      padding: 4px 12px 4px 0 !important; vertical-align: top; text-align: left;
+    }
+    .swagger-ui .info table code { padding: 0 5px; }
     .swagger-ui .opblock-body, .swagger-ui .table-container { overflow-x: auto; }
     @media (max-width: 600px) {
       .swagger-ui .info { margin: 20px 0; }
       .swagger-ui .wrapper { padding: 0 12px; }
+      .swagger-ui .opblock-tag { flex-wrap: wrap; }
+      .swagger-ui .opblock-tag small { flex-basis: 80%; padding: 0; }
     }
   </style>
 </head>

@@ -197,9 +197,9 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Replace an appointment by one at another time',
       description:
-        'Makes a new appointment of the same lead; what is not named is taken over. The old one is cancelled (one with ' +
+        'Makes a new appointment of the same lead; absent fields are taken over. The old one is cancelled (one with ' +
         'status no_show stays so) and each names the other, so that a chain shows how often it moved. To move an ' +
-        'appointment without a trace, PATCH its scheduled_start.',
+        'appointment without keeping the old one, PATCH its scheduled_start.',
       body: rescheduleInput,
       status: 201,
       data: appointmentSchema,

@@ -71,7 +71,7 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
       summary: 'Stop recording a visit',
       description:
         'Stopping again with a link to the same object (host and path; a fresh signature does not matter) answers the ' +
-        'session as it is by then. A late stop of a session that was closed is still taken.',
+        'session in its current state. A late stop of a session that was closed is still accepted.',
       body: stopInput,
       data: sessionSchema,
       errors: ['session_already_stopped'],
