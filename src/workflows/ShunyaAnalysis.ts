@@ -8,9 +8,9 @@
  */
 import * as wf from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
-import type { AnalysisStep } from '../domain/pipelineSteps.ts';
+import type { AnalysisStep, Block } from '../domain/pipelineSteps.ts';
 import { database, reads, submits } from './activities.ts';
-import { type ShunyaAnalysisInput, stageSignal } from './contracts.ts';
+import { type ShunyaAnalysisInput, type StageOfAnalysis, stageSignal } from './contracts.ts';
 import { createPipeline, failureOf } from './pipeline.ts';
 
 /** A slot that came free rings; this only covers a ring that was lost. */
@@ -25,9 +25,14 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     waits,
     stage: 'transcribing',
     resumed: input.resumed,
-    showBlock: (block) => database.showBlock({ ...subject, block }),
+    showBlock: async (block) => {
+      await tellAttention(block);
+      await database.showBlock({ ...subject, block });
+    },
     audit: (entry) => database.recordOperatorAction({ ...subject, ...entry }),
   });
+  /** What the call or visit was told: operators look for it there. */
+  let toldAttention = input.resumed?.block?.needsAttention ?? false;
   /** Failed tries of the present step; failures of whole jobs are counted by their attempt. */
   let failures = input.failures ?? 0;
   let repeatAttempt: number | undefined;
@@ -150,10 +155,25 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     failures = 0;
     await pipeline.unblocked();
     pipeline.setStage(stage);
-    // The parent shows the stage too; where it has gone, nobody is there to be told.
+    await tellParent({ stage });
+  }
+
+  async function tellAttention(block: Block | null): Promise<void> {
+    const needsAttention = block?.needsAttention ?? false;
+    if (needsAttention === toldAttention || !wf.patched('attention-on-call')) return;
+    toldAttention = needsAttention;
+    await tellParent({
+      stage: pipeline.stage,
+      needsAttention,
+      blockedOn: needsAttention ? (block?.blockedOn ?? null) : null,
+    });
+  }
+
+  /** The parent shows it too; where it has gone, nobody is there to be told. */
+  async function tellParent(stage: StageOfAnalysis): Promise<void> {
     await wf
       .getExternalWorkflowHandle(input.parentWorkflowId)
-      .signal(stageSignal, { stage })
+      .signal(stageSignal, stage)
       .catch(() => {});
   }
 }

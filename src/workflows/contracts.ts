@@ -86,7 +86,14 @@ export interface Ring {
   eventId?: string;
 }
 
-/** What an operator sends; from REST, `reason` is the id of the audit row that has the text. */
+/** What an analysis tells the call or visit that started it: its stage, and whether it needs a person. */
+export interface StageOfAnalysis {
+  stage: PipelineStage;
+  needsAttention?: boolean;
+  blockedOn?: Blocker | null;
+}
+
+/** What an operator sends, if anything; from REST, `reason` is the id of the audit row that has the text. */
 export interface OperatorAction {
   operator: string;
   reason: string;
@@ -112,7 +119,7 @@ export interface PipelineStatus {
 }
 
 export const ringSignal = defineSignal<[Ring]>('ring');
-export const stageSignal = defineSignal<[{ stage: PipelineStage }]>('stage');
+export const stageSignal = defineSignal<[StageOfAnalysis]>('stage');
 export const retrySignal = defineSignal<[OperatorAction]>('retry');
 export const skipSignal = defineSignal<[OperatorAction]>('skip');
 export const retryUpdate = defineUpdate<OperatorAnswer, [OperatorAction]>('retry');

@@ -20,8 +20,27 @@ import {
   statusQuery,
 } from './contracts.ts';
 
-/** What `retry` and `skip` take. */
+/** What `retry` and `skip` may take; they need nothing. */
 const ACTION_FORM = '{"operator": "your user id", "reason": "why"}';
+/** Longer values would only fill Temporal's history. */
+const OPERATOR_MAX = 255;
+const REASON_MAX = 2000;
+
+/** What was sent, whatever it was: a person who acts in the Web UI may leave all of it out. */
+function readAction(given: unknown): OperatorAction {
+  const { operator, reason } = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>;
+  return {
+    operator: typeof operator === 'string' && operator !== '' ? operator.slice(0, OPERATOR_MAX) : 'unknown',
+    reason: typeof reason === 'string' ? reason.slice(0, REASON_MAX) : '',
+  };
+}
+
+/** A refusal that the Web UI shows as it is: a stack trace would tell an operator nothing. */
+function refusal(message: string, type: string): ApplicationFailure {
+  const failure = ApplicationFailure.nonRetryable(message, type);
+  failure.stack = '';
+  return failure;
+}
 
 /** Waits this long at most while our own database is away: it comes back sooner than a provider. */
 const DATABASE_RETRY_MAX_SECONDS = 30;
@@ -63,18 +82,17 @@ export function createPipeline(options: PipelineOptions) {
   /** What operators did here that is not in the audit log yet. */
   const actions: AuditedAction[] = [];
 
-  const requireBlock = (action: OperatorAction) => {
-    if (typeof action?.operator !== 'string' || typeof action.reason !== 'string')
-      throw ApplicationFailure.nonRetryable(`expected ${ACTION_FORM}`, 'InvalidAction');
-    if (!block && !options.blockedBelow?.())
-      throw ApplicationFailure.nonRetryable('nothing is blocked in this pipeline', 'NothingBlocked');
+  /** What the analysis below told of itself. */
+  let below: { needsAttention: boolean; blockedOn: Blocker | null } = { needsAttention: false, blockedOn: null };
+  const requireBlock = () => {
+    if (!block && !options.blockedBelow?.()) throw refusal('nothing is blocked in this pipeline', 'NothingBlocked');
   };
-  const passOn = async (action: OperatorAction, signal: typeof retrySignal): Promise<OperatorAnswer | undefined> => {
-    const below = block ? undefined : options.blockedBelow?.();
-    if (!below) return undefined;
+  const passOn = async (given: unknown, signal: typeof retrySignal): Promise<OperatorAnswer | undefined> => {
+    const workflowId = block ? undefined : options.blockedBelow?.();
+    if (!workflowId) return undefined;
     try {
-      await wf.getExternalWorkflowHandle(below).signal(signal, action);
-      return { workflowId: below, effect: 'passed_on' };
+      await wf.getExternalWorkflowHandle(workflowId).signal(signal, readAction(given));
+      return { workflowId, effect: 'passed_on' };
     } catch (error) {
       if (wf.isCancellation(error)) throw error;
       // It ended in this very moment: there is nothing to hurry any more.
@@ -83,14 +101,12 @@ export function createPipeline(options: PipelineOptions) {
   };
   const self = wf.workflowInfo().workflowId;
   /** Signals have no validator: whatever one carries, it must not fail the workflow. */
-  const act = (action: 'retry' | 'skip', by: Partial<OperatorAction> | undefined): void => {
+  const act = (action: 'retry' | 'skip', given: unknown): void => {
     if (!block) return;
     if (action === 'retry') hurried = true;
     else skipped = true;
-    const operator = typeof by?.operator === 'string' ? by.operator : 'unknown';
-    const reason = typeof by?.reason === 'string' ? by.reason : '';
     const id = `${self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`;
-    actions.push({ id, action, workflowId: self, operator, reason });
+    actions.push({ id, action, workflowId: self, ...readAction(given) });
   };
   /** By the workflow, not by the handlers: two local activities at a time do not replay in the order they ended. */
   const recordActions = async (): Promise<void> => {
@@ -124,8 +140,8 @@ export function createPipeline(options: PipelineOptions) {
       return { workflowId: self, effect: 'retrying' };
     },
     {
-      validator: requireBlock,
-      description: `Try the blocked step now instead of waiting for its next turn. Data: ${ACTION_FORM}`,
+      validator: (_action: OperatorAction) => requireBlock(),
+      description: `Try the blocked step now instead of waiting for its next turn. Data may be empty, or ${ACTION_FORM}`,
     },
   );
   wf.setHandler(
@@ -137,8 +153,8 @@ export function createPipeline(options: PipelineOptions) {
       return { workflowId: self, effect: 'skipped' };
     },
     {
-      validator: requireBlock,
-      description: `Give the blocked step up for good: the pipeline ends in stage failed. Data: ${ACTION_FORM}`,
+      validator: (_action: OperatorAction) => requireBlock(),
+      description: `Give the blocked step up for good: the pipeline ends in stage failed. Data may be empty, or ${ACTION_FORM}`,
     },
   );
   wf.setHandler(
@@ -147,8 +163,8 @@ export function createPipeline(options: PipelineOptions) {
       stage,
       waitingFor,
       since: since.toISOString(),
-      blockedOn: block?.blockedOn ?? null,
-      needsAttention: block?.needsAttention ?? false,
+      blockedOn: block?.blockedOn ?? below.blockedOn,
+      needsAttention: block?.needsAttention ?? below.needsAttention,
       attempts: block?.attempts ?? 0,
       lastError: block?.reason ?? null,
     }),
@@ -160,8 +176,8 @@ export function createPipeline(options: PipelineOptions) {
     if (block) {
       const { blockedOn, attempts, reason } = block;
       lines.push(
-        `**Blocked on** ${blockedOn}: ${reason}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}. It goes on trying by itself.`,
-        `An operator can send the Update \`retry\` to try now, or \`skip\` to give this step up, with \`${ACTION_FORM}\`.`,
+        `**Blocked on** ${blockedOn}: ${reason}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}. It goes on trying by itself${notBefore > Date.now() ? `, next at ${new Date(notBefore).toISOString()}` : ''}.`,
+        'An operator can send the Update `retry` to try now, or `skip` to give this step up; no argument is needed.',
       );
     }
     wf.setCurrentDetails(lines.join('\n\n'));
@@ -206,6 +222,16 @@ export function createPipeline(options: PipelineOptions) {
     /** To be called before the rows are read: rings from here on make them be read again. */
     listen() {
       rung = false;
+    },
+
+    /** Shows that the analysis below needs a person, or does not any more: operators filter calls and visits by it. */
+    showBelow(next: { needsAttention: boolean; blockedOn: Blocker | null }): void {
+      if (block || JSON.stringify(next) === JSON.stringify(below)) return;
+      below = next;
+      upsert([
+        { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: next.needsAttention },
+        { key: SEARCH_ATTRIBUTE_KEYS.blockedOn, value: next.blockedOn },
+      ]);
     },
 
     setStage(next: PipelineStage): void {

@@ -4,11 +4,11 @@
  */
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import * as wf from '@temporalio/workflow';
-import type { SubjectKind } from '../domain/pipeline.ts';
+import { BLOCKERS, isPipelineStage, type SubjectKind } from '../domain/pipeline.ts';
 import type { NextStep, PipelineWaits, SubjectState } from '../domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../domain/workflowIds.ts';
 import { database } from './activities.ts';
-import { analysisAttributes, stageSignal, WORKFLOW_TYPES } from './contracts.ts';
+import { analysisAttributes, type StageOfAnalysis, stageSignal, WORKFLOW_TYPES } from './contracts.ts';
 import { createPipeline, failureOf } from './pipeline.ts';
 import type { ShunyaAnalysis } from './ShunyaAnalysis.ts';
 
@@ -54,8 +54,13 @@ export async function runSubject(subject: Subject): Promise<void> {
     audit: (entry) => database.recordOperatorAction({ ...keyOf(subject, subjectId ?? entry.workflowId), ...entry }),
     blockedBelow: () => (analysis && !analysis.end ? analysis.workflowId : undefined),
   });
-  wf.setHandler(stageSignal, ({ stage }) => {
-    if (analysis && !analysis.end) pipeline.setStage(stage);
+  // Anybody can send a signal of this name: what is not as an analysis sends it says nothing.
+  wf.setHandler(stageSignal, (told: Partial<StageOfAnalysis> | null | undefined) => {
+    if (!analysis || analysis.end || !isPipelineStage(told?.stage)) return;
+    pipeline.setStage(told.stage);
+    if (typeof told.needsAttention !== 'boolean') return;
+    const blockedOn = BLOCKERS.find((blocker) => blocker === told.blockedOn) ?? null;
+    pipeline.showBelow({ needsAttention: told.needsAttention, blockedOn });
   });
 
   for (;;) {
@@ -122,7 +127,7 @@ export async function runSubject(subject: Subject): Promise<void> {
       args: [{ companyId, subjectKind: subject.kind, subjectId: id, generation, parentWorkflowId, waits }],
       // A parent that is terminated or reset must not take a running analysis with it.
       parentClosePolicy: 'ABANDON',
-      staticSummary: `Analysis of a ${subject.kind}, generation ${generation}`,
+      staticSummary: `Analysis ${generation} of ${parentWorkflowId}`,
       typedSearchAttributes: analysisAttributes(companyId, subject.kind, id),
     });
     child.then(

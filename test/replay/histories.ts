@@ -87,6 +87,15 @@ const SCENARIOS: Record<string, Scenario> = {
     return [recorder.company.workflowId(call), analysisWorkflowId('call', id, 1)];
   },
 
+  // The analysis needs a person for a while, and its call shows that.
+  'attention-on-call': async (recorder) => {
+    const recording = recordingLink('booked');
+    const fault = { type: 'error', match: recording, on: 'submit', kind: 'transcription', status: 500, times: 5 };
+    await recorder.service.shunya.fault(fault);
+    const { call, id } = await finished(recorder, recording);
+    return [recorder.company.workflowId(call), analysisWorkflowId('call', id, 1)];
+  },
+
   'blocked-then-update': async (recorder) => {
     const { company, service } = recorder;
     const { call, id } = await blocked(recorder);

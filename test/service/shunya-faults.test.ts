@@ -713,15 +713,30 @@ describe.concurrent('an operator', () => {
     await expectAccepted(company, call);
   });
 
-  it('who sends an Update that is not an action is told what is expected', async () => {
-    const { company, call } = await blockedCall();
-    const handle = await analysisOf(company, call);
-    for (const args of [[], [null], ['now'], [{ operator: 7 }]])
-      expect(await rejection(handle.executeUpdate('retry', { args: args as [] }))).toMatchObject({
-        type: 'InvalidAction',
-      });
-    await handle.executeUpdate(retryUpdate, { args: [action()] });
+  it.each([[[]], [[null]], [['now']], [[{ operator: 7 }]]])(
+    'who sends an Update with %j instead of an action is served all the same',
+    async (args) => {
+      const { company, call } = await blockedCall();
+      const handle = await analysisOf(company, call);
+      expect(await handle.executeUpdate('retry', { args: args as [] })).toMatchObject({ effect: 'retrying' });
+      await company.callIn(call, 'done');
+      const { items } = await company.manager.get('/audit?action=pipeline.retry');
+      expect(items[0]).toMatchObject({ actor_id: 'unknown' });
+    },
+  );
+
+  it('who looks for what needs attention finds the call too, until it does not any more', async () => {
+    const { company, call, fault } = await oneCall();
+    await fault({ type: 'error', on: 'submit', status: 503, times: 5 });
+    await company.play(call);
+    const handle = service.temporal.workflow.getHandle(company.workflowId(call));
+    const attention = async () => (await handle.describe()).searchAttributes.NeedsAttention;
+    await eventually(async () => expect(await attention()).toEqual([true]));
+    await handle.signal('stage', { stage: 'no such stage' });
+    await handle.signal('stage');
     await company.callIn(call, 'done');
+    await eventually(async () => expect(await attention()).toEqual([false]));
+    expect((await handle.describe()).status.name).not.toBe('FAILED');
   });
 
   it('who skips the blocked step ends the pipeline as failed, and what comes later changes nothing', async () => {
