@@ -30,6 +30,7 @@ import { metricsRoutes } from './routes/metrics.ts';
 import { pipelineRoutes } from './routes/pipelines.ts';
 import { playbackRoutes } from './routes/playback.ts';
 import { recordingRoutes } from './routes/recordings.ts';
+import { scorecardRoutes } from './routes/scorecards.ts';
 import { observe, requestId, systemRoutes } from './routes/system.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookEndpointRoutes } from './routes/webhookEndpoints.ts';
@@ -64,7 +65,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.use(requestId());
   app.use(observe(deps.metricsRegistry, logger));
   if (config.corsOrigins.length > 0) {
-    const allowMethods = ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'];
+    const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
     app.use(cors({ origin: [...config.corsOrigins], allowMethods, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   }
   // /pipelines/retry is no /pipelines/{workflow_id}, whatever the method.
@@ -80,6 +81,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.route(API_BASE, meRoutes(deps));
   app.route(API_BASE, companyRoutes(deps));
   app.route(API_BASE, userRoutes(deps));
+  app.route(API_BASE, scorecardRoutes(deps));
   app.route(API_BASE, callRoutes(deps));
   app.route(API_BASE, leadRoutes(deps));
   app.route(API_BASE, followUpRoutes(deps));

@@ -17,6 +17,14 @@ export const callAnalysisSchema = z
     call_outcome_category: z.enum(CALL_OUTCOME_CATEGORIES).nullable(),
     objections: z.array(objectionSchema),
     sop_compliance: sopComplianceSchema,
+    scorecard_version: z.int().nullable().openapi({
+      description: 'The version of the company’s scorecard by which it was scored; null where there was none.',
+      example: null,
+    }),
+    weighted_score: z.number().nullable().openapi({
+      description: 'The stages weighted by that scorecard, 0 to 1; stages that did not apply are left out.',
+      example: null,
+    }),
     sentiment_score: z
       .number()
       .nullable()
@@ -173,6 +181,8 @@ export function callAnalysisView(analysis: CallAnalysisRow) {
       stages_followed: analysis.stagesFollowed,
       stages_missed: analysis.stagesMissed,
     },
+    scorecard_version: analysis.scorecardVersion,
+    weighted_score: analysis.weightedScore,
     sentiment_score: analysis.sentimentScore,
     summary: analysis.summary,
     appointment_date: analysis.appointmentDate,

@@ -57,6 +57,9 @@ const RULES: Record<string, Rule> = {
   'POST /companies/{id}/tracking-numbers': { reach: ADMIN, body: () => ({ phone_number: newNumber() }) },
   'GET /companies/{id}/tracking-numbers': { reach: SET_UP },
   'DELETE /companies/{id}/tracking-numbers/{phone_number}': { reach: ADMIN },
+  'GET /companies/{id}/scorecard': { reach: OPERATE_READ },
+  'PUT /companies/{id}/scorecard': { reach: OPERATE, body: () => ({ stages: [{ name: 'Greeting', weight: 1 }] }) },
+  'GET /companies/{id}/scorecard/versions': { reach: OPERATE_READ },
   'POST /companies/{id}/users': { reach: ADMIN, body: () => ({ id: randomUUID(), role: 'csr', name: 'New' }) },
   'GET /companies/{id}/users': { reach: USERS },
   'GET /companies/{id}/users/{user_id}': { reach: USERS },
@@ -350,7 +353,13 @@ describe('the walk', () => {
         for (const which of targets) {
           const target = world[which];
           const caller = await api.as(role, world.mine.companyId, role === 'sales_rep' ? 'rep' : role);
-          const send = { GET: caller.get, POST: caller.post, PATCH: caller.patch, DELETE: caller.delete }[method];
+          const send = {
+            GET: caller.get,
+            POST: caller.post,
+            PUT: caller.put,
+            PATCH: caller.patch,
+            DELETE: caller.delete,
+          }[method];
           const answer = await send?.(urlOf(name, target, rule.query?.(target)), rule.body?.(target));
           if (!answer) throw new Error(`${method} is not tried`);
           const { status, text } = answer;

@@ -119,6 +119,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
           send(token, 'POST', url, body, headers),
         patch: (url: string, body?: unknown, headers?: Record<string, string>) =>
           send(token, 'PATCH', url, body, headers),
+        put: (url: string, body?: unknown) => send(token, 'PUT', url, body),
         delete: (url: string) => send(token, 'DELETE', url),
       };
     },

@@ -28,7 +28,7 @@ interface Scorecard {
   version: number;
   stages: Stage[];
   qualification_criteria: string | null;
-  created_at: string;
+  created_at: string | null;
   created_by?: string | null;
 }
 
@@ -84,7 +84,7 @@ export function ScorecardsPage() {
                           <span className="row between">
                             <strong>Version {version.version}</strong>
                             <span className="muted small">
-                              <Time at={version.created_at} />
+                              {version.created_at && <Time at={version.created_at} />}
                             </span>
                           </span>
                           <span className="muted small">

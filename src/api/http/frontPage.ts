@@ -33,6 +33,8 @@ const ACTIONS: Record<Permission, string> = {
   'audit.read': 'Read the audit log',
   'users.read': 'Read users',
   'users.write': 'Create and change users',
+  'scorecards.read': 'Read scorecards',
+  'scorecards.write': 'Change the scorecard',
   'companies.read': 'Read companies',
   'companies.write': 'Create and change companies',
 };

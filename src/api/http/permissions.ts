@@ -48,6 +48,9 @@ export const PERMISSIONS = {
   'webhookEndpoints.write': { manager: 'company', admin: 'all' },
   'audit.read': { manager: 'company', executive: 'company', admin: 'all' },
 
+  'scorecards.read': { manager: 'company', executive: 'company', admin: 'all' },
+  'scorecards.write': { manager: 'company', admin: 'all' },
+
   'companies.read': { manager: 'company', admin: 'all' },
   'companies.write': { admin: 'all' },
 } as const satisfies Record<string, Partial<Record<Role, Scope>>>;

@@ -23,6 +23,8 @@ const analysisColumns = {
   complianceScore: callAnalyses.complianceScore,
   stagesFollowed: callAnalyses.stagesFollowed,
   stagesMissed: callAnalyses.stagesMissed,
+  scorecardVersion: callAnalyses.scorecardVersion,
+  weightedScore: callAnalyses.weightedScore,
   sentimentScore: callAnalyses.sentimentScore,
   summary: callAnalyses.summary,
   appointmentDate: callAnalyses.appointmentDate,

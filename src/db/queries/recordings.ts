@@ -29,6 +29,8 @@ const analysisColumns = {
   complianceScore: recordingAnalyses.complianceScore,
   stagesFollowed: recordingAnalyses.stagesFollowed,
   stagesMissed: recordingAnalyses.stagesMissed,
+  scorecardVersion: recordingAnalyses.scorecardVersion,
+  weightedScore: recordingAnalyses.weightedScore,
   sentimentScore: recordingAnalyses.sentimentScore,
   summary: recordingAnalyses.summary,
   analyzedAt: recordingAnalyses.analyzedAt,

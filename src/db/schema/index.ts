@@ -16,6 +16,7 @@ export * from './operations.ts';
 export * from './outgoingWebhooks.ts';
 export * from './recordingAnalyses.ts';
 export * from './recordingSessions.ts';
+export * from './scorecards.ts';
 export * from './shunyaJobs.ts';
 export * from './trackingNumbers.ts';
 export * from './users.ts';

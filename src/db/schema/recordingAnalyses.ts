@@ -48,6 +48,10 @@ export const recordingAnalyses = pgTable(
     complianceScore: doublePrecision('compliance_score'),
     stagesFollowed: jsonb('stages_followed').$type<string[]>().notNull(),
     stagesMissed: jsonb('stages_missed').$type<string[]>().notNull(),
+    /** The company's scorecard when this was stored; null where there was none. */
+    scorecardVersion: integer('scorecard_version'),
+    /** 0..1: the stages weighted by that scorecard. */
+    weightedScore: doublePrecision('weighted_score'),
     /** 0..1 */
     sentimentScore: doublePrecision('sentiment_score'),
     summary: text('summary'),

@@ -13,6 +13,7 @@ import { type CallAnalysis, deriveCategory } from '../../domain/analysis.ts';
 import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
 import { cleanJson } from '../../providers/shunya/fields.ts';
 import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
+import { scoreStages } from '../scorecards/score.ts';
 
 interface ResultKey {
   id: string;
@@ -70,6 +71,7 @@ async function storeCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown):
       humanFields,
       edited: humanFields.length > 0,
       version: (before?.version ?? 0) + 1,
+      ...(await scoreStages(tx, job.companyId, kept)),
       raw: cleanJson(raw),
     })
     .onConflictDoNothing();
@@ -144,6 +146,7 @@ async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown)
       stagesMissed: analysis.sopCompliance.stagesMissed,
       sentimentScore: analysis.sentimentScore,
       summary: analysis.summary,
+      ...(await scoreStages(tx, job.companyId, analysis.sopCompliance)),
       raw: cleanJson(raw),
     })
     .onConflictDoNothing();

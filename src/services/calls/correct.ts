@@ -13,6 +13,7 @@ import {
 import { isFinalStage } from '../../domain/pipeline.ts';
 import { applyCorrection } from '../analysis/effects.ts';
 import { setAnalysisDue } from '../pipelines/state.ts';
+import { scoreStages } from '../scorecards/score.ts';
 
 /** Corrected fields by their API names; an absent one stays as it is. */
 export interface Correction {
@@ -60,6 +61,8 @@ export async function correctAnalysis(
     .update(callAnalyses)
     .set({
       ...columns,
+      // By the version that it was scored with: a correction is of the analysis, not of the scorecard.
+      ...(await scoreStages(tx, call.companyId, columns, current.scorecardVersion)),
       humanFields: [...new Set([...current.humanFields, ...fields])],
       version,
       edited: true,
@@ -94,6 +97,7 @@ async function selectForUpdate(tx: Transaction, callId: string) {
       complianceScore: callAnalyses.complianceScore,
       stagesFollowed: callAnalyses.stagesFollowed,
       stagesMissed: callAnalyses.stagesMissed,
+      scorecardVersion: callAnalyses.scorecardVersion,
       humanFields: callAnalyses.humanFields,
       version: callAnalyses.version,
       updatedAt: callAnalyses.updatedAt,

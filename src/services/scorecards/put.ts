@@ -1,0 +1,30 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Transaction } from '../../db/client.ts';
+import { lockKey } from '../../db/locks.ts';
+import { findCompany } from '../../db/queries/companies.ts';
+import { findScorecard } from '../../db/queries/scorecards.ts';
+import { scorecards } from '../../db/schema/index.ts';
+import type { ScorecardStage } from '../../domain/scorecard.ts';
+import { audit } from '../audit.ts';
+import type { Caller } from '../caller.ts';
+import { refuseMissing } from '../refusal.ts';
+
+/** Makes the next version of a company's scorecard; the same again makes none, so that a repeat is harmless. */
+export async function putScorecard(
+  tx: Transaction,
+  caller: Caller,
+  companyId: string,
+  { stages, qualificationCriteria }: { stages: ScorecardStage[]; qualificationCriteria: string | null },
+): Promise<void> {
+  if (!(await findCompany(tx, companyId))) throw refuseMissing();
+  await lockKey(tx, 'scorecard', companyId);
+  const current = await findScorecard(tx, companyId);
+  const isSame =
+    current && isDeepStrictEqual(current.stages, stages) && current.qualificationCriteria === qualificationCriteria;
+  if (isSame) return;
+  const version = (current?.version ?? 0) + 1;
+  const createdBy = caller.actor.userId;
+  await tx.insert(scorecards).values({ companyId, version, stages, qualificationCriteria, createdBy });
+  const entry = { action: 'scorecard.update', subject: { kind: 'company', id: companyId }, companyId };
+  await audit(tx, caller, { ...entry, details: { version } });
+}
