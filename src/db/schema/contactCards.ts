@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { type AnyPgColumn, boolean, index, jsonb, pgTable, text, uniqueIndex } from 'drizzle-orm/pg-core';
 import { moment, timestamps } from './columns.ts';
 import { companies } from './companies.ts';
@@ -26,7 +27,10 @@ export const contactCards = pgTable(
     // One card per number; null numbers do not collide.
     uniqueIndex('contact_cards_phone').on(table.companyId, table.phoneNumber),
     index('contact_cards_merged_into').on(table.mergedIntoId),
-    index('contact_cards_by_creation').on(table.companyId, table.createdAt, table.id),
+    // Lists and counts leave those out that were merged into another.
+    index('contact_cards_present')
+      .on(table.companyId, table.createdAt, table.id)
+      .where(sql`${table.mergedIntoId} is null`),
   ],
 );
 

@@ -1,0 +1,2 @@
+DROP INDEX "contact_cards_by_creation";--> statement-breakpoint
+CREATE INDEX "contact_cards_present" ON "contact_cards" USING btree ("company_id","created_at","id") WHERE "contact_cards"."merged_into_id" is null;
