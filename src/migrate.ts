@@ -7,7 +7,8 @@ import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { type Config, loadConfigOrExit } from './config/config.ts';
 import { createLogger, errorFields } from './runtime/telemetry.ts';
-import { clientConnectionOptions } from './temporal/connect.ts';
+import { clientConnectionOptions, createClient } from './temporal/connect.ts';
+import { endFormerWorkflows } from './temporal/formerWorkflows.ts';
 import { ensureSearchAttributes, SearchAttributesRefusedError } from './temporal/searchAttributes.ts';
 
 /** Any number will do as long as nobody else in this database uses it. */
@@ -41,12 +42,23 @@ export async function registerSearchAttributes(config: Config): Promise<void> {
   }
 }
 
+/** Ends pipelines of a form that the workflow code of this release cannot go on with; they start again from their rows. */
+export async function endFormerPipelines(config: Config): Promise<void> {
+  const { client, connection } = createClient(config);
+  try {
+    await endFormerWorkflows(client);
+  } finally {
+    await connection.close();
+  }
+}
+
 async function main(): Promise<void> {
   const config = loadConfigOrExit({ needs: ['database', 'temporal'] });
   const logger = createLogger(config, 'migrate');
   for (const [step, work] of [
     ['database migrations', () => migrateDatabase(config.databaseUrl)],
     ['search attributes', () => registerSearchAttributes(config)],
+    ['workflows of an earlier form', () => endFormerPipelines(config)],
   ] as const) {
     try {
       await work();

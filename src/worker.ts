@@ -6,9 +6,10 @@ import {
   createProviderActivities,
   createWebhookActivities,
 } from './activities/index.ts';
+import { startRestarts } from './background/endedWorkflows.ts';
 import { startHousekeeping } from './background/housekeeping.ts';
 import { HEARTBEAT_SECONDS } from './background/readiness.ts';
-import { startRelay } from './background/relay.ts';
+import { type Relay, startRelay } from './background/relay.ts';
 import { startSweep } from './background/sweep.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
@@ -21,7 +22,7 @@ import { recordHeartbeat } from './services/upkeep/heartbeat.ts';
 import { connectWorker, createClient } from './temporal/connect.ts';
 import { keepReconciliationScheduled } from './temporal/schedules.ts';
 import { loadWorkflowBundle } from './temporal/workflowBundle.ts';
-import { callrailQueue, deliveryQueue, ringSignal, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
+import { callrailQueue, deliveryQueue, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
 
 /** Local activities may use most of the pool; relay, heartbeat and provider activities need the rest. */
 const CONNECTIONS = 25;
@@ -37,6 +38,9 @@ const stopping = new AbortController();
 const { db, close } = openDatabase(config.databaseUrl, { max: CONNECTIONS });
 const { client, connection: clientConnection } = createClient(config);
 
+/** Runs as long as the workers. */
+let relay: Relay | undefined;
+
 const deps = {
   config,
   db,
@@ -44,14 +48,7 @@ const deps = {
   shunya: createShunyaClient({ baseUrl: config.shunya.baseUrl, apiKey: config.shunya.apiKey }),
   callrail: createCallRailClient({ baseUrl: config.callrailBaseUrl }),
   webhooks: createWebhookClient({ allowPrivate: !config.isProduction }),
-  ring(workflowIds: readonly string[]) {
-    for (const id of workflowIds)
-      client
-        .withDeadline(Date.now() + 5000, () => client.workflow.getHandle(id).signal(ringSignal, {}))
-        .catch((error: unknown) =>
-          logger.debug({ workflow_id: id, err: error }, 'a ring was lost; it will look by itself'),
-        );
-  },
+  wakeRelay: () => relay?.poke(),
 };
 
 onShutdown(logger, async () => {
@@ -99,10 +96,11 @@ async function run(): Promise<void> {
       maxConcurrentActivityTaskExecutions: RECONCILIATIONS,
     }),
   ]);
-  const relay = startRelay({ db, client, config, logger });
+  relay = startRelay({ db, client, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
   const stopHousekeeping = startHousekeeping({ db, config, logger });
   const stopSweep = startSweep({ db, config, logger });
+  const stopRestarts = startRestarts({ db, client, logger, wakeRelay: deps.wakeRelay });
   void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {
     for (const worker of workers) worker.shutdown();
@@ -116,7 +114,8 @@ async function run(): Promise<void> {
     stopHeartbeat();
     await stopHousekeeping();
     await stopSweep();
-    await relay.stop();
+    await stopRestarts();
+    await relay?.stop();
     await connection.close();
     await clientConnection.close();
     await close();

@@ -1,5 +1,5 @@
 import type { Config } from '../../src/config/config.ts';
-import { migrateDatabase, registerSearchAttributes } from '../../src/migrate.ts';
+import { endFormerPipelines, migrateDatabase, registerSearchAttributes } from '../../src/migrate.ts';
 import { errorFields } from '../../src/runtime/telemetry.ts';
 import { SearchAttributesRefusedError } from '../../src/temporal/searchAttributes.ts';
 import type { RunningPart } from './parts.ts';
@@ -86,6 +86,7 @@ async function prepare(config: Config): Promise<void> {
   }
   try {
     await registerSearchAttributes(config);
+    await endFormerPipelines(config);
   } catch (error) {
     if (error instanceof SearchAttributesRefusedError) throw new StartError(error.message);
     throw new StartError(`TEMPORAL_ADDRESS ${config.temporal.address}: ${describe(error)}`);

@@ -12,6 +12,6 @@ export interface ActivityDeps {
   shunya: ShunyaClient;
   callrail: CallRailClient;
   webhooks: WebhookClient;
-  /** Rings a workflow; best effort, since every waiter also looks by itself. */
-  ring(workflowIds: readonly string[]): void;
+  /** Rings were stored: the relay looks now, and not only with its next round. */
+  wakeRelay(): void;
 }

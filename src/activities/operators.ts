@@ -1,6 +1,8 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
+import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import type { SubjectKey } from '../domain/pipelineSteps.ts';
+import { queueOperatorAction } from '../services/inbox/queuedActions.ts';
 import { recordTemporalAction } from '../services/operators/recordTemporalAction.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -15,7 +17,7 @@ export interface OperatorActionInput extends SubjectKey {
   reason: string;
 }
 
-export function createOperatorActivities({ db }: Pick<ActivityDeps, 'db'>) {
+export function createOperatorActivities({ db, wakeRelay }: Pick<ActivityDeps, 'db' | 'wakeRelay'>) {
   return {
     /**
      * Writes an action to the audit log, once; nothing where REST wrote it before it sent it. A Reset applies it again, in
@@ -24,6 +26,15 @@ export function createOperatorActivities({ db }: Pick<ActivityDeps, 'db'>) {
     async recordOperatorAction(input: OperatorActionInput): Promise<void> {
       const runId = Context.current().info.workflowExecution?.runId ?? '';
       await recordTemporalAction(db, { ...input, id: `${input.id}/${runId}` });
+    },
+
+    /** Passes an action on to the analysis that it is for, through the inbox: it arrives also where that has to start again. */
+    async passActionOn(input: OperatorActionInput): Promise<void> {
+      const { companyId, operator, reason, workflowId } = input;
+      const pipeline = { companyId, providerCallId: null, workflowId };
+      const id = createHash('sha256').update(input.id).digest('hex');
+      await queueOperatorAction(db, input.action, pipeline, { workflowIds: [workflowId], operator, reason }, id);
+      wakeRelay();
     },
   };
 }

@@ -1,47 +1,51 @@
 /** The database steps of pipelines, as local activities: each is one transaction of a service, harmless to repeat. */
-import type { Block, SubjectKey } from '../domain/pipelineSteps.ts';
+import type { AnalysisStep, Block, SubjectKey, SubjectState } from '../domain/pipelineSteps.ts';
 import { type AdvanceAnalysisInput, advanceAnalysis } from '../services/analysis/advance.ts';
-import { applyAnalysis } from '../services/analysis/apply.ts';
 import { giveUp } from '../services/analysis/runs.ts';
 import { type AdvanceCallInput, advanceCall } from '../services/calls/advance.ts';
-import { setBlock } from '../services/pipelines/state.ts';
+import { clearDatabaseBlock, setBlock, showAnalysisBlock } from '../services/pipelines/state.ts';
 import { type AdvanceVisitInput, advanceVisit } from '../services/visits/advance.ts';
 import type { ActivityDeps } from './deps.ts';
 
-export function createPipelineActivities({ db, config, ring }: ActivityDeps) {
+export function createPipelineActivities({ db, config, wakeRelay }: ActivityDeps) {
   return {
     /** Folds a call's events and says what is next. */
-    advanceCall: (input: AdvanceCallInput) => advanceCall(db, config, input),
+    async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
+      const state = await advanceCall(db, config, input);
+      if (state.next.do === 'analyze') wakeRelay();
+      return state;
+    },
 
     /** Follows a visit's session and says what is next. */
-    advanceVisit: (input: AdvanceVisitInput) => advanceVisit(db, config, input),
+    async advanceVisit(input: AdvanceVisitInput): Promise<SubjectState> {
+      const state = await advanceVisit(db, config, input);
+      if (state.next.do === 'analyze') wakeRelay();
+      return state;
+    },
 
     /** Takes what callbacks said of an analysis and says what is next. */
-    async advanceAnalysis(input: AdvanceAnalysisInput) {
-      const { step, woken } = await advanceAnalysis(db, config, input);
-      ring(woken);
+    async advanceAnalysis(input: AdvanceAnalysisInput): Promise<AnalysisStep> {
+      const step = await advanceAnalysis(db, config, input);
+      // The call or visit is rung, or others may have got the place of a job that ended.
+      if (step.do === 'finish' || step.kind === 'analysis') wakeRelay();
       return step;
     },
 
-    /** Applies a finished analysis to lead and appointments and ends the pipeline; once. */
-    applyCallAnalysis: ({ companyId, callId, generation }: { companyId: string; callId: string; generation: number }) =>
-      applyAnalysis(db, { companyId, subjectKind: 'call', subjectId: callId, generation }),
+    /** Shows on the row of a call or visit that a step of its own is blocked, or that it goes on. */
+    async showBlock({ block, ...key }: SubjectKey & { block: Block | null }): Promise<void> {
+      await (block ? setBlock(db, key, block) : clearDatabaseBlock(db, key));
+    },
 
-    /** Applies a finished analysis to the appointment and its lead and ends the pipeline; once. */
-    applyVisitAnalysis: (input: { companyId: string; sessionId: string; generation: number }) =>
-      applyAnalysis(db, {
-        companyId: input.companyId,
-        subjectKind: 'visit',
-        subjectId: input.sessionId,
-        generation: input.generation,
-      }),
-
-    /** Shows on the row of the call or visit that a step is blocked, or that it goes on. */
-    showBlock: (input: SubjectKey & { block: Block | null }) => setBlock(db, input, input.block),
+    /** Shows on the row of a call or visit that its analysis is blocked, or that it goes on. */
+    async showAnalysisBlock({ block, ...key }: SubjectKey & { block: Block | null }): Promise<void> {
+      await showAnalysisBlock(db, key, block);
+      wakeRelay();
+    },
 
     /** An operator gives the blocked step up: the pipeline ends as failed. */
-    async giveUp(input: SubjectKey): Promise<void> {
-      ring(await giveUp(db, config, input));
+    async giveUp(input: SubjectKey & { generation?: number }): Promise<void> {
+      await giveUp(db, config, input);
+      wakeRelay();
     },
   };
 }

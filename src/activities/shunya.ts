@@ -4,29 +4,27 @@ import { CallRailError, isApiRecordingLink } from '../providers/callrail/client.
 import { ShunyaError } from '../providers/shunya/client.ts';
 import {
   type ExchangeFailure,
-  findJob,
-  findRecordingUrl,
   keepAudioUrl,
   recordAcceptance,
   recordFailure,
   recordOutcome,
 } from '../services/analysis/exchange.ts';
-import type { ShunyaJob } from '../services/analysis/jobs.ts';
+import { type ShunyaJob, selectJob } from '../services/analysis/jobs.ts';
 import type { ActivityDeps } from './deps.ts';
 import { jobNotReady } from './failures.ts';
 
-export function createShunyaActivities({ db, config, shunya, callrail, ring }: ActivityDeps) {
+export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay }: ActivityDeps) {
   return {
     /**
      * Sends a job, unless it was sent already. The intent is committed before, and a repeat carries the same key and
      * body, so that Shunya answers it with the first acceptance.
      */
     async submitJob(input: { jobId: string }): Promise<void> {
-      const job = await findJob(db, input.jobId);
+      const job = await selectJob(db, input.jobId);
       if (job?.state !== 'ready') return;
       await exchange(job, async () => {
         const audioUrl = job.kind === 'transcription' ? await audioOf(job) : null;
-        ring(await recordAcceptance(db, config, job, await shunya.submit(requestOf(job), audioUrl)));
+        await recordAcceptance(db, config, job, await shunya.submit(requestOf(job), audioUrl));
       });
     },
 
@@ -35,19 +33,20 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
      * reported as finished is read without asking for its state first.
      */
     async readJob(input: { jobId: string; pollSeconds: number; untilFinished: boolean }): Promise<void> {
-      const job = await findJob(db, input.jobId);
+      const job = await selectJob(db, input.jobId);
       if (job?.state !== 'submitted' && job?.state !== 'reported') return;
       await exchange(job, async () => {
         if (job.state === 'submitted') {
           const { status, error } = await shunya.getStatus(job.kind, requestOf(job));
           if (status === 'failed') {
-            ring(await recordOutcome(db, config, job, { failed: error ?? { code: 'job_failed' } }));
+            await recordOutcome(db, config, job, { failed: error ?? { code: 'job_failed' } });
             return;
           }
           if (status !== 'completed' && input.untilFinished) throw jobNotReady(input.pollSeconds);
           if (status !== 'completed') return;
         }
-        ring(await recordOutcome(db, config, job, { result: await shunya.getResult(job.kind, requestOf(job)) }));
+        await recordOutcome(db, config, job, { result: await shunya.getResult(job.kind, requestOf(job)) });
+        wakeRelay();
       });
     },
   };
@@ -59,7 +58,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
     } catch (error) {
       const failure = providerFailureOf(error);
       if (!failure) throw error;
-      ring(await recordFailure(db, config, job, failure));
+      await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;
     }
   }
@@ -67,8 +66,8 @@ export function createShunyaActivities({ db, config, shunya, callrail, ring }: A
   /** The audio this attempt sends: resolved once and stored with it, so that a repeat has the same body. */
   async function audioOf(job: ShunyaJob): Promise<string> {
     if (job.audioUrl) return job.audioUrl;
-    const link = await findRecordingUrl(db, job);
-    if (!isApiRecordingLink(link, config.callrailBaseUrl)) return keepAudioUrl(db, job.id, link);
+    const link = job.recordingUrl;
+    if (!isApiRecordingLink(link, config.callrailBaseUrl)) return link;
     if (!job.callrailApiKey) throw new CallRailError('unauthorized', { transient: true });
     const { url } = await callrail.resolveRecording({ apiKey: job.callrailApiKey, url: link });
     if (!isRecordingHostAllowed(url, config.recordingHosts))

@@ -20,12 +20,14 @@ import { REDACTED } from '../services/inbox/redacted.ts';
 import { routeWaitingEvents } from '../services/inbox/reroute.ts';
 import { stateOfRun } from '../services/inbox/routeCallback.ts';
 import {
+  analysisAttributes,
   callAttributes,
   deliveryAttributes,
   retrySignal,
   ringSignal,
   skipSignal,
   visitAttributes,
+  WORKFLOW_FORM,
   WORKFLOW_TYPES,
 } from '../workflows/contracts.ts';
 
@@ -68,6 +70,8 @@ interface Claimed {
   companyId: string;
   providerCallId: string | null;
   jobId: string | null;
+  /** Of a ring of an analysis: the provider's id of its call, for who reads. */
+  callName: string | null;
 }
 
 export interface RelayDeps {
@@ -210,13 +214,14 @@ async function claimDue(db: Database): Promise<Claimed[]> {
         ) due order by turn, sequence limit ${BATCH})
       for update skip locked)
     returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
-      case when source = 'operator' then body else '' end as body`);
+      case when source = 'operator' or route = 'ring' then body else '' end as body`);
   return rows.map((row) => ({
     id: row.id,
     workflowId: row.workflow_id,
     companyId: row.company_id,
     providerCallId: row.provider_call_id,
     jobId: row.job_id,
+    callName: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
     action:
       row.source === 'operator'
         ? { name: row.route === 'skip' ? 'skip' : 'retry', queued: parseJsonBytes(row.body) as QueuedAction }
@@ -246,7 +251,7 @@ async function ringGroup(deps: RelayDeps, group: Claimed[]): Promise<boolean> {
     );
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
-      await closeLateCallbacks(db, group);
+      await closeLateCallbacks(deps, group);
       return true;
     }
     if (isUnreachable(error)) return false;
@@ -303,12 +308,19 @@ async function act(deps: RelayDeps, event: Claimed, { name, queued }: SentAction
   await ring(deps, event);
 }
 
-/** A callback whose analysis is over is stored and done, or forgotten where its call was deleted; any other is rung again. */
-async function closeLateCallbacks(db: Database, group: Claimed[]): Promise<void> {
+/**
+ * Nobody heard a callback. Its analysis starts again where that should run; where it is over, the callback is stored and
+ * done, or redacted where its call was deleted.
+ */
+async function closeLateCallbacks(deps: RelayDeps, group: Claimed[]): Promise<void> {
+  const { db } = deps;
   const ids = idsOf(group);
   const [first] = group;
   const run = first?.jobId ? await stateOfRun(db, first.jobId) : 'running';
-  if (run === 'running') return markRung(db, ids, { rung: false });
+  if (first && run === 'running') {
+    await deps.client.withDeadline(Date.now() + RING_DEADLINE_MS, () => ring(deps, { ...first, jobId: null }));
+    return markRung(db, ids, { rung: true });
+  }
   const settled = run === 'gone' ? REDACTED : { status: 'applied' as const, reason: 'came_late' };
   await db
     .update(webhookEvents)
@@ -316,9 +328,11 @@ async function closeLateCallbacks(db: Database, group: Claimed[]): Promise<void>
     .where(and(inArray(webhookEvents.id, ids), inArray(webhookEvents.status, ['pending', 'dispatched'])));
 }
 
-/** One signal that carries an event's id at most; it starts the workflow of a call or visit where none runs. */
+/** One signal that carries an event's id at most; it starts the workflow where none runs, but for a callback of Shunya. */
 async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void> {
   const { companyId, workflowId } = event;
+  const subject = parseWorkflowId(workflowId);
+  if (!subject) throw new Error('an event names no workflow of ours');
   const start = {
     workflowId,
     taskQueue: config.temporal.taskQueue,
@@ -326,37 +340,59 @@ async function ring({ client, config }: RelayDeps, event: Claimed): Promise<void
     signalArgs: [{ eventId: event.id }] as [{ eventId: string }],
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
-    // Its workflow tasks, and those of its child, take turns with other companies' as its events do here.
+    memo: { form: WORKFLOW_FORM },
+    // Its workflow tasks take turns with other companies' as its events do here.
     priority: { fairnessKey: companyId.slice(0, 64) },
   } as const;
   const waits = pipelineWaits(config);
-  const name = parseWorkflowId(workflowId);
-  if (name?.type === 'call' && event.providerCallId) {
-    const { providerCallId } = event;
-    await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
-      ...start,
-      args: [{ companyId, providerCallId, waits }],
-      typedSearchAttributes: callAttributes(companyId, callIdOf(companyId, providerCallId)),
-      staticSummary: 'A phone call: from its first event to its applied analysis',
-    });
-  } else if (name?.type === 'visit') {
-    await client.workflow.signalWithStart(WORKFLOW_TYPES.visitRecording, {
-      ...start,
-      args: [{ companyId, sessionId: name.sessionId, waits }],
-      typedSearchAttributes: visitAttributes(companyId),
-      staticSummary: "A sales rep's visit: from its start to the appointment's outcome",
-    });
-  } else if (name?.type === 'delivery') {
-    await client.workflow.signalWithStart(WORKFLOW_TYPES.webhookDelivery, {
-      ...start,
-      args: [{ companyId, deliveryId: name.deliveryId, retrySeconds: config.webhookRetrySeconds }],
-      typedSearchAttributes: deliveryAttributes(companyId),
-      staticSummary: 'A webhook to a company: from its event to its arrival',
-    });
-  } else {
-    await client.workflow.getHandle(workflowId).signal(ringSignal, { eventId: event.id });
+  switch (subject.type) {
+    case 'call': {
+      const { providerCallId } = event;
+      if (!providerCallId) throw new Error('an event of a call does not name it');
+      await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
+        ...start,
+        args: [{ companyId, providerCallId, waits }],
+        typedSearchAttributes: callAttributes(companyId, callIdOf(companyId, providerCallId)),
+        staticSummary: summaryOf(companyId, providerCallId),
+      });
+      return;
+    }
+    case 'visit':
+      await client.workflow.signalWithStart(WORKFLOW_TYPES.visitRecording, {
+        ...start,
+        args: [{ companyId, sessionId: subject.sessionId, waits }],
+        typedSearchAttributes: visitAttributes(companyId),
+        staticSummary: summaryOf(companyId, 'visit'),
+      });
+      return;
+    case 'analysis': {
+      // A callback may come when the analysis is over; a ring is meant to start it.
+      if (event.jobId) {
+        await client.workflow.getHandle(workflowId).signal(ringSignal, { eventId: event.id });
+        return;
+      }
+      const { subjectKind, subjectId, generation } = subject;
+      const repeat = generation > 1 ? `, generation ${generation}` : '';
+      await client.workflow.signalWithStart(WORKFLOW_TYPES.shunyaAnalysis, {
+        ...start,
+        args: [{ companyId, subjectKind, subjectId, generation, waits }],
+        typedSearchAttributes: analysisAttributes(companyId, subjectKind, subjectId),
+        staticSummary: summaryOf(companyId, event.callName ?? subjectKind, `transcription and analysis${repeat}`),
+      });
+      return;
+    }
+    case 'delivery':
+      await client.workflow.signalWithStart(WORKFLOW_TYPES.webhookDelivery, {
+        ...start,
+        args: [{ companyId, deliveryId: subject.deliveryId, retrySeconds: config.webhookRetrySeconds }],
+        typedSearchAttributes: deliveryAttributes(companyId),
+        staticSummary: summaryOf(companyId, 'outgoing webhook'),
+      });
   }
 }
+
+/** What people read in a list of workflows; Temporal takes 200 bytes of it. */
+const summaryOf = (...parts: string[]): string => Buffer.from(parts.join(' · ')).subarray(0, 200).toString('utf8');
 
 /** gRPC: CANCELLED (a server that stops), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or no connection. */
 function isUnreachable(error: unknown): boolean {

@@ -12,9 +12,6 @@ export const PIPELINE_STAGES = [
 ] as const;
 export type PipelineStage = (typeof PIPELINE_STAGES)[number];
 
-export const isPipelineStage = (value: unknown): value is PipelineStage =>
-  (PIPELINE_STAGES as readonly unknown[]).includes(value);
-
 export const FINAL_STAGES = ['done', 'not_analyzable', 'failed'] as const satisfies readonly PipelineStage[];
 export const isFinalStage = (stage: PipelineStage): boolean => (FINAL_STAGES as readonly string[]).includes(stage);
 

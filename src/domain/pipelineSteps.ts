@@ -34,13 +34,14 @@ export interface Block {
 export type NextStep =
   | { do: 'wait'; for: 'call_end' | 'recording' | 'visit_end'; seconds: number }
   | { do: 'analyze'; generation: number }
-  | { do: 'apply'; generation: number }
   | { do: 'finish' };
 
 export interface SubjectState {
   /** Null where the call or visit is gone, or was never there. */
   subjectId: string | null;
   stage: PipelineStage;
+  /** What its row says of a step that failed and waits: its own, or its analysis'. */
+  block: Block | null;
   next: NextStep;
 }
 
@@ -48,7 +49,9 @@ export interface SubjectState {
 export type AnalysisStep =
   /** Nothing left to do: analyzed, not analyzable, given up, or deleted. */
   | { do: 'finish'; stage: PipelineStage | null }
-  | ({ do: 'wait_for_slot' | 'submit' | 'read' } & AnalysisJob)
+  | ({ do: 'wait_for_slot' } & AnalysisJob)
+  | ({ do: 'submit' } & AnalysisJob)
+  | ({ do: 'read' } & AnalysisJob)
   | ({ do: 'wait'; askInSeconds: number; overdueInSeconds: number } & AnalysisJob)
   | ({ do: 'repeat'; code: string } & AnalysisJob);
 
@@ -56,6 +59,12 @@ export interface AnalysisJob {
   jobId: string;
   kind: JobKind;
   attempt: number;
+}
+
+/** What an operator sends; from REST, `reason` is the id of the audit row that has the text. */
+export interface OperatorAction {
+  operator: string;
+  reason: string;
 }
 
 /** Seconds left of a wait that began at `since`. */

@@ -31,6 +31,7 @@ export async function bundleWorkflows(): Promise<string> {
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
   const { code } = await bundleWorkflowCode({
     workflowsPath: path.join(SOURCE, 'workflows', 'index.ts'),
+    payloadConverterPath: path.join(SOURCE, 'workflows', 'payloadConverter.ts'),
     // Webpack's own report is of no use to an operator.
     logger: new DefaultLogger('WARN'),
   });

@@ -5,7 +5,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Blocker, PipelineStage, SubjectKind } from '../domain/pipeline.ts';
-import type { Block, PipelineWaits } from '../domain/pipelineSteps.ts';
+import type { Block, OperatorAction, PipelineWaits } from '../domain/pipelineSteps.ts';
 
 export const WORKFLOW_TYPES = {
   callLifecycle: 'CallLifecycle',
@@ -14,6 +14,12 @@ export const WORKFLOW_TYPES = {
   webhookDelivery: 'WebhookDelivery',
   callRailReconciliation: 'CallRailReconciliation',
 } as const;
+
+/**
+ * In the memo of every workflow: raised when running ones cannot go on with the code of a release. `npm run migrate` ends
+ * those of an earlier form; they start again from their rows.
+ */
+export const WORKFLOW_FORM = 2;
 
 /** Activities that call Shunya have queues of their own: submits are rate-limited, polls must not eat that budget. */
 export const shunyaSubmitQueue = (taskQueue: string) => `${taskQueue}-shunya-submit`;
@@ -43,8 +49,6 @@ export interface ShunyaAnalysisInput {
   subjectKind: SubjectKind;
   subjectId: string;
   generation: number;
-  /** The workflow that started it, rung when the stage changes. */
-  parentWorkflowId: string;
   waits: PipelineWaits;
   /** Failed tries so far of the step that an earlier, longer history of this run was at, and how that stood. */
   failures?: number;
@@ -81,26 +85,13 @@ export interface WebhookDeliveryInput {
   retrySeconds: readonly number[];
 }
 
-/** A doorbell: the rows say what happened. `eventId` is for the reader of the history. */
+/** Says only that there is something to look at: the rows say what. `eventId` is for the reader of the history. */
 export interface Ring {
   eventId?: string;
 }
 
-/** What an analysis tells the call or visit that started it: its stage, and whether it needs a person. */
-export interface StageOfAnalysis {
-  stage: PipelineStage;
-  needsAttention?: boolean;
-  blockedOn?: Blocker | null;
-}
-
-/** What an operator sends, if anything; from REST, `reason` is the id of the audit row that has the text. */
-export interface OperatorAction {
-  operator: string;
-  reason: string;
-}
-
 export interface OperatorAnswer {
-  /** Where the action took effect: this workflow, or the one below that is blocked. */
+  /** Where the action takes effect: this workflow, or the analysis beside that is blocked. */
   workflowId: string;
   effect: 'retrying' | 'skipped' | 'passed_on';
 }
@@ -116,10 +107,12 @@ export interface PipelineStatus {
   needsAttention: boolean;
   attempts: number;
   lastError: string | null;
+  /** When the blocked step is tried again by itself, ISO 8601 in UTC. */
+  nextTryAt: string | null;
 }
 
 export const ringSignal = defineSignal<[Ring]>('ring');
-export const stageSignal = defineSignal<[StageOfAnalysis]>('stage');
+// May be sent without an argument, and with garbage: the handlers make of it what they can.
 export const retrySignal = defineSignal<[OperatorAction]>('retry');
 export const skipSignal = defineSignal<[OperatorAction]>('skip');
 export const retryUpdate = defineUpdate<OperatorAnswer, [OperatorAction]>('retry');

@@ -166,7 +166,7 @@ describe('pipelines', () => {
         looks += 1;
         throw ApplicationFailure.nonRetryable('no database');
       },
-      async showBlock() {},
+      async showAnalysisBlock() {},
       async recordOperatorAction() {},
       async giveUp({ subjectId }: { subjectId: string }) {
         gaveUp.push(subjectId);
@@ -190,7 +190,6 @@ describe('pipelines', () => {
         subjectKind: 'call',
         subjectId: call.id,
         generation: 1,
-        parentWorkflowId: `call:${rows.companyId}:${providerCallId}`,
         waits: { ...WAITS, retryInitialSeconds: 3600, retryMaxSeconds: 3600 },
       };
       const workflowId = analysisWorkflowId('call', call.id, 1);
@@ -207,7 +206,7 @@ describe('pipelines', () => {
       await handle.result();
       expect(gaveUp).toEqual([call.id]);
       // Nothing of that was a pipeline that had to start again.
-      expect(await redrivesOf([input.parentWorkflowId])).toEqual([]);
+      expect(await redrivesOf([`call:${rows.companyId}:${providerCallId}`])).toEqual([]);
     } finally {
       worker.shutdown();
       await running;

@@ -105,6 +105,15 @@ const currentRun = async (workflowId: string): Promise<Execution> => ({
   runId: (await service.temporal.workflow.getHandle(workflowId).describe()).runId,
 });
 
+/** Each event after the one before it had its effect, so that one workflow task cannot take them all: more to reset to. */
+async function playApart(company: TestCompany, call: SimulatedCall): Promise<void> {
+  await company.play(call, ['incoming']);
+  await company.callIn(call, 'awaiting_end');
+  await company.play(call, ['answered']);
+  await eventually(async () => expect((await company.findCall(call)).status).toBe('in_progress'));
+  await company.play(call, ['completed']);
+}
+
 async function finishedCall(): Promise<{
   company: TestCompany;
   call: SimulatedCall;
@@ -114,7 +123,7 @@ async function finishedCall(): Promise<{
   const company = await service.company();
   await service.admin.post(`/companies/${company.id}/users`, { id: 'rep-1', role: 'sales_rep', name: 'Rep One' });
   const call = company.simulate({ recording: recordingLink('booked', '?rep=rep-1') });
-  await company.play(call);
+  await playApart(company, call);
   const { id } = await company.callIn(call, 'done');
   const execution = await currentRun(company.workflowId(call));
   await eventually(() => hasCompleted(execution.workflowId, execution.runId));
@@ -176,10 +185,7 @@ describe.concurrent('a Reset at every workflow task, with and without signals,',
   it('of a call that waits for its recording changes no row, and the recording is analyzed when it comes', async () => {
     const company = await service.company();
     const call = company.simulate();
-    // Apart, so that one workflow task cannot take them all: there is more than one event to reset to.
-    await company.play(call, ['incoming']);
-    await company.callIn(call, 'awaiting_end');
-    await company.play(call, ['answered', 'completed']);
+    await playApart(company, call);
     await company.callIn(call, 'awaiting_recording');
     const execution = await currentRun(company.workflowId(call));
     await eventually(() => waitsFor('the recording')(execution.workflowId, execution.runId));
@@ -194,7 +200,7 @@ describe.concurrent('a Reset at every workflow task, with and without signals,',
     const recording = recordingLink('booked');
     const call = company.simulate({ recording });
     await service.shunya.fault({ type: 'job_never_answers', match: recording, kind: 'transcription' });
-    await company.play(call);
+    await playApart(company, call);
     const [job] = await eventually(async () => {
       const jobs = await company.jobs(call);
       expect(jobs[0]?.task_id).toBeTruthy();
@@ -219,7 +225,7 @@ describe.concurrent('a Reset at every workflow task, with and without signals,',
     const call = company.simulate({ recording });
     const fault = { type: 'error', match: recording, on: 'submit', status: 429, retry_after_seconds: 600, times: 1 };
     await service.shunya.fault(fault);
-    await company.play(call);
+    await playApart(company, call);
     const { id } = await eventually(async () => {
       const found = await company.findCall(call);
       expect(found.pipeline.blocked_on).toBe('shunya_transcription');

@@ -30,7 +30,7 @@ export const webhookEvents = pgTable(
     /** Order of receipt. */
     sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     source: text('source').$type<WebhookSource>().notNull(),
-    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, job. */
+    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, ring, job. */
     route: text('route').notNull(),
     companyId: text('company_id'),
     status: text('status').$type<WebhookEventStatus>().notNull(),

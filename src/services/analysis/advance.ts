@@ -1,16 +1,20 @@
 /** One step of an analysis: take what callbacks said of its jobs, and decide from rows what is next. */
-import { and, asc, eq, inArray, isNull, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
+import { analysisRuns, calls, recordingSessions, shunyaJobs } from '../../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage } from '../../domain/pipeline.ts';
 import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
+import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
+import { ringPipeline, takeRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
+import { applyAnalysis } from './apply.ts';
+import { takeCallbacks } from './callbacks.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJobs } from './jobs.ts';
-import { storeResult } from './results.ts';
-import { endRun, runKey } from './runs.ts';
+import { hasSpeech, storeResult } from './results.ts';
+import { endAsNotAnalyzable, runKey } from './runs.ts';
 
 export interface AdvanceAnalysisInput extends SubjectKey {
   generation: number;
@@ -19,205 +23,193 @@ export interface AdvanceAnalysisInput extends SubjectKey {
   repeatAttempt?: number;
 }
 
+/** A stage that has lasted so long is shown by the workflow of the call or visit too. */
+const STAGE_SHOWN_AFTER_SECONDS = 5;
+
+/** What a run has come to whose steps are over. */
+const STAGE_OF_ENDED = {
+  analyzed: 'applying',
+  applied: 'done',
+  not_analyzable: 'not_analyzable',
+  failed: 'failed',
+} as const;
+
 /**
- * Looks at the run's jobs and their callbacks, takes what has come, and says what is next. Everything about a run is
- * in rows, so this answers the same after a crash, a Reset or a new run.
- * @returns the step, and workflows that got a slot by it
+ * Looks at the run's jobs and their callbacks, takes what has come, and says what is next. Everything about a run is in
+ * rows, so this answers the same after a crash, a Reset or a new run. The result of the last job is applied at once.
  */
 export async function advanceAnalysis(
   db: Database,
   config: Config,
   input: AdvanceAnalysisInput,
-): Promise<{ step: AnalysisStep; woken: string[] }> {
-  const limit = config.shunya.maxPerCompany;
-  const woken: string[] = [];
-  const asked = new Set<string>();
-  const step = await db.transaction(async (tx) => {
-    const [run] = await tx
-      .select({ state: analysisRuns.state, shunyaCallId: analysisRuns.shunyaCallId })
-      .from(analysisRuns)
-      .where(runKey(input, input.generation))
-      .for('update');
-    if (run?.state !== 'running') return finish(null);
-    woken.push(...(await takeCallbacks(tx, limit, input, asked)));
-    for (const kind of JOB_KINDS) {
-      const step = await advanceKind(tx, limit, input, kind, run.shunyaCallId, asked);
-      if (step) return step;
-    }
-    await endRun(tx, input, 'analyzed', null);
-    return finish('done');
+): Promise<AnalysisStep> {
+  return db.transaction(async (tx) => {
+    const workflowId = analysisWorkflowId(input.subjectKind, input.subjectId, input.generation);
+    const run = await lockRun(tx, input);
+    await takeRings(tx, workflowId);
+    const callbacks = await takeCallbacks(tx, workflowId, run);
+    if (!run) return { do: 'finish', stage: null };
+    if (run.state !== 'running') return { do: 'finish', stage: STAGE_OF_ENDED[run.state] };
+
+    const jobs = await selectJobs(tx, input);
+    const advance = new Advance(tx, config, input, run, jobs);
+    for (const { jobId, body } of callbacks) await advance.take(jobId, body);
+    return advance.next();
   });
-  return { step, woken };
 }
 
-const runStage = (kind: JobKind): PipelineStage => (kind === 'transcription' ? 'transcribing' : 'analyzing');
+type Run = NonNullable<Awaited<ReturnType<typeof lockRun>>>;
 
-async function advanceKind(
-  tx: Transaction,
-  limit: number,
-  input: AdvanceAnalysisInput,
-  kind: JobKind,
-  shunyaCallId: number,
-  asked: ReadonlySet<string>,
-): Promise<AnalysisStep | null> {
-  let job = (await selectJobs(tx, input, kind))[0];
-  if (!job) {
-    await setStage(tx, input, runStage(kind));
-    job = await createJob(tx, limit, input, kind, 1, shunyaCallId);
-  }
-  if (job.state === 'failed' && job.retryable !== 'no' && input.repeatAttempt === job.attempt)
-    job = await createJob(tx, limit, input, kind, job.attempt + 1, shunyaCallId);
-  const about = { jobId: job.id, kind, attempt: job.attempt };
-  switch (job.state) {
-    case 'waiting':
-      await grantFreeSlots(tx, input.companyId, limit);
-      job = (await selectJobs(tx, input, kind))[0] ?? job;
-      return { do: job.state === 'ready' ? 'submit' : 'wait_for_slot', ...about };
-    case 'ready':
-      return { do: 'submit', ...about };
-    case 'submitted': {
-      const since = job.submittedAt ?? job.createdAt;
-      const overdueInSeconds = remaining(since, input.waits.shunyaJobTimeoutSeconds);
-      return {
-        do: 'wait',
-        askInSeconds: asked.has(job.id) ? 0 : remaining(since, input.waits.shunyaPollSeconds),
-        overdueInSeconds,
-        ...about,
-      };
-    }
-    case 'reported':
-      return { do: 'read', ...about };
-    case 'failed': {
-      if (job.retryable !== 'no') return { do: 'repeat', code: job.errorCode ?? 'job_failed', ...about };
-      const reason = `refused_by_shunya:${job.errorCode ?? 'unknown'}`;
-      await endRun(tx, input, 'not_analyzable', reason);
-      await setStage(tx, input, 'not_analyzable', reason);
-      return finish('not_analyzable');
-    }
-    case 'completed': {
-      if (kind === 'analysis' || (await hasSpeech(tx, input))) return null;
-      await endRun(tx, input, 'not_analyzable', 'no_speech');
-      await setStage(tx, input, 'not_analyzable', 'no_speech');
-      return finish('not_analyzable');
-    }
-  }
-}
-
-/**
- * Takes what callbacks of this run's jobs say, once each. @returns workflows that got a slot by it
- * @param asked gets the jobs of which a callback said something that only Shunya's API can tell
- */
-async function takeCallbacks(
-  tx: Transaction,
-  limit: number,
-  input: AdvanceAnalysisInput,
-  asked: Set<string>,
-): Promise<string[]> {
-  const jobs = await selectJobs(tx, input);
-  if (jobs.length === 0) return [];
-  const events = await tx
-    .select({ id: webhookEvents.id, jobId: webhookEvents.jobId, body: webhookEvents.body })
-    .from(webhookEvents)
-    .where(
-      and(
-        eq(webhookEvents.source, 'shunya'),
-        inArray(
-          webhookEvents.jobId,
-          jobs.map((job) => job.id),
-        ),
-        isNull(webhookEvents.appliedAt),
-      ),
-    )
-    .orderBy(asc(webhookEvents.sequence));
-  const woken: string[] = [];
-  for (const event of events) {
-    const job = (await selectJobs(tx, input)).find((candidate) => candidate.id === event.jobId);
-    if (job) woken.push(...(await takeCallback(tx, limit, job, event.body, asked)));
-    await tx
-      .update(webhookEvents)
-      .set({ status: 'applied', appliedAt: sql`now()` })
-      .where(eq(webhookEvents.id, event.id));
-  }
-  return woken;
-}
-
-async function takeCallback(
-  tx: Transaction,
-  limit: number,
-  job: ShunyaJob,
-  body: Buffer,
-  asked: Set<string>,
-): Promise<string[]> {
-  if (job.state === 'completed' || job.state === 'failed') return [];
-  const callback = readShunyaCallback(parseBodyBytes(body));
-  if (callback.outcome === 'failed') {
-    const { code, retryable } = callback.error ?? { code: 'job_failed' };
-    return failJob(tx, limit, job, { code, retryable });
-  }
-  if (callback.outcome === 'completed' && callback.result) {
-    const readable = job.kind === 'analysis' || normalizeTranscript(callback.result) !== null;
-    if (readable) return completeJob(tx, limit, job, callback.result);
-  }
-  // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
-  asked.add(job.id);
-  const state = callback.outcome === 'completed' ? ('reported' as const) : job.state;
-  await tx.update(shunyaJobs).set({ state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
-  return [];
-}
-
-async function createJob(
-  tx: Transaction,
-  limit: number,
-  input: AdvanceAnalysisInput,
-  kind: JobKind,
-  attempt: number,
-  shunyaCallId: number,
-): Promise<ShunyaJob> {
-  const step = `${input.subjectKind}:${input.subjectId}:${input.generation}:${kind}:${attempt}`;
-  await tx
-    .insert(shunyaJobs)
-    .values({
-      id: step,
-      companyId: input.companyId,
-      subjectKind: input.subjectKind,
-      subjectId: input.subjectId,
-      generation: input.generation,
-      kind,
-      attempt,
-      state: 'waiting',
-      // The call id is random: a database restored from a backup never uses a key again with another body.
-      idempotencyKey: `${step}:${shunyaCallId}`,
-      shunyaCallId,
+async function lockRun(tx: Transaction, input: AdvanceAnalysisInput) {
+  const [run] = await tx
+    .select({
+      state: analysisRuns.state,
+      shunyaCallId: analysisRuns.shunyaCallId,
+      stage: sql<PipelineStage | null>`coalesce(${calls.stage}, ${recordingSessions.stage})`,
     })
-    .onConflictDoNothing();
-  await grantFreeSlots(tx, input.companyId, limit);
-  const [job] = await selectJobs(tx, input, kind);
-  if (!job) throw new Error('a job that was just stored is gone');
-  return job;
+    .from(analysisRuns)
+    .leftJoin(calls, and(eq(analysisRuns.subjectKind, 'call'), eq(calls.id, analysisRuns.subjectId)))
+    .leftJoin(
+      recordingSessions,
+      and(eq(analysisRuns.subjectKind, 'visit'), eq(recordingSessions.id, analysisRuns.subjectId)),
+    )
+    .where(runKey(input, input.generation))
+    .for('update', { of: analysisRuns });
+  return run;
 }
 
-async function failJob(
-  tx: Transaction,
-  limit: number,
-  job: ShunyaJob,
-  failed: { code: string; retryable?: boolean },
-): Promise<string[]> {
-  await markFailed(tx, job.id, failed);
-  return grantFreeSlots(tx, job.companyId, limit);
-}
+/** One look at a run: its jobs as they are after each callback that was taken. */
+class Advance {
+  /** Jobs of which a callback said something that only Shunya's API can tell. */
+  private readonly asked = new Set<string>();
+  /** A job has ended, so that another of the company may be sent. */
+  private hasFreedSlot = false;
 
-async function completeJob(tx: Transaction, limit: number, job: ShunyaJob, raw: unknown): Promise<string[]> {
-  await storeResult(tx, job, raw);
-  return grantFreeSlots(tx, job.companyId, limit);
-}
+  private readonly tx: Transaction;
+  private readonly config: Config;
+  private readonly input: AdvanceAnalysisInput;
+  private readonly run: Run;
+  private readonly jobs: ShunyaJob[];
 
-const finish = (stage: PipelineStage | null): AnalysisStep => ({ do: 'finish', stage });
+  constructor(tx: Transaction, config: Config, input: AdvanceAnalysisInput, run: Run, jobs: ShunyaJob[]) {
+    this.tx = tx;
+    this.config = config;
+    this.input = input;
+    this.run = run;
+    this.jobs = jobs;
+  }
 
-async function hasSpeech(tx: Transaction, input: AdvanceAnalysisInput): Promise<boolean> {
-  const [row] = await tx.execute<{ spoken: boolean }>(
-    input.subjectKind === 'call'
-      ? sql`select transcript_text ~ '\\S' as spoken from call_transcripts where call_id = ${input.subjectId} and generation = ${input.generation}`
-      : sql`select transcript_text ~ '\\S' as spoken from recording_transcripts where session_id = ${input.subjectId} and generation = ${input.generation}`,
-  );
-  return row?.spoken ?? false;
+  /** Takes what one callback says, once. */
+  async take(jobId: string | null, body: Buffer): Promise<void> {
+    const job = this.jobs.find(({ id }) => id === jobId);
+    if (!job || job.state === 'completed' || job.state === 'failed') return;
+    const callback = readShunyaCallback(parseBodyBytes(body));
+    if (callback.outcome === 'failed') {
+      const failed = callback.error ?? { code: 'job_failed' };
+      Object.assign(job, await markFailed(this.tx, job.id, failed));
+      this.hasFreedSlot = true;
+      return;
+    }
+    if (callback.outcome === 'completed' && callback.result) {
+      const readable = job.kind === 'analysis' || normalizeTranscript(callback.result) !== null;
+      if (readable) {
+        await storeResult(this.tx, job, callback.result);
+        job.state = 'completed';
+        this.hasFreedSlot = true;
+        return;
+      }
+    }
+    // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
+    this.asked.add(job.id);
+    if (callback.outcome === 'completed') job.state = 'reported';
+    await this.tx.update(shunyaJobs).set({ state: job.state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
+  }
+
+  /** The next step by the first job that is not done. */
+  async next(): Promise<AnalysisStep> {
+    for (const kind of JOB_KINDS) {
+      const job = this.newest(kind) ?? (await this.begin(kind));
+      if (job.state === 'completed' && (kind === 'analysis' || (await hasSpeech(this.tx, this.input)))) continue;
+      return this.stepOf(job);
+    }
+    await this.grantSlots();
+    await applyAnalysis(this.tx, this.input);
+    await ringPipeline(this.tx, this.input);
+    return { do: 'finish', stage: 'done' };
+  }
+
+  private async stepOf(newest: ShunyaJob): Promise<AnalysisStep> {
+    const { waits, repeatAttempt } = this.input;
+    const isRepeated = newest.state === 'failed' && newest.retryable !== 'no' && repeatAttempt === newest.attempt;
+    const job = isRepeated ? await this.create(newest.kind, newest.attempt + 1) : newest;
+    if (job.state === 'waiting' || this.hasFreedSlot) await this.grantSlots(job);
+    const { id: jobId, kind, attempt } = job;
+    switch (job.state) {
+      case 'waiting':
+        return { do: 'wait_for_slot', jobId, kind, attempt };
+      case 'ready':
+        return { do: 'submit', jobId, kind, attempt };
+      case 'submitted': {
+        const since = job.submittedAt ?? job.createdAt;
+        const askInSeconds = this.asked.has(jobId) ? 0 : remaining(since, waits.shunyaPollSeconds);
+        const overdueInSeconds = remaining(since, waits.shunyaJobTimeoutSeconds);
+        return { do: 'wait', askInSeconds, overdueInSeconds, jobId, kind, attempt };
+      }
+      case 'reported':
+        return { do: 'read', jobId, kind, attempt };
+      case 'failed':
+        if (job.retryable !== 'no') return { do: 'repeat', code: job.errorCode ?? 'job_failed', jobId, kind, attempt };
+        return this.endAs(`refused_by_shunya:${job.errorCode ?? 'unknown'}`);
+      case 'completed':
+        return this.endAs('no_speech');
+    }
+  }
+
+  private async endAs(reason: string): Promise<AnalysisStep> {
+    await endAsNotAnalyzable(this.tx, this.input, reason);
+    return { do: 'finish', stage: 'not_analyzable' };
+  }
+
+  private newest = (kind: JobKind): ShunyaJob | undefined => this.jobs.find((job) => job.kind === kind);
+
+  private async begin(kind: JobKind): Promise<ShunyaJob> {
+    const stage = kind === 'transcription' ? 'transcribing' : 'analyzing';
+    if (this.run.stage !== stage) {
+      await setStage(this.tx, this.input, stage);
+      await ringPipeline(this.tx, this.input, STAGE_SHOWN_AFTER_SECONDS);
+    }
+    return this.create(kind, 1);
+  }
+
+  private async create(kind: JobKind, attempt: number): Promise<ShunyaJob> {
+    const { companyId, subjectKind, subjectId, generation } = this.input;
+    const { shunyaCallId } = this.run;
+    const step = `${subjectKind}:${subjectId}:${generation}:${kind}:${attempt}`;
+    await this.tx
+      .insert(shunyaJobs)
+      .values({
+        id: step,
+        companyId,
+        subjectKind,
+        subjectId,
+        generation,
+        kind,
+        attempt,
+        state: 'waiting',
+        // The call id is random: a database restored from a backup never uses a key again with another body.
+        idempotencyKey: `${step}:${shunyaCallId}`,
+        shunyaCallId,
+      })
+      .onConflictDoNothing();
+    const job = (await selectJobs(this.tx, this.input)).find(({ id }) => id === step);
+    if (!job) throw new Error('a job that was just stored is gone');
+    return job;
+  }
+
+  /** Gives free places to the jobs that have waited longest, this one among them perhaps. */
+  private async grantSlots(job?: ShunyaJob): Promise<void> {
+    const { maxPerCompany } = this.config.shunya;
+    const granted = await grantFreeSlots(this.tx, this.input.companyId, maxPerCompany, this.input);
+    if (job && granted.includes(job.id)) job.state = 'ready';
+  }
 }

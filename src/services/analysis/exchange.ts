@@ -2,26 +2,11 @@
 import { eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, shunyaJobs } from '../../db/schema/index.ts';
+import { shunyaJobs } from '../../db/schema/index.ts';
 import { adoptCallbacks } from '../inbox/reroute.ts';
 import { lockTaskId } from '../inbox/routeCallback.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJob } from './jobs.ts';
 import { storeResult } from './results.ts';
-import { runKey } from './runs.ts';
-
-/** One job with what an exchange needs. */
-export async function findJob(db: Database, jobId: string): Promise<ShunyaJob | undefined> {
-  return db.transaction((tx) => selectJob(tx, jobId));
-}
-
-/** The recording of the run that a job is of, as the run began with it. */
-export async function findRecordingUrl(db: Database, job: ShunyaJob): Promise<string> {
-  const [run] = await db
-    .select({ recordingUrl: analysisRuns.recordingUrl })
-    .from(analysisRuns)
-    .where(runKey(job, job.generation));
-  return run?.recordingUrl ?? '';
-}
 
 /** Keeps the audio that an attempt sends. The first writer wins: two runs of a submit must send the same body. */
 export async function keepAudioUrl(db: Database, jobId: string, audioUrl: string): Promise<string> {
@@ -33,23 +18,20 @@ export async function keepAudioUrl(db: Database, jobId: string, audioUrl: string
   return stored?.audioUrl ?? audioUrl;
 }
 
-/**
- * Records that Shunya took a job, and its result where that came at once. The first task id wins.
- * @returns workflows that got a slot by it
- */
+/** Records that Shunya took a job, and its result where that came at once. The first task id wins. */
 export async function recordAcceptance(
   db: Database,
   config: Config,
   job: ShunyaJob,
   accepted: { taskId: string | null; result?: unknown },
-): Promise<string[]> {
-  return db.transaction(async (tx) => {
+): Promise<void> {
+  await db.transaction(async (tx) => {
     if (accepted.taskId) await lockTaskId(tx, accepted.taskId);
     const current = await selectJob(tx, job.id, true);
     if (!current) {
       if (accepted.taskId)
         await leaveTombstone(tx, config, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId });
-      return [];
+      return;
     }
     if (accepted.taskId && !current.taskId) {
       await tx
@@ -64,9 +46,9 @@ export async function recordAcceptance(
         .where(eq(shunyaJobs.id, job.id));
       await adoptCallbacks(tx, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId }, config);
     }
-    if (accepted.result === undefined || current.state === 'failed') return [];
+    if (accepted.result === undefined || current.state === 'failed') return;
     await storeResult(tx, job, accepted.result);
-    return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+    await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
   });
 }
 
@@ -83,19 +65,19 @@ async function leaveTombstone(
   await adoptCallbacks(tx, job, config);
 }
 
-/** Records what Shunya's API said of a job's end. @returns workflows that got a slot by it */
+/** Records what Shunya's API said of a job's end. */
 export async function recordOutcome(
   db: Database,
   config: Config,
   job: ShunyaJob,
   outcome: { result: unknown } | { failed: { code: string; retryable?: boolean } },
-): Promise<string[]> {
-  return db.transaction(async (tx) => {
+): Promise<void> {
+  await db.transaction(async (tx) => {
     const current = await selectJob(tx, job.id, true);
-    if (current?.state !== 'submitted' && current?.state !== 'reported') return [];
+    if (current?.state !== 'submitted' && current?.state !== 'reported') return;
     if ('failed' in outcome) await markFailed(tx, job.id, outcome.failed);
     else await storeResult(tx, job, outcome.result);
-    return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+    await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
   });
 }
 
@@ -105,26 +87,23 @@ export interface ExchangeFailure {
   ends: 'job' | 'attempt' | null;
 }
 
-/**
- * Writes a failed exchange on the job, for who looks there.
- * @returns workflows that got a slot by it
- */
+/** Writes a failed exchange on the job, for who looks there. */
 export async function recordFailure(
   db: Database,
   config: Config,
   job: ShunyaJob,
   { code, ends }: ExchangeFailure,
-): Promise<string[]> {
-  return db.transaction(async (tx) => {
-    if (ends === 'attempt' && (await selectJob(tx, job.id, true))?.state !== 'ready') return [];
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    if (ends === 'attempt' && (await selectJob(tx, job.id, true))?.state !== 'ready') return;
     if (ends) {
       await markFailed(tx, job.id, { code, retryable: ends === 'attempt' });
-      return grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+      await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+      return;
     }
     await tx
       .update(shunyaJobs)
       .set({ failures: sql`${shunyaJobs.failures} + 1`, errorCode: code, errorAt: sql`now()`, updatedAt: sql`now()` })
       .where(eq(shunyaJobs.id, job.id));
-    return [];
   });
 }

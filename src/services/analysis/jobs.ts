@@ -1,11 +1,11 @@
 /** The rows of jobs at Shunya: one per attempt at one step of one run. */
 import { and, desc, eq, sql } from 'drizzle-orm';
-import type { Transaction } from '../../db/client.ts';
+import type { Queryable, Transaction } from '../../db/client.ts';
 import { lockKey } from '../../db/locks.ts';
-import { companies, shunyaJobs } from '../../db/schema/index.ts';
-import type { JobKind } from '../../domain/pipeline.ts';
+import { analysisRuns, companies, shunyaJobs } from '../../db/schema/index.ts';
+import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
-import { analysisWorkflowId } from '../../domain/workflowIds.ts';
+import { ringAnalysis } from '../pipelines/ring.ts';
 
 export type ShunyaJob = Awaited<ReturnType<typeof selectJobs>>[number];
 
@@ -26,70 +26,104 @@ const jobColumns = {
   shunyaCallId: shunyaJobs.shunyaCallId,
   taskId: shunyaJobs.taskId,
   audioUrl: shunyaJobs.audioUrl,
+  recordingUrl: analysisRuns.recordingUrl,
   submittedAt: shunyaJobs.submittedAt,
   createdAt: shunyaJobs.createdAt,
 };
 
+const isRunOfJob = and(
+  eq(analysisRuns.subjectKind, shunyaJobs.subjectKind),
+  eq(analysisRuns.subjectId, shunyaJobs.subjectId),
+  eq(analysisRuns.generation, shunyaJobs.generation),
+);
+
 /** Jobs of a run, newest attempt first. */
-export async function selectJobs(tx: Transaction, input: SubjectKey & { generation: number }, kind?: JobKind) {
+export async function selectJobs(tx: Transaction, input: SubjectKey & { generation: number }) {
   return tx
     .select(jobColumns)
     .from(shunyaJobs)
     .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
+    .innerJoin(analysisRuns, isRunOfJob)
     .where(
       and(
         eq(shunyaJobs.subjectKind, input.subjectKind),
         eq(shunyaJobs.subjectId, input.subjectId),
         eq(shunyaJobs.generation, input.generation),
-        kind ? eq(shunyaJobs.kind, kind) : undefined,
       ),
     )
     .orderBy(desc(shunyaJobs.attempt));
 }
 
 /** One job with what a call to Shunya needs, locked where `tx` is to write it. */
-export async function selectJob(tx: Transaction, jobId: string, lock = false): Promise<ShunyaJob | undefined> {
+export async function selectJob(tx: Queryable, jobId: string, lock = false): Promise<ShunyaJob | undefined> {
   const query = tx
     .select(jobColumns)
     .from(shunyaJobs)
     .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
+    .innerJoin(analysisRuns, isRunOfJob)
     .where(eq(shunyaJobs.id, jobId));
   const [job] = await (lock ? query.for('update', { of: shunyaJobs }) : query);
   return job;
 }
 
-/** A job's end as failed; later news of it changes nothing. */
+/** A job's end as failed; later news of it changes nothing. @returns what changed */
 export async function markFailed(
   tx: Transaction,
   jobId: string,
   failed: { code: string; retryable?: boolean },
-): Promise<void> {
+): Promise<Pick<ShunyaJob, 'state' | 'errorCode' | 'retryable'>> {
   const retryable = failed.retryable === undefined ? 'unsaid' : failed.retryable ? 'yes' : 'no';
+  const end = { state: 'failed', errorCode: failed.code, retryable } as const;
   await tx
     .update(shunyaJobs)
     .set({
-      state: 'failed',
-      errorCode: failed.code,
+      ...end,
       errorAt: sql`now()`,
-      retryable,
       finishedAt: sql`now()`,
       updatedAt: sql`now()`,
     })
     .where(eq(shunyaJobs.id, jobId));
+  return end;
+}
+
+/** Rings the analyses whose jobs have waited longest: places were freed by who cannot give them away. */
+export async function ringOldestWaiting(tx: Transaction, companyId: string, count: number): Promise<void> {
+  const waiting = await tx
+    .select({
+      subjectKind: shunyaJobs.subjectKind,
+      subjectId: shunyaJobs.subjectId,
+      generation: shunyaJobs.generation,
+    })
+    .from(shunyaJobs)
+    .where(and(eq(shunyaJobs.companyId, companyId), eq(shunyaJobs.state, 'waiting')))
+    .orderBy(shunyaJobs.createdAt, shunyaJobs.id)
+    .limit(count);
+  for (const run of waiting) await ringAnalysis(tx, { companyId, ...run });
 }
 
 /**
- * Lets the oldest waiting jobs of a company be sent while it has fewer than `limit` under way.
- * @returns ids of the workflows whose jobs were let through, to be rung after the commit
+ * Lets the oldest waiting jobs of a company be sent while it has fewer than `limit` under way, and rings their analyses, in
+ * the transaction that made a place free or asks for one.
+ * @param own the run of the caller, which need not be rung
+ * @returns ids of the jobs that were let through
  */
-export async function grantFreeSlots(tx: Transaction, companyId: string, limit: number): Promise<string[]> {
+export async function grantFreeSlots(
+  tx: Transaction,
+  companyId: string,
+  limit: number,
+  own?: SubjectKey & { generation: number },
+): Promise<string[]> {
   await lockKey(tx, 'slots', companyId);
-  const granted = await tx.execute<{ subject_kind: 'call' | 'visit'; subject_id: string; generation: number }>(sql`
+  const granted = await tx.execute<{ id: string; kind: SubjectKind; subject: string; generation: number }>(sql`
     update shunya_jobs set state = 'ready', updated_at = now()
     where id in (
       select id from shunya_jobs where company_id = ${companyId} and state = 'waiting' order by created_at, id
       limit greatest(0, ${limit} - (
         select count(*) from shunya_jobs where company_id = ${companyId} and state in ('ready', 'submitted', 'reported'))))
-    returning subject_kind, subject_id, generation`);
-  return granted.map((job) => analysisWorkflowId(job.subject_kind, job.subject_id, job.generation));
+    returning id, subject_kind as kind, subject_id as subject, generation`);
+  for (const { kind: subjectKind, subject: subjectId, generation } of granted) {
+    const isOwn = own?.subjectKind === subjectKind && own.subjectId === subjectId && own.generation === generation;
+    if (!isOwn) await ringAnalysis(tx, { companyId, subjectKind, subjectId, generation });
+  }
+  return granted.map(({ id }) => id);
 }

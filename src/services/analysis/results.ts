@@ -151,3 +151,17 @@ async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown)
     })
     .onConflictDoNothing();
 }
+
+/** Whether anything was said in the recording of a run that has its transcript. */
+export async function hasSpeech(
+  tx: Transaction,
+  run: { subjectKind: SubjectKind; subjectId: string; generation: number },
+): Promise<boolean> {
+  const { subjectKind, subjectId, generation } = run;
+  const [row] = await tx.execute<{ spoken: boolean }>(
+    subjectKind === 'call'
+      ? sql`select transcript_text ~ '\\S' as spoken from call_transcripts where call_id = ${subjectId} and generation = ${generation}`
+      : sql`select transcript_text ~ '\\S' as spoken from recording_transcripts where session_id = ${subjectId} and generation = ${generation}`,
+  );
+  return row?.spoken ?? false;
+}

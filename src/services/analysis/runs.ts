@@ -4,68 +4,34 @@ import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { analysisRuns, shunyaJobs } from '../../db/schema/index.ts';
 import { randomShunyaCallId } from '../../domain/ids.ts';
-import type { PipelineStage } from '../../domain/pipeline.ts';
-import type { NextStep, SubjectKey } from '../../domain/pipelineSteps.ts';
+import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
-import { currentStage, setBlock, setStage, subjectTable } from '../pipelines/state.ts';
+import { ringAnalysis, ringPipeline } from '../pipelines/ring.ts';
+import { setBlock, setStage } from '../pipelines/state.ts';
 import { grantFreeSlots } from './jobs.ts';
 
 /**
- * The next step of an ended call or stopped visit with a recording, by the state of its newest run. Starts a run where
- * there is none, or where the recording has changed since one that could not be analyzed.
+ * Starts a run and its workflow, by a ring. A recording that may not be sent ends it before it begins.
+ * @returns why it cannot be analyzed
  */
-export async function nextAnalysisStep(
+export async function startRun(
   tx: Transaction,
   config: Config,
-  subject: SubjectKey & { generation: number; recordingUrl: string },
-): Promise<{ stage: PipelineStage; reason: string | null; next: NextStep }> {
-  const run = await selectRun(tx, subject, subject.generation);
-  if (!run) return startRun(tx, config, subject);
-  const { generation } = subject;
-  switch (run.state) {
-    case 'running': {
-      const stage = await currentStage(tx, subject);
-      const started = stage === 'transcribing' || stage === 'analyzing';
-      return { stage: started ? stage : 'transcribing', reason: null, next: { do: 'analyze', generation } };
-    }
-    case 'analyzed':
-      return { stage: 'applying', reason: null, next: { do: 'apply', generation } };
-    case 'applied':
-      return { stage: 'done', reason: null, next: { do: 'finish' } };
-    case 'not_analyzable': {
-      if (run.recordingUrl === subject.recordingUrl)
-        return { stage: 'not_analyzable', reason: run.reason, next: { do: 'finish' } };
-      const table = subjectTable(subject.subjectKind);
-      await tx
-        .update(table)
-        .set({ generation: generation + 1 })
-        .where(eq(table.id, subject.subjectId));
-      return startRun(tx, config, { ...subject, generation: generation + 1 });
-    }
-    case 'failed':
-      return { stage: 'failed', reason: run.reason, next: { do: 'finish' } };
-  }
-}
-
-async function startRun(
-  tx: Transaction,
-  config: Config,
-  subject: SubjectKey & { generation: number; recordingUrl: string },
-): Promise<{ stage: PipelineStage; reason: string | null; next: NextStep }> {
-  const allowed = isRecordingHostAllowed(subject.recordingUrl, config.recordingHosts);
+  run: SubjectKey & { generation: number; recordingUrl: string; providerCallId?: string },
+): Promise<string | null> {
+  const allowed = isRecordingHostAllowed(run.recordingUrl, config.recordingHosts);
+  const reason = allowed ? null : 'recording_host_not_allowed';
   await tx.insert(analysisRuns).values({
-    companyId: subject.companyId,
-    subjectKind: subject.subjectKind,
-    subjectId: subject.subjectId,
-    generation: subject.generation,
+    companyId: run.companyId,
+    subjectKind: run.subjectKind,
+    subjectId: run.subjectId,
+    generation: run.generation,
     shunyaCallId: randomShunyaCallId(),
-    recordingUrl: subject.recordingUrl,
-    ...(allowed
-      ? {}
-      : { state: 'not_analyzable' as const, reason: 'recording_host_not_allowed', finishedAt: new Date() }),
+    recordingUrl: run.recordingUrl,
+    ...(allowed ? {} : { state: 'not_analyzable' as const, reason, finishedAt: new Date() }),
   });
-  if (!allowed) return { stage: 'not_analyzable', reason: 'recording_host_not_allowed', next: { do: 'finish' } };
-  return { stage: 'transcribing', reason: null, next: { do: 'analyze', generation: subject.generation } };
+  if (allowed) await ringAnalysis(tx, run);
+  return reason;
 }
 
 export const runKey = (key: SubjectKey, generation: number) =>
@@ -75,7 +41,8 @@ export const runKey = (key: SubjectKey, generation: number) =>
     eq(analysisRuns.generation, generation),
   );
 
-async function selectRun(tx: Transaction, key: SubjectKey, generation: number) {
+/** The run of one generation. */
+export async function selectRun(tx: Transaction, key: SubjectKey, generation: number) {
   const [run] = await tx
     .select({
       state: analysisRuns.state,
@@ -87,23 +54,32 @@ async function selectRun(tx: Transaction, key: SubjectKey, generation: number) {
   return run;
 }
 
-/** Writes how a run has ended. */
-export async function endRun(
+/** Ends a run whose recording cannot be analyzed, and rings its call or visit. */
+export async function endAsNotAnalyzable(
   tx: Transaction,
   run: SubjectKey & { generation: number },
-  state: 'analyzed' | 'not_analyzable',
-  reason: string | null,
+  reason: string,
 ): Promise<void> {
-  await tx.update(analysisRuns).set({ state, reason, finishedAt: sql`now()` }).where(runKey(run, run.generation));
+  await tx
+    .update(analysisRuns)
+    .set({ state: 'not_analyzable', reason, finishedAt: sql`now()` })
+    .where(runKey(run, run.generation));
+  await setStage(tx, run, 'not_analyzable', reason);
+  await ringPipeline(tx, run);
 }
 
 /**
- * An operator gives the blocked step up: the pipeline ends as failed, and no job of it counts any more.
- * @returns workflows that got a slot by it
+ * An operator gives the blocked step up: the pipeline ends as failed, no job of it counts any more, and the other workflow
+ * of the two is rung. The one that asks ends by itself.
+ * @param generation of the analysis that asks; none where the call or visit does
  */
-export async function giveUp(db: Database, config: Config, key: SubjectKey): Promise<string[]> {
-  return db.transaction(async (tx) => {
-    await tx
+export async function giveUp(
+  db: Database,
+  config: Config,
+  { generation, ...key }: SubjectKey & { generation?: number },
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    const runs = await tx
       .update(analysisRuns)
       .set({ state: 'failed', reason: 'skipped_by_operator', finishedAt: sql`now()` })
       .where(
@@ -112,7 +88,8 @@ export async function giveUp(db: Database, config: Config, key: SubjectKey): Pro
           eq(analysisRuns.subjectId, key.subjectId),
           inArray(analysisRuns.state, ['running', 'analyzed']),
         ),
-      );
+      )
+      .returning({ generation: analysisRuns.generation });
     const ended = await tx
       .update(shunyaJobs)
       .set({ state: 'failed', errorCode: 'skipped_by_operator', retryable: 'no', finishedAt: sql`now()` })
@@ -126,6 +103,8 @@ export async function giveUp(db: Database, config: Config, key: SubjectKey): Pro
       .returning({ id: shunyaJobs.id });
     await setBlock(tx, key, null);
     await setStage(tx, key, 'failed', 'skipped_by_operator');
-    return ended.length > 0 ? grantFreeSlots(tx, key.companyId, config.shunya.maxPerCompany) : [];
+    if (ended.length > 0) await grantFreeSlots(tx, key.companyId, config.shunya.maxPerCompany);
+    for (const run of runs) if (run.generation !== generation) await ringAnalysis(tx, { ...key, ...run });
+    if (generation !== undefined) await ringPipeline(tx, key);
   });
 }

@@ -3,11 +3,12 @@ import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { lockCall } from '../../db/queries/calls.ts';
 import { isUnanswered } from '../../domain/call.ts';
-import { type NextStep, type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
+import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
-import { nextAnalysisStep } from '../analysis/runs.ts';
+import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { isCallDeleted, lockCompanyAgainstRemoval } from '../inbox/routeCall.ts';
+import { takeRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { type CallRow, foldEvents, type ProviderCall, redactEvents } from './fold.ts';
 
@@ -15,7 +16,7 @@ export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
 }
 
-const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish' } };
+const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
 
 /**
  * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
@@ -25,6 +26,7 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', next: { do: 'finish
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
+    await takeRings(tx, callWorkflowId(input.companyId, input.providerCallId));
     const isGone = !(await lockCompanyAgainstRemoval(tx, input.companyId));
     if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
       await redactEvents(tx, input);
@@ -49,27 +51,31 @@ async function decideNext(
     return abandoned ? decideNext(tx, config, input, abandoned) : GONE;
   }
   await setStage(tx, key, decided.stage, decided.reason);
-  return { subjectId: call.id, stage: decided.stage, next: decided.next };
+  return { subjectId: call.id, stage: decided.stage, block: decided.block, next: decided.next };
 }
 
-async function stageOf(tx: Transaction, config: Config, input: AdvanceCallInput, call: CallRow) {
+async function stageOf(
+  tx: Transaction,
+  config: Config,
+  input: AdvanceCallInput,
+  call: CallRow,
+): Promise<Decision | 'call_overdue'> {
   const ended = call.status !== 'ringing' && call.status !== 'in_progress';
   if (!ended) {
     const seconds = remaining(call.createdAt, input.waits.callMaxSeconds);
-    if (seconds <= 0) return 'call_overdue' as const;
+    if (seconds <= 0) return 'call_overdue';
     return inStage('awaiting_end', { do: 'wait', for: 'call_end', seconds });
   }
   if (call.recordingUrl) {
-    const subject = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
-    return nextAnalysisStep(tx, config, { ...subject, generation: call.generation, recordingUrl: call.recordingUrl });
+    const { generation, recordingUrl } = call;
+    const subject = { ...input, subjectKind: 'call' as const, subjectId: call.id, generation, recordingUrl };
+    return nextAnalysisStep(tx, config, subject);
   }
   if (isUnanswered(call.status)) return inStage('done', { do: 'finish' });
   const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
   if (seconds > 0) return inStage('awaiting_recording', { do: 'wait', for: 'recording', seconds });
-  return { stage: 'not_analyzable' as const, reason: 'no_recording_in_time', next: { do: 'finish' as const } };
+  return inStage('not_analyzable', { do: 'finish' }, 'no_recording_in_time');
 }
-
-const inStage = <S extends SubjectState['stage']>(stage: S, next: NextStep) => ({ stage, reason: null, next });
 
 /** The end that never came, as an event of our own, so that a fold needs nothing but events. */
 async function storeAbandoned(tx: Transaction, input: ProviderCall): Promise<void> {

@@ -1,18 +1,23 @@
 /** Events of our own in the inbox: how a change of rows rings a workflow. */
 import { createHash, randomUUID } from 'node:crypto';
+import { sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 
 export interface InternalEvent {
   source?: 'internal' | 'operator';
   companyId: string;
-  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due; retry, skip */
+  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due; ring; retry, skip */
   route: string;
   /** The workflow to ring. */
   workflowId: string;
   providerCallId?: string;
+  /** Stored once under it. */
+  id?: string;
   /** Ids and states only. */
   body?: Record<string, unknown>;
+  /** Rings the workflow only so much later, unless something else has made it look by then. */
+  afterSeconds?: number;
 }
 
 /**
@@ -21,9 +26,9 @@ export interface InternalEvent {
  * @returns the event's id
  */
 export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<string> {
-  const id = randomUUID();
+  const id = event.id ?? randomUUID();
   const body = Buffer.from(JSON.stringify(event.body ?? {}));
-  await db.insert(webhookEvents).values({
+  const stored = db.insert(webhookEvents).values({
     id,
     source: event.source ?? 'internal',
     route: event.route,
@@ -33,6 +38,9 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
     bodySha256: createHash('sha256').update(body).digest('hex'),
     providerCallId: event.providerCallId,
     workflowId: event.workflowId,
+    ...(event.afterSeconds && { nextRingAt: sql`now() + make_interval(secs => ${event.afterSeconds})` }),
   });
+  // Operators' actions of one content are told apart by their id; a repeat under the same id is the same.
+  await (event.id ? stored.onConflictDoNothing() : stored);
   return id;
 }

@@ -1,6 +1,6 @@
 /** Operators' actions that Temporal could not take: kept in the inbox, and sent by the relay once it is back. */
 import type { Queryable } from '../../db/client.ts';
-import type { OperatorAction } from '../../workflows/contracts.ts';
+import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { storeInternalEvent } from './internalEvents.ts';
 
 /** Ids and states only; `reason` is the id of the audit row. */
@@ -9,14 +9,18 @@ export interface QueuedAction extends OperatorAction {
   workflowIds: string[];
 }
 
-/** Keeps one in the caller's transaction or at once; `pipeline.workflowId` starts again where none of the others is there. */
+/**
+ * Keeps one in the caller's transaction or at once; `pipeline.workflowId` starts again where none of the others is there.
+ * @param id of the action, where a repeat must not keep it twice
+ */
 export async function queueOperatorAction(
   db: Queryable,
   name: 'retry' | 'skip',
   pipeline: { companyId: string; providerCallId: string | null; workflowId: string },
   action: QueuedAction,
+  id?: string,
 ): Promise<void> {
   const { companyId, workflowId, providerCallId } = pipeline;
   const of = { companyId, workflowId, providerCallId: providerCallId ?? undefined };
-  await storeInternalEvent(db, { source: 'operator', route: name, ...of, body: { ...action } });
+  await storeInternalEvent(db, { source: 'operator', route: name, ...of, body: { ...action, ...(id && { id }) }, id });
 }

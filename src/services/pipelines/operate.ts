@@ -3,11 +3,13 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/cl
 import type { ApiDeps } from '../../api/deps.ts';
 import type { PipelineRow } from '../../db/queries/pipelines.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
+import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, callWorkflowId, parseWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
-import { type OperatorAction, retrySignal, retryUpdate, skipUpdate } from '../../workflows/contracts.ts';
+import { retrySignal, retryUpdate, skipUpdate } from '../../workflows/contracts.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
+import { ringRunningAnalysis } from './ring.ts';
 
 type OperatorDeps = Pick<ApiDeps, 'db' | 'temporal' | 'inbox' | 'logger'>;
 
@@ -29,7 +31,7 @@ export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
 export const pipelineWorkflowId = (row: Pick<PipelineRow, 'kind' | 'companyId' | 'providerCallId' | 'subjectId'>) =>
   row.kind === 'call' ? callWorkflowId(row.companyId, row.providerCallId ?? '') : visitWorkflowId(row.subjectId);
 
-/** The workflows whose step may be blocked, the likelier first: the analysis below while that is under way. */
+/** The workflows whose step may be blocked, the likelier first: the analysis beside it while that is under way. */
 function blockedWorkflowIds(row: PipelineRow): string[] {
   const isAnalyzing = row.stage === 'transcribing' || row.stage === 'analyzing';
   const below = isAnalyzing ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
@@ -107,13 +109,17 @@ async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: Pipeline
   await queueOperatorAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
 }
 
-/** A workflow that was terminated, or that Temporal has forgotten, starts again from the rows. */
+/** Workflows that were terminated, or that Temporal has forgotten, start again from the rows. */
 async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> {
-  await storeInternalEvent(deps.db, {
-    companyId: row.companyId,
-    route: `${row.kind}.redrive`,
-    workflowId: pipelineWorkflowId(row),
-    providerCallId: row.providerCallId ?? undefined,
+  const { companyId, kind, providerCallId, subjectId } = row;
+  await deps.db.transaction(async (tx) => {
+    await storeInternalEvent(tx, {
+      companyId,
+      route: `${kind}.redrive`,
+      workflowId: pipelineWorkflowId(row),
+      providerCallId: providerCallId ?? undefined,
+    });
+    await ringRunningAnalysis(tx, { companyId, subjectKind: kind, subjectId });
   });
   deps.inbox.poke();
   return 'restarting';
@@ -134,7 +140,7 @@ export async function signalRetries(
   let sent = 0;
   for (const row of rows) {
     if (Date.now() - startedAt > BATCH_SECONDS_MAX * 1000) break;
-    // It passes the signal on to whatever is blocked below.
+    // It passes the signal on to its analysis where that is blocked.
     const handle = client.workflow.getHandle(pipelineWorkflowId(row));
     try {
       await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () => handle.signal(retrySignal, action));

@@ -3,10 +3,11 @@
  * does so in the transaction of what led there.
  */
 import { and, eq, sql } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../../db/client.ts';
+import type { Database, Queryable, Transaction } from '../../db/client.ts';
 import { calls, recordingSessions } from '../../db/schema/index.ts';
 import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 import type { Block, SubjectKey } from '../../domain/pipelineSteps.ts';
+import { ringPipeline } from './ring.ts';
 
 export const subjectTable = (kind: SubjectKind) => (kind === 'call' ? calls : recordingSessions);
 
@@ -65,10 +66,53 @@ export async function setBlock(tx: Queryable, key: SubjectKey, block: Block | nu
     .where(eq(table.id, key.subjectId));
 }
 
-export async function currentStage(tx: Transaction, key: SubjectKey): Promise<PipelineStage | undefined> {
+/** Where a pipeline stands. */
+export async function currentState(
+  tx: Transaction,
+  key: SubjectKey,
+): Promise<{ stage: PipelineStage; block: Block | null } | undefined> {
   const table = subjectTable(key.subjectKind);
-  const [row] = await tx.select({ stage: table.stage }).from(table).where(eq(table.id, key.subjectId));
-  return row?.stage;
+  const [row] = await tx
+    .select({
+      stage: table.stage,
+      blockedOn: table.blockedOn,
+      attempts: table.attempts,
+      reason: table.reason,
+      needsAttention: table.needsAttention,
+    })
+    .from(table)
+    .where(eq(table.id, key.subjectId));
+  if (!row) return undefined;
+  const { stage, blockedOn, attempts, reason, needsAttention } = row;
+  return { stage, block: blockedOn && { blockedOn, attempts, reason: reason ?? 'unknown', needsAttention } };
+}
+
+/**
+ * Shows what blocks an analysis, or (null) that it goes on. Its call or visit is rung where that begins or ends to need a
+ * person, so that it shows so too.
+ */
+export async function showAnalysisBlock(db: Database, key: SubjectKey, block: Block | null): Promise<void> {
+  await db.transaction(async (tx) => {
+    const table = subjectTable(key.subjectKind);
+    const [row] = await tx
+      .select({ needsAttention: table.needsAttention })
+      .from(table)
+      .where(eq(table.id, key.subjectId))
+      .for('update');
+    if (!row) return;
+    await setBlock(tx, key, block);
+    if (row.needsAttention !== (block?.needsAttention ?? false)) await ringPipeline(tx, key);
+  });
+}
+
+/** Shows that our database, which a step of a call or visit could not reach, is back. */
+export async function clearDatabaseBlock(tx: Queryable, key: SubjectKey): Promise<void> {
+  const table = subjectTable(key.subjectKind);
+  const [blocked] = await tx
+    .select({ id: table.id })
+    .from(table)
+    .where(and(eq(table.id, key.subjectId), eq(table.blockedOn, 'database')));
+  if (blocked) await setBlock(tx, key, null);
 }
 
 /** Where the reason of a final stage is kept, the block that is taken away or shown leaves it. */

@@ -4,7 +4,7 @@
  * the workflow, which starts one that is gone.
  *
  * This is also what asks Shunya for jobs that hang where nobody does: ShunyaAnalysis asks by itself while it runs; where
- * it is gone, the ring starts its parent, the parent starts it, and it asks at once. A Schedule would only do it twice.
+ * it is gone, the ring starts it again, and it asks at once. A Schedule would only do it twice.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
@@ -14,6 +14,7 @@ import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/wo
 import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 import { callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import { ringRunningAnalysis } from './ring.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
 /** Any number will do as long as nobody else in this database uses it. */
@@ -175,8 +176,10 @@ async function findPipelines(tx: Transaction, config: SweepConfig, options: Swee
 
 /** Events that were rung at least once and have had no effect, with the call or visit they are of. */
 const stuckEvents = sql`
-  select case when e.source = 'shunya' then j.subject_kind when c.id is not null then 'call' else 'visit' end as kind,
+  select case when e.source = 'shunya' then j.subject_kind when c.id is not null then 'call'
+      when e.workflow_id like 'analysis:%' then split_part(e.workflow_id, ':', 2) else 'visit' end as kind,
     case when e.source = 'shunya' then j.subject_id when c.id is not null then c.id
+      when e.workflow_id like 'analysis:%' then split_part(e.workflow_id, ':', 3)
       else ${sessionIdSql(sql`e.workflow_id`)} end as subject_id,
     coalesce(e.dispatched_at, e.received_at) as rung_at, e.workflow_id
   from webhook_events e
@@ -211,4 +214,5 @@ async function ring(tx: Transaction, pipeline: Swept): Promise<void> {
       ),
     );
   await storeInternalEvent(tx, { companyId, route, workflowId, providerCallId: providerCallId ?? undefined });
+  await ringRunningAnalysis(tx, keyOf(pipeline));
 }

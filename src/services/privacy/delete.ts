@@ -27,6 +27,7 @@ import {
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { ringOldestWaiting } from '../analysis/jobs.ts';
 import { lockContacts } from '../contacts/lock.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
@@ -162,6 +163,8 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
     .delete(analysisRuns)
     .where(and(eq(analysisRuns.subjectKind, kind), inArray(analysisRuns.subjectId, subjectIds)));
   if (jobs.length === 0) return;
+  // Places among the company's jobs are free again; nobody else would tell those who wait for one.
+  await ringOldestWaiting(tx, companyId, jobs.length);
   await tx
     .insert(jobTombstones)
     .values(jobs.map(({ shunyaCallId, taskId }) => ({ companyId, shunyaCallId, taskId: taskId ?? '' })))

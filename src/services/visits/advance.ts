@@ -5,7 +5,8 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { recordingSessions, webhookEvents } from '../../db/schema/index.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
-import { nextAnalysisStep } from '../analysis/runs.ts';
+import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
+import { takeRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 
 export interface AdvanceVisitInput {
@@ -19,28 +20,35 @@ export async function advanceVisit(db: Database, config: Config, input: AdvanceV
   return db.transaction(async (tx) => {
     const key = { companyId: input.companyId, subjectKind: 'visit' as const, subjectId: input.sessionId };
     const session = await lockSession(tx, input);
+    await takeRings(tx, visitWorkflowId(input.sessionId));
     await markApplied(tx, input.sessionId);
-    if (!session) return { subjectId: null, stage: 'done', next: { do: 'finish' } };
-
-    if (session.status !== 'completed') {
-      const seconds = remaining(session.startedAt, input.waits.visitMaxSeconds);
-      if (session.status === 'recording' && seconds > 0) {
-        await setStage(tx, key, 'awaiting_end');
-        return { subjectId: session.id, stage: 'awaiting_end', next: { do: 'wait', for: 'visit_end', seconds } };
-      }
-      await tx
-        .update(recordingSessions)
-        .set({ status: 'failed', updatedAt: sql`now()` })
-        .where(eq(recordingSessions.id, session.id));
-      await setStage(tx, key, 'not_analyzable', 'visit_never_stopped');
-      return { subjectId: session.id, stage: 'not_analyzable', next: { do: 'finish' } };
-    }
-    const { generation, audioUrl } = session;
-    const decided = await nextAnalysisStep(tx, config, { ...key, generation, recordingUrl: audioUrl ?? '' });
-    await setStage(tx, key, decided.stage, decided.reason);
-    return { subjectId: session.id, stage: decided.stage, next: decided.next };
+    if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
+    const { stage, reason, block, next } = await decide(tx, config, input, session);
+    await setStage(tx, key, stage, reason);
+    return { subjectId: session.id, stage, block, next };
   });
 }
+
+async function decide(
+  tx: Transaction,
+  config: Config,
+  { companyId, waits }: AdvanceVisitInput,
+  { id, status, startedAt, generation, audioUrl }: Session,
+): Promise<Decision> {
+  if (status === 'completed') {
+    const subject = { companyId, subjectKind: 'visit' as const, subjectId: id };
+    return nextAnalysisStep(tx, config, { ...subject, generation, recordingUrl: audioUrl ?? '' });
+  }
+  const seconds = remaining(startedAt, waits.visitMaxSeconds);
+  if (status === 'recording' && seconds > 0) return inStage('awaiting_end', { do: 'wait', for: 'visit_end', seconds });
+  await tx
+    .update(recordingSessions)
+    .set({ status: 'failed', updatedAt: sql`now()` })
+    .where(eq(recordingSessions.id, id));
+  return inStage('not_analyzable', { do: 'finish' }, 'visit_never_stopped');
+}
+
+type Session = NonNullable<Awaited<ReturnType<typeof lockSession>>>;
 
 async function lockSession(tx: Transaction, input: AdvanceVisitInput) {
   const [session] = await tx

@@ -1,0 +1,58 @@
+/** Starts pipelines again whose workflow was ended by hand while their rows say that something is left to do. */
+import { and, eq } from 'drizzle-orm';
+import type { Database, Transaction } from '../../db/client.ts';
+import { analysisRuns, webhookEvents } from '../../db/schema/index.ts';
+import { callIdOf } from '../../domain/callId.ts';
+import { isFinalStage } from '../../domain/pipeline.ts';
+import type { SubjectKey } from '../../domain/pipelineSteps.ts';
+import { parseWorkflowId } from '../../domain/workflowIds.ts';
+import { isRingOf, ringAnalysis, ringPipeline } from './ring.ts';
+import { currentState } from './state.ts';
+
+/** Rings a workflow that was ended, where it should run. @returns whether it should */
+export async function restartEnded(
+  db: Database,
+  ended: { workflowId: string; companyId: string | undefined },
+): Promise<boolean> {
+  const { workflowId, companyId } = ended;
+  const subject = parseWorkflowId(workflowId);
+  if (!subject || companyId === undefined) return false;
+  return db.transaction(async (tx) => {
+    const [rung] = await tx.select({ id: webhookEvents.id }).from(webhookEvents).where(isRingOf(workflowId)).limit(1);
+    if (rung) return false;
+    switch (subject.type) {
+      case 'call': {
+        const subjectId = 'callId' in subject ? subject.callId : callIdOf(subject.companyId, subject.providerCallId);
+        return restartPipeline(tx, { companyId, subjectKind: 'call', subjectId });
+      }
+      case 'visit':
+        return restartPipeline(tx, { companyId, subjectKind: 'visit', subjectId: subject.sessionId });
+      case 'analysis': {
+        const { subjectKind, subjectId, generation } = subject;
+        const [run] = await tx
+          .select({ state: analysisRuns.state })
+          .from(analysisRuns)
+          .where(
+            and(
+              eq(analysisRuns.subjectKind, subjectKind),
+              eq(analysisRuns.subjectId, subjectId),
+              eq(analysisRuns.generation, generation),
+            ),
+          );
+        if (run?.state !== 'running') return false;
+        await ringAnalysis(tx, { companyId, subjectKind, subjectId, generation });
+        return true;
+      }
+      case 'delivery':
+        // Deliveries that are lost are found by their next attempt.
+        return false;
+    }
+  });
+}
+
+async function restartPipeline(tx: Transaction, key: SubjectKey): Promise<boolean> {
+  const state = await currentState(tx, key);
+  if (!state || isFinalStage(state.stage)) return false;
+  await ringPipeline(tx, key);
+  return true;
+}

@@ -1,0 +1,74 @@
+/**
+ * Rings of pipelines' workflows: inbox rows, stored in the transaction of the change that the workflow is to look at and
+ * brought by the relay like any event. The workflow's next look deletes them.
+ */
+import { and, eq, inArray } from 'drizzle-orm';
+import type { Queryable, Transaction } from '../../db/client.ts';
+import { analysisRuns, calls, webhookEvents } from '../../db/schema/index.ts';
+import type { SubjectKey } from '../../domain/pipelineSteps.ts';
+import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { storeInternalEvent } from '../inbox/internalEvents.ts';
+
+/** The route of a ring in the inbox. */
+const RING = 'ring';
+
+/** Rings the workflow of a call or visit. @param afterSeconds only so much later, unless it has looked by then */
+export async function ringPipeline(tx: Queryable, key: SubjectKey, afterSeconds?: number): Promise<void> {
+  const { companyId, subjectKind, subjectId } = key;
+  if (subjectKind === 'visit') {
+    await storeInternalEvent(tx, { companyId, route: RING, workflowId: visitWorkflowId(subjectId), afterSeconds });
+    return;
+  }
+  const providerCallId = await findProviderCallId(tx, subjectId);
+  if (providerCallId === null) return;
+  const workflowId = callWorkflowId(companyId, providerCallId);
+  await storeInternalEvent(tx, { companyId, route: RING, workflowId, providerCallId, afterSeconds });
+}
+
+/** Rings the analysis of one generation; the relay starts it where none runs. */
+export async function ringAnalysis(
+  tx: Queryable,
+  run: SubjectKey & { generation: number; providerCallId?: string | null },
+): Promise<void> {
+  const { companyId, subjectKind, subjectId, generation } = run;
+  const call =
+    run.providerCallId ??
+    (subjectKind === 'call' ? ((await findProviderCallId(tx, subjectId)) ?? undefined) : undefined);
+  const workflowId = analysisWorkflowId(subjectKind, subjectId, generation);
+  // The call's id is for the summary that people read.
+  await storeInternalEvent(tx, { companyId, route: RING, workflowId, body: { call } });
+}
+
+/** Rings the analysis of a call or visit that is under way, if there is one. */
+export async function ringRunningAnalysis(tx: Queryable, key: SubjectKey): Promise<void> {
+  const [running] = await tx
+    .select({ generation: analysisRuns.generation })
+    .from(analysisRuns)
+    .where(
+      and(
+        eq(analysisRuns.subjectKind, key.subjectKind),
+        eq(analysisRuns.subjectId, key.subjectId),
+        eq(analysisRuns.state, 'running'),
+      ),
+    )
+    .limit(1);
+  if (running) await ringAnalysis(tx, { ...key, generation: running.generation });
+}
+
+/** Takes the rings of a workflow that looks now. */
+export async function takeRings(tx: Transaction, workflowId: string): Promise<void> {
+  await tx.delete(webhookEvents).where(isRingOf(workflowId));
+}
+
+/** The rings of a workflow that it has not answered. */
+export const isRingOf = (workflowId: string) =>
+  and(
+    eq(webhookEvents.workflowId, workflowId),
+    eq(webhookEvents.route, RING),
+    inArray(webhookEvents.status, ['pending', 'dispatched']),
+  );
+
+async function findProviderCallId(tx: Queryable, callId: string): Promise<string | null> {
+  const [call] = await tx.select({ providerCallId: calls.providerCallId }).from(calls).where(eq(calls.id, callId));
+  return call?.providerCallId ?? null;
+}

@@ -1,0 +1,104 @@
+/** The pipeline of a call or visit: how it looks at its rows, and what it shows of the analysis that runs beside it. */
+import * as wf from '@temporalio/workflow';
+import type { SubjectKind } from '../domain/pipeline.ts';
+import type { Block, PipelineWaits, SubjectState } from '../domain/pipelineSteps.ts';
+import { analysisWorkflowId } from '../domain/workflowIds.ts';
+import { database } from './activities.ts';
+import { failureOf } from './failures.ts';
+import { Pipeline } from './pipeline.ts';
+
+interface Subject {
+  kind: SubjectKind;
+  companyId: string;
+  waits: PipelineWaits;
+}
+
+/** To be called before anything is awaited. */
+export const openSubjectPipeline = (subject: Subject) => new SubjectPipeline(subject);
+
+class SubjectPipeline extends Pipeline {
+  private readonly subject: Subject;
+  private subjectId: string | null = null;
+  private failures = 0;
+  /** The analysis under way, and what blocks it, as the last look found it. */
+  private analysis: { workflowId: string; generation: number; block: Block | null } | null = null;
+
+  constructor(subject: Subject) {
+    super({
+      waits: subject.waits,
+      stage: 'awaiting_end',
+      showBlock: async (block) => {
+        if (this.subjectId) await database.showBlock({ ...this.key(this.subjectId), block });
+      },
+      record: async (action) => {
+        const self = wf.workflowInfo().workflowId;
+        const did = { ...this.key(this.subjectId ?? self), ...action };
+        await (action.workflowId === self ? database.recordOperatorAction(did) : database.passActionOn(did));
+      },
+      analysisBeside: () => this.analysis?.workflowId,
+    });
+    this.subject = subject;
+  }
+
+  /**
+   * One look at the rows, tried until it holds. What is next is theirs to say, so a Reset, a new run or a doubled ring
+   * changes nothing.
+   * @returns undefined where an operator gave it up
+   */
+  async look(advance: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
+    for (;;) {
+      await this.recordActions();
+      this.clearRing();
+      try {
+        const state = await advance();
+        this.subjectId = state.subjectId;
+        this.failures = 0;
+        if (this.isBlocked) await this.clearBlock();
+        this.setStage(state.stage);
+        this.showAnalysis(state);
+        return state;
+      } catch (error) {
+        if (wf.isCancellation(error)) throw error;
+        this.failures += 1;
+        await this.reportFailure('database', this.failures, failureOf(error));
+        await this.waitForRetry();
+        if (this.isSkipped && (await this.giveUp())) return undefined;
+      }
+    }
+  }
+
+  protected override blockToDescribe() {
+    if (this.isBlocked || !this.analysis?.block) return super.blockToDescribe();
+    return { block: this.analysis.block, workflowId: this.analysis.workflowId };
+  }
+
+  private showAnalysis({ subjectId, next, block }: SubjectState): void {
+    const before = this.analysis?.block ?? null;
+    this.analysis =
+      next.do === 'analyze' && subjectId
+        ? {
+            workflowId: analysisWorkflowId(this.subject.kind, subjectId, next.generation),
+            generation: next.generation,
+            // Only what asks for a person is shown here too; it rings when that changes.
+            block: block?.needsAttention ? block : null,
+          }
+        : null;
+    const now = this.analysis?.block ?? null;
+    if (JSON.stringify(now) !== JSON.stringify(before)) this.showToOperators(now, before);
+  }
+
+  private async giveUp(): Promise<boolean> {
+    try {
+      if (this.subjectId) await database.giveUp(this.key(this.subjectId));
+      return this.subjectId !== null;
+    } catch (error) {
+      if (wf.isCancellation(error)) throw error;
+      return false;
+    }
+  }
+
+  private key(subjectId: string) {
+    const { companyId, kind: subjectKind } = this.subject;
+    return { companyId, subjectKind, subjectId };
+  }
+}
