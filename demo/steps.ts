@@ -1,7 +1,7 @@
 /** The demo's story, told over HTTP alone: the webhooks as CallRail sends them, all else through the REST API. */
 import { randomBytes } from 'node:crypto';
 import { DateTime } from 'luxon';
-import { newPhoneNumber, recordingLink } from '../dev/local/sampleCalls.ts';
+import { newPhoneNumber } from '../dev/local/sampleCalls.ts';
 import { apiUrl } from '../dev/local/services.ts';
 import {
   type CallRailEventName,
@@ -13,6 +13,7 @@ import {
   simulateCall,
 } from '../simulators/callrail.ts';
 import type { Config } from '../src/config/config.ts';
+import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
 import { createPerson, type Data, type Person } from './people.ts';
 import { check, print, printExchange, SHOWN, StepFailed, waitFor } from './story.ts';
@@ -54,7 +55,7 @@ export async function createDemo(config: Config): Promise<Demo> {
     callrail: createCallRailSender({ baseUrl: apiUrl(config), signingKey }),
     trackingNumber: newPhoneNumber(),
     simulatorUrl: config.embedded.shunya ? config.shunya.baseUrl : undefined,
-    recording: (words) => recordingLink(config, run, words),
+    recording: (words) => sampleRecording(config, run, words),
     booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '' },
   };
 }
@@ -149,7 +150,7 @@ async function bookedCall(demo: Demo): Promise<void> {
     customerName: 'Wilhelmina Farnsworth',
     agentEmail: emailOf(casey),
     durationSeconds: 184,
-    recording: demo.recording(`booked.mp3?date=${todayAt(16)}`),
+    recording: demo.recording(`booked.wav?date=${todayAt(16)}`),
   });
   const sent = await send(demo, call, ['incoming', 'answered', 'completed']);
   const found = await analyzedCall(demo, call);
@@ -200,7 +201,7 @@ async function warmCall(demo: Demo): Promise<void> {
     customerName: 'Bartholomew Quigley',
     agentEmail: emailOf(morgan),
     durationSeconds: 96,
-    recording: demo.recording('not-booked.mp3'),
+    recording: demo.recording('not-booked.wav'),
   });
   await send(demo, call, ['incoming', 'answered', 'completed']);
   const found = await analyzedCall(demo, call);
@@ -234,7 +235,7 @@ async function voicemail(demo: Demo): Promise<void> {
     answered: false,
     voicemail: true,
     durationSeconds: 31,
-    recording: demo.recording('voicemail-cold.mp3'),
+    recording: demo.recording('voicemail-cold.wav'),
   });
   await send(demo, call, ['incoming', 'completed']);
   const found = await analyzedCall(demo, call);
@@ -265,7 +266,7 @@ async function visit({ people: { rep, manager }, booked, recording }: Demo): Pro
   const session = await rep.post('/recordings/sessions/start', { appointment_id: booked.appointmentId, ...place });
   check(session, { status: 'recording', 'pipeline.stage': 'awaiting_end' });
   const path = `/recordings/sessions/${session.id}`;
-  const audio = { audio_url: recording('visit-won.mp3') };
+  const audio = { audio_url: recording('visit-won.wav') };
   check(await rep.post(`${path}/stop`, audio), { status: 'completed' });
   await waitFor('the analysis of the visit', () => rep.peek(path), isFinished);
   check(await rep.get(path), {
@@ -332,7 +333,7 @@ async function shunyaAway(demo: Demo): Promise<void> {
   const fault = { type: 'error', status: 503, company_id: companyId };
   const { faults } = await tellSimulator(`${simulatorUrl}/_control/faults`, 'POST', fault);
   const mend = () => tellSimulator(`${simulatorUrl}/_control/faults/${faults[0].id}`, 'DELETE');
-  const call = simulate(demo, { customerName: 'Philippa Marsh', recording: demo.recording('unqualified.mp3') });
+  const call = simulate(demo, { customerName: 'Philippa Marsh', recording: demo.recording('unqualified.wav') });
   try {
     await send(demo, call, ['incoming', 'answered', 'completed']);
     const list = '/pipelines?kind=call&stage=transcribing';

@@ -4,11 +4,12 @@ import { eq } from 'drizzle-orm';
 import { type CallRailEventName, callRailPayload, createCallRailSender, simulateCall } from '../simulators/callrail.ts';
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
+import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { openDatabase } from '../src/db/client.ts';
 import { companies } from '../src/db/schema/index.ts';
 import { type Answer, type Ask, askAs, runCommand } from './local/ask.ts';
 import { StartError, waitUntil } from './local/processes.ts';
-import { newPhoneNumber, recordingLink } from './local/sampleCalls.ts';
+import { newPhoneNumber } from './local/sampleCalls.ts';
 import { apiUrl } from './local/services.ts';
 import { mintToken } from './token.ts';
 
@@ -103,7 +104,7 @@ async function play(config: Config, callee: Callee, name: string, scenario: Scen
     answered,
     voicemail,
     durationSeconds: voicemail ? 31 : answered ? 184 : 0,
-    recording: hasRecording ? recordingLink(config, randomBytes(4).toString('hex'), `${words}.mp3`) : '',
+    recording: hasRecording ? sampleRecording(config, randomBytes(4).toString('hex'), `${words}.wav`) : '',
   });
   const sender = createCallRailSender({ baseUrl: apiUrl(config), signingKey: callee.signingKey });
   print(`${caller} calls ${callee.trackingNumber} of company ${callee.companyId}`);

@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { streamRecording } from '../src/api/recordings/recordingStream.ts';
+import { loadConfig } from '../src/config/config.ts';
+import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { createShunyaClient, type ShunyaError } from '../src/providers/shunya/client.ts';
 import { normalizeCallAnalysis, normalizeTranscript, readShunyaCallback } from '../src/providers/shunya/payload.ts';
 import { verifyShunyaSignature } from '../src/providers/shunya/signature.ts';
@@ -481,4 +484,45 @@ it('remembers its jobs and keys after a restart, and calls back then', async () 
   await third.stop();
   expect(received).toHaveLength(1);
   await rm(dataDir, { recursive: true });
+});
+
+describe('its recordings', () => {
+  const dataDir = join(tmpdir(), 'callwright-nowhere');
+  const config = () =>
+    loadConfig({ env: { DATA_DIR: dataDir, SHUNYA_SIM_PORT: String(simulator.port) }, secrets: 'omit' });
+  const play = (words: string, request: { method?: 'GET' | 'HEAD'; range?: string } = {}) => {
+    const url = sampleRecording(config(), 'run1', words);
+    const { recordingHosts: allowedHosts } = config();
+    return streamRecording({ url, allowedHosts, method: 'GET', signal: AbortSignal.timeout(5000), ...request });
+  };
+
+  it('play as those of a store do: whole, by parts, and described', async () => {
+    const whole = await play('booked.wav');
+    expect(whole.status).toBe(200);
+    expect(whole.headers.get('content-type')).toMatch(/^audio\/(x-|vnd\.)?wav/);
+    const bytes = Buffer.from(await whole.arrayBuffer());
+    expect(bytes.toString('latin1', 0, 4)).toBe('RIFF');
+    const head = await play('booked.wav', { method: 'HEAD' });
+    expect(head.headers.get('content-length')).toBe(String(bytes.length));
+
+    const part = await play('booked.wav', { range: 'bytes=44-8043' });
+    expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 44-8043/${bytes.length}`]);
+    expect(Buffer.from(await part.arrayBuffer())).toEqual(bytes.subarray(44, 8044));
+    const end = await play('booked.wav', { range: 'bytes=-10' });
+    expect(Buffer.from(await end.arrayBuffer())).toEqual(bytes.subarray(-10));
+    expect((await play('booked.wav', { range: `bytes=${bytes.length}-` })).status).toBe(416);
+    expect((await fetch(sampleRecording(config(), 'run1', 'booked.wav'), { method: 'DELETE' })).status).toBe(405);
+  });
+
+  it('are as long as what is heard in them, and silent where nobody speaks', async () => {
+    const audioUrl = sampleRecording(config(), 'run1', 'warm.wav');
+    await transcribed('warm', { audioUrl });
+    const transcript = normalizeTranscript(await client().getTranscript({ shunyaCallId: 1001, companyId }));
+    const bytes = Buffer.from(await (await play('warm.wav')).arrayBuffer());
+    const seconds = (bytes.length - 44) / bytes.readUInt32LE(28);
+    expect(seconds - (transcript?.turns.at(-1)?.endSeconds ?? 0)).toBeCloseTo(0.5, 1);
+
+    const silence = Buffer.from(await (await play('silence.wav')).arrayBuffer()).subarray(44);
+    expect(new Set(silence)).toEqual(new Set([128]));
+  });
 });

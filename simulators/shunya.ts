@@ -2,6 +2,7 @@ import { randomInt, randomUUID, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
+import { serveAudio } from './shunya/audio.ts';
 import { CallbackSender, type SimulatorLogger } from './shunya/callbacks.ts';
 import { CALLBACK_FAULTS, type Fault, FaultBook, faultsSchema } from './shunya/faults.ts';
 import { type Job, type JobKind, JobStore } from './shunya/jobs.ts';
@@ -74,7 +75,8 @@ const finishSchema = z.strictObject({
 
 /**
  * Shunya over HTTP, as docs/contract.md describes it, with signed callbacks. What a recording says is chosen
- * by its link (`scenarios.ts`); what goes wrong, by `POST /_control/faults` (`faults.ts`).
+ * by its link (`scenarios.ts`); what goes wrong, by `POST /_control/faults` (`faults.ts`). Links below `/recordings/`
+ * have audio that sounds like it.
  */
 export async function startShunyaSimulator(options: ShunyaSimulatorOptions): Promise<ShunyaSimulator> {
   const host = options.host ?? '127.0.0.1';
@@ -388,6 +390,7 @@ export async function startShunyaSimulator(options: ShunyaSimulatorOptions): Pro
     if (text === null) {
       return answer(response, { status: 413, body: failureBody('TOO_LARGE', 'The body is too large', null) });
     }
+    if (url.pathname.startsWith('/recordings/')) return serveAudio(request, response, url.pathname);
     if (url.pathname === '/healthz') return answer(response, { status: 200, body: { status: 'ok' } });
     if (!url.pathname.startsWith('/_control/')) return serveApi(request, response, url, text);
     try {

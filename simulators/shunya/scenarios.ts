@@ -156,18 +156,32 @@ function dialogueOf(recording: Recording): Line[] {
   }
 }
 
-/** The transcript endpoint's answer for a recording. */
-export function transcriptResult(recording: Recording): Record<string, unknown> {
+export interface Turn {
+  speaker: 'agent' | 'customer';
+  text: string;
+  /** Seconds from the beginning. */
+  start: number;
+  end: number;
+}
+
+/** Who says what, and when, in a recording. */
+export function turnsOf(recording: Recording): Turn[] {
   let clock = 0.4;
-  const speakerLabels = dialogueOf(recording).map(([speaker, text]) => {
+  return dialogueOf(recording).map(([speaker, text]) => {
     const start = clock;
     const end = start + text.split(' ').length * 0.38;
     clock = end + 0.6;
-    return { speaker, text, start_time: round(start), end_time: round(end) };
+    return { speaker, text, start: round(start), end: round(end) };
   });
+}
+
+/** The transcript endpoint's answer for a recording. */
+export function transcriptResult(recording: Recording): Record<string, unknown> {
+  const turns = turnsOf(recording);
+  const speakerLabels = turns.map(({ start, end, ...said }) => ({ ...said, start_time: start, end_time: end }));
   return {
     call_id: recording.callId,
-    transcript_text: speakerLabels
+    transcript_text: turns
       .map(({ speaker, text }) => `${speaker === 'agent' ? 'Agent' : 'Customer'}: ${text}`)
       .join('\n'),
     speaker_labels: speakerLabels,

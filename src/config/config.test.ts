@@ -144,7 +144,9 @@ it('takes hosts and origins in the forms they have', () => {
   const config = loadConfig({ env });
   expect(config.host).toBe('::');
   expect(config.corsOrigins).toEqual(['https://app.example.com', 'http://localhost:5173']);
-  expect(config.recordingHosts).toHaveLength(5);
+  // And the simulator, where nobody configured a Shunya.
+  expect(config.recordingHosts).toEqual([...env.RECORDING_HOSTS.split(','), '127.0.0.1:3900']);
+  expect(loadConfig({ env: { ...env, SHUNYA_BASE_URL: 'https://shunya.example' } }).recordingHosts).toHaveLength(5);
 });
 
 describe('where Postgres is', () => {

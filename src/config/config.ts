@@ -378,7 +378,7 @@ function buildConfig(
     },
     callrailBaseUrl: env.CALLRAIL_BASE_URL,
     callrailReconcileSeconds: env.CALLRAIL_RECONCILE_SECONDS,
-    recordingHosts: env.RECORDING_HOSTS,
+    recordingHosts: [...env.RECORDING_HOSTS, ...(embedded.shunya ? [`127.0.0.1:${env.SHUNYA_SIM_PORT}`] : [])],
     allowUnsignedCallrail: env.ALLOW_UNSIGNED_CALLRAIL ?? !isProduction,
     /** Waits between attempts at an outgoing webhook; after the last one it is given up. */
     webhookRetrySeconds: env.WEBHOOK_RETRY_SECONDS,

@@ -7,6 +7,7 @@ import { getConnInfo } from '@hono/node-server/conninfo';
 import { z } from '@hono/zod-openapi';
 import type { Context } from 'hono';
 import { SignJWT } from 'jose';
+import { sampleRecording } from '../../config/sampleRecordings.ts';
 import { findCompany, listCompanies } from '../../db/queries/companies.ts';
 import { listUserNames } from '../../db/queries/metrics.ts';
 import { findRoutingDetails } from '../../db/queries/testCalls.ts';
@@ -74,7 +75,8 @@ export function addLocalHelpers(app: ApiRouter, deps: ApiDeps): void {
       caller: `+1212555${String(100 + Math.floor(Math.random() * 9900)).padStart(4, '0')}`,
       started_at: new Date().toISOString(),
     };
-    const body = JSON.stringify(testPayload(event, call, { ...details, host: recordingHost(config.recordingHosts) }));
+    const recording = event === 'completed' ? sampleRecording(config, call.id, 'booked.wav') : '';
+    const body = JSON.stringify(testPayload(event, call, { ...details, recording }));
     const signature = details.signingKey && createHmac('sha1', details.signingKey).update(body).digest('base64');
     // Over HTTP like any webhook, so that it shows the whole way.
     const answer = await fetch(`${new URL(c.req.url).origin}/api/v1/callrail/call.${event}`, {
@@ -133,14 +135,10 @@ async function signToken(
   return jwt.sign(new TextEncoder().encode(jwtSecret));
 }
 
-/** The simulator hears what the link's words say: a call that books. */
-const recordingHost = (hosts: readonly string[]) =>
-  (hosts.find((name) => !name.includes('callrail')) ?? hosts[0] ?? '').replace('*', 'test');
-
 function testPayload(
   event: z.output<typeof testCallInput>['event'],
   call: { id: string; caller: string; started_at: string },
-  company: { trackingNumber: string | null; callrailCompanyId: string | null; host: string },
+  company: { trackingNumber: string | null; callrailCompanyId: string | null; recording: string },
 ): Record<string, unknown> {
   const isEnd = event === 'completed' || event === 'missed';
   const seconds = Math.max(1, Math.round((Date.now() - Date.parse(call.started_at)) / 1000));
@@ -156,6 +154,6 @@ function testPayload(
     answered: event === 'answered' || event === 'completed',
     call_type: event === 'completed' ? 'inbound' : event === 'answered' ? 'in_progress' : 'missed',
     duration: isEnd && event !== 'missed' ? String(seconds) : '0',
-    recording: event === 'completed' ? `https://${company.host}/callwright-test/${call.id}/booked.mp3` : '',
+    recording: company.recording,
   };
 }
