@@ -520,13 +520,16 @@ async function failedTasks(temporal: Client, workflowId: string, runId: string):
     const cause = event.workflowTaskFailedEventAttributes?.cause ?? 0;
     if (HARMLESS_CAUSES.has(cause)) return [];
     const message = event.workflowTaskFailedEventAttributes?.failure?.message ?? '';
-    if (STOPPED_CLOCK.test(message)) return [];
+    if (STOPPED_CLOCK.test(message) || TIMER_RACE.test(message)) return [];
     return [`${workflowId}: a workflow task failed: ${WorkflowTaskFailedCause[cause]} ${message}`];
   });
 }
 
 /** A worker that was frozen in the middle of an activation: its watchdog goes by the clock on the wall. */
 const STOPPED_CLOCK = /^Script execution timed out after \d+ms/;
+
+/** A timer that fires while the SDK's answer that cancels it is under way (temporalio/sdk-rust#680); the task is done again. */
+const TIMER_RACE = /TimerMachine in state CancelTimerCommandSent .* TimerFired/;
 
 const HARMLESS_CAUSES: ReadonlySet<number> = new Set([
   // A signal came in between; the task is done again with it.
