@@ -14,7 +14,7 @@ export const STAGE_MEANINGS: Record<PipelineStage, string> = {
   awaiting_recording: 'the call has ended and its recording has not arrived',
   transcribing: 'Shunya transcribes the recording',
   analyzing: 'Shunya analyzes the transcript',
-  applying: 'the results are written to the call, lead and appointment',
+  applying: 'the results are being written; since 0.2 no call or visit stays in this stage',
   done: 'finished',
   not_analyzable: 'finished without an analysis, for example because there is no recording or no speech',
   failed: 'a person gave up a blocked step with `skip`',
