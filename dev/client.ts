@@ -12,11 +12,12 @@ import { createAdmission } from '../src/api/http/admission.ts';
 import { createWebhookLoad } from '../src/api/webhooks/load.ts';
 import { loadConfig } from '../src/config/config.ts';
 import { openPools } from '../src/db/pools.ts';
+import { ensureConsoleDependencies } from './console.ts';
 
 // `npm run client`: src/client/schema.ts from the OpenAPI document. A test says when it is out of date.
 const TARGET = fileURLToPath(new URL('../src/client/schema.ts', import.meta.url));
-/** Fetched when needed: they bring a second TypeScript with them, which nobody else should have to install. */
-const GENERATOR = ['typescript@5.9.3', 'openapi-typescript@7.13.0'];
+/** Among the console's dependencies, with the TypeScript it needs, which is not the one of the rest. */
+const GENERATOR = fileURLToPath(new URL('../console/node_modules/openapi-typescript/bin/cli.js', import.meta.url));
 
 /** The first line of the generated file, which names the document that it was made from. */
 export function generatedFrom(document: unknown): string {
@@ -25,26 +26,18 @@ export function generatedFrom(document: unknown): string {
 }
 
 async function main(): Promise<void> {
+  await ensureConsoleDependencies();
   const document = await readDocument();
   const directory = mkdtempSync(path.join(tmpdir(), 'callwright-client-'));
   try {
     const source = path.join(directory, 'openapi.json');
     const output = path.join(directory, 'schema.ts');
     writeFileSync(source, JSON.stringify(document, withoutExamples));
-    const packages = GENERATOR.flatMap((name) => ['--package', name]);
-    const args = [
-      '--yes',
-      ...packages,
-      '--',
-      'openapi-typescript',
-      source,
-      '--output',
-      output,
-      '--root-types',
-      '--default-non-nullable=false',
-    ];
-    const npx = process.platform === 'win32' ? 'npx.cmd' : 'npx';
-    const run = spawnSync(npx, args, { cwd: directory, stdio: ['ignore', 'ignore', 'inherit'] });
+    const args = [source, '--output', output, '--root-types', '--default-non-nullable=false'];
+    const run = spawnSync(process.execPath, [GENERATOR, ...args], {
+      cwd: directory,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     if (run.status !== 0) throw new Error('openapi-typescript failed');
     writeFileSync(TARGET, `${generatedFrom(document)}\n${readFileSync(output, 'utf8')}`);
     process.stdout.write(`${path.relative(process.cwd(), TARGET)} is written\n`);
