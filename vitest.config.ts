@@ -1,4 +1,32 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** The long files come first, so that no core is idle at the end while one of them is still at work. */
+const LONG = ['restore', 'shunya-faults', 'kill', 'console', 'pipeline'];
+
+class LongFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const rank = ({ project, moduleId }: TestSpecification) => {
+      const index = LONG.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`));
+      if (index >= 0) return index;
+      return LONG.length + ['service', 'workflows', 'api', 'unit'].indexOf(project.name);
+    };
+    return sorted.sort((a, b) => rank(a) - rank(b));
+  }
+}
+
+const guarantees = {
+  environment: 'node',
+  /** A real Postgres and a real Temporal server, started once for all projects. */
+  globalSetup: 'test/harness/globalSetup.ts',
+  // Forks: the Temporal SDK's native part and its Runtime are per process.
+  pool: 'forks',
+  testTimeout: 120_000,
+  hookTimeout: 120_000,
+  // Tests wait more than they work.
+  maxConcurrency: 8,
+} as const;
 
 export default defineConfig({
   test: {
@@ -13,25 +41,16 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      {
-        // Guarantees, on a real Postgres and a real Temporal server that globalSetup starts once.
-        test: {
-          name: 'integration',
-          include: ['test/**/*.test.ts'],
-          environment: 'node',
-          globalSetup: ['test/harness/globalSetup.ts'],
-          // Forks: the Temporal SDK's native part and its Runtime are per process.
-          pool: 'forks',
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          // Tests wait more than they work.
-          maxConcurrency: 8,
-        },
-      },
+      // The API within the test's process. Files share it: loading the API takes longer than most of them run.
+      { test: { ...guarantees, name: 'api', include: ['test/{api,hostile}/**/*.test.ts'], isolate: false } },
+      { test: { ...guarantees, name: 'workflows', include: ['test/workflows/**/*.test.ts'] } },
+      // The whole service as processes of its own, as it is built for production.
+      { test: { ...guarantees, name: 'service', include: ['test/{service,commands,console,replay}/**/*.test.ts'] } },
     ],
     // What fails once fails: a test that passes on the second try has found a race.
     retry: 0,
-    // Two cores: more files at a time only make each other late.
-    maxWorkers: 2,
+    // For two cores: of three files one waits.
+    maxWorkers: 3,
+    sequence: { sequencer: LongFirst },
   },
 });

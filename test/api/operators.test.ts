@@ -3,13 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/common';
 import { and, eq, inArray } from 'drizzle-orm';
 import { pino } from 'pino';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { auditLog, webhookEvents } from '../../src/db/schema/index.ts';
 import { analysisWorkflowId } from '../../src/domain/workflowIds.ts';
 import { installTemporalRuntime } from '../../src/runtime/telemetry.ts';
 import { loadWorkflowBundle } from '../../src/temporal/workflowBundle.ts';
 import { type ShunyaAnalysisInput, statusQuery } from '../../src/workflows/contracts.ts';
 import { type Answer, type ApiApp, startApiApp } from '../harness/apiApp.ts';
+import { serviceDataDir } from '../harness/build.ts';
 import { createTestNamespace } from '../harness/infra.ts';
 import { makeCompany } from '../harness/rows.ts';
 
@@ -174,7 +175,7 @@ describe('pipelines', () => {
     };
     const { NativeConnection, Worker } = await import('@temporalio/worker');
     const connection = await NativeConnection.connect({ address });
-    const { codePath } = await loadWorkflowBundle(api.config);
+    const { codePath } = await loadWorkflowBundle({ dataDir: serviceDataDir(inject('servers').dataDir) });
     const worker = await Worker.create({
       connection,
       namespace,
@@ -234,7 +235,7 @@ describe('pipelines', () => {
   });
 
   test('retry answers 202 while Temporal is away', async () => {
-    const away = await startApiApp();
+    const away = await startApiApp({ TEMPORAL_ADDRESS: '127.0.0.1:9' });
     try {
       const rows = await makeCompany(away.db);
       const call = await rows.call({ stage: 'analyzing', ...BLOCKED });

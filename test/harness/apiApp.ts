@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { inject } from 'vitest';
 import { createApp } from '../../src/api/app.ts';
 import type { AppDeps } from '../../src/api/deps.ts';
 import { createAdmission } from '../../src/api/http/admission.ts';
@@ -32,7 +33,7 @@ export interface Answer {
 }
 
 /**
- * Starts it. Temporal is whatever `env` names; without that nothing answers there.
+ * Starts it. Temporal is what `env` names, else the namespace in which nothing runs.
  * @returns `as(role, …)` makes a caller of the API, `state` counts how often the inbox was poked
  */
 export async function startApiApp(env: Record<string, string> = {}) {
@@ -42,7 +43,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
     env: {
       DATA_DIR: dataDir,
       DATABASE_URL: database.databaseUrl,
-      TEMPORAL_ADDRESS: '127.0.0.1:9',
+      TEMPORAL_ADDRESS: inject('servers').temporalAddress,
       AUTH_JWT_SECRET: AUTH_SECRET,
       SHUNYA_WEBHOOK_SECRETS: 'a webhook secret',
       LOG_LEVEL: 'silent',

@@ -7,6 +7,7 @@ import { startPostgres } from '../../dev/local/postgres.ts';
 import { freePort } from '../../dev/local/processes.ts';
 import { startTemporal } from '../../dev/local/temporal.ts';
 import { migrateDatabase } from '../../src/migrate.ts';
+import { buildService } from './build.ts';
 
 /** What the servers started for the tests are called; see infra.ts for how a test uses them. */
 export interface TestServers {
@@ -22,13 +23,23 @@ export interface TestServers {
 declare module 'vitest' {
   export interface ProvidedContext {
     servers: TestServers;
+    /** The folder that has the built service; only where tests start it. */
+    built: string;
   }
 }
 
 const TEMPLATE_DATABASE = 'callwright_template';
 
-/** Starts one Postgres and one Temporal server for all test files, in a folder of their own. */
+/** Runs once for each project that has files in this run. The servers are started by the first, for all. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { servers } = project.vitest.getProvidedContext();
+  if (!servers) return startServers(project);
+  if (project.name === 'service') project.vitest.provide('built', await buildService(servers.dataDir));
+  return async () => {};
+}
+
+/** Starts one Postgres and one Temporal server, in a folder of their own, and builds the service beside. */
+async function startServers(project: TestProject): Promise<() => Promise<void>> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-test-'));
   const port = await freePort();
   const temporalPort = await freePort();
@@ -38,28 +49,32 @@ export default async function setup(project: TestProject): Promise<() => Promise
 
   // The data is thrown away, so it need not reach the disk.
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
-  const parts = await Promise.allSettled([
-    startPostgres({ dataDir, port, databaseUrl, settings }),
-    startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress }),
-  ]);
+  const postgresPart = startPostgres({ dataDir, port, databaseUrl, settings });
+  const temporalPart = startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress });
   const teardown = async () => {
+    const parts = await Promise.allSettled([postgresPart, temporalPart]);
     await Promise.all(parts.map((part) => (part.status === 'fulfilled' ? part.value.stop() : undefined)));
     rmSync(dataDir, { recursive: true, force: true });
   };
-  try {
-    for (const part of parts) if (part.status === 'rejected') throw part.reason;
-    await makeTemplate(databaseUrl);
-  } catch (error) {
+  const steps = await Promise.allSettled([
+    postgresPart.then(() => makeTemplate(databaseUrl)),
+    temporalPart,
+    project.name === 'service' ? buildService(dataDir) : undefined,
+  ]);
+  const [, , built] = steps;
+  const failed = steps.find((step) => step.status === 'rejected');
+  if (failed) {
     await teardown();
-    throw error;
+    throw failed.reason;
   }
-  project.provide('servers', {
+  project.vitest.provide('servers', {
     databaseUrl,
     templateDatabase: TEMPLATE_DATABASE,
     temporalAddress: `127.0.0.1:${temporalPort}`,
     temporalUiUrl: `http://127.0.0.1:${uiPort}`,
     dataDir,
   });
+  if (built.status === 'fulfilled' && built.value) project.vitest.provide('built', built.value);
   return teardown;
 }
 

@@ -1,10 +1,13 @@
 /** A process of the product under test: started, killed and started again as an operator would. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, type StdioOptions } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import { endProcess, isAlive, type ProcessRecord, startTimeOf } from '../../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../../dev/run.mjs', import.meta.url));
+const END_WITH_PARENT = new URL('./endWithParent.mjs', import.meta.url).href;
 
 export interface TestProcess {
   start(): void;
@@ -18,15 +21,27 @@ export interface TestProcess {
   readonly pid: number | undefined;
 }
 
-/** A child that runs `src/server.ts` or `src/worker.ts`, and dies with this process. */
+/**
+ * A child that dies with this process.
+ * @param file `server.js` or `worker.js` of the built service, or the path of a source
+ */
 export function createTestProcess(file: string, options: { env: Record<string, string>; cwd: string }): TestProcess {
   let child: ChildProcess | undefined;
   let record: ProcessRecord | undefined;
   const chunks: Buffer[] = [];
+  const stdio: StdioOptions = ['ignore', 'pipe', 'pipe', 'ipc'];
+  const launch = () =>
+    file.endsWith('.ts')
+      ? fork(RUNNER, [file], { ...options, execArgv: [], stdio })
+      : fork(path.join(inject('built'), 'dist', file), [], {
+          ...options,
+          execArgv: ['--enable-source-maps', '--import', END_WITH_PARENT],
+          stdio,
+        });
   return {
     start() {
       if (record && isAlive(record)) throw new Error(`${file} runs already`);
-      child = fork(RUNNER, [file], { ...options, execArgv: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
+      child = launch();
       for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => chunks.push(chunk));
       const pid = child.pid as number;
       record = { pid, startTime: startTimeOf(pid) ?? '' };

@@ -18,6 +18,7 @@ import {
   simulateCall,
 } from '../../simulators/callrail.ts';
 import type { Role } from '../../src/domain/user.ts';
+import { serviceDataDir } from './build.ts';
 import { type Caller, createCaller, exchange, signToken } from './http.ts';
 import { createTestDatabase, createTestNamespace } from './infra.ts';
 import { eventually } from './poll.ts';
@@ -54,8 +55,7 @@ export async function startService(env: Record<string, string> = {}) {
   ]);
   const baseUrl = `http://127.0.0.1:${port}`;
   const shunya = await startTestShunya(`${baseUrl}/api/v1/shunya/webhook`);
-  // All suites of a run share the folder, for the bundle of the workflows in it.
-  const dataDir = path.join(inject('servers').dataDir, 'service');
+  const dataDir = serviceDataDir(inject('servers').dataDir);
   mkdirSync(dataDir, { recursive: true });
   const marker = `CALLWRIGHT_TEST=${namespace}`;
   const options = {
@@ -82,8 +82,8 @@ export async function startService(env: Record<string, string> = {}) {
       ...env,
     },
   };
-  const api = createTestProcess('src/server.ts', options);
-  const worker = createTestProcess('src/worker.ts', options);
+  const api = createTestProcess('server.js', options);
+  const worker = createTestProcess('worker.js', options);
   const sql = postgres(database.databaseUrl, { max: 4, onnotice: () => {} });
   const connection = await Connection.connect({ address });
   const temporal = new Client({ connection, namespace });

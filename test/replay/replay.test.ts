@@ -11,6 +11,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { loadWorkflowBundle } from '../../src/temporal/workflowBundle.ts';
 import { WORKFLOW_TYPES } from '../../src/workflows/contracts.ts';
+import { serviceDataDir } from '../harness/build.ts';
 import { FORBIDDEN_WORDS, fromJson, type RecordedHistory, recordHistories, SCENARIO_NAMES } from './histories.ts';
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 300_000 });
@@ -30,7 +31,7 @@ let recorded: Recorded[];
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR', () => {}) });
   if (process.env.RECORD_HISTORIES === '1') await recordMissing();
-  workflowBundle = await loadWorkflowBundle({ dataDir: path.join(inject('servers').dataDir, 'service') });
+  workflowBundle = await loadWorkflowBundle({ dataDir: serviceDataDir(inject('servers').dataDir) });
   recorded = readAll();
 });
 

@@ -3,7 +3,6 @@
  * script says what the rows would have said. Used for nothing but the branches of the workflows themselves.
  */
 import { randomUUID } from 'node:crypto';
-import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
@@ -21,6 +20,7 @@ import {
   statusQuery,
   visitAttributes,
 } from '../../src/workflows/contracts.ts';
+import { serviceDataDir } from '../harness/build.ts';
 import { createTestNamespace } from '../harness/infra.ts';
 import { eventually } from '../harness/poll.ts';
 
@@ -74,7 +74,7 @@ export async function startScripted() {
   const [connection, nativeConnection, workflowBundle] = await Promise.all([
     Connection.connect({ address }),
     NativeConnection.connect({ address }),
-    loadWorkflowBundle({ dataDir: path.join(inject('servers').dataDir, 'service') }),
+    loadWorkflowBundle({ dataDir: serviceDataDir(inject('servers').dataDir) }),
   ]);
   const client = new Client({ connection, namespace });
   const plays = new Map<string, Play>();
