@@ -1,6 +1,7 @@
 /** The one way to Postgres. */
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
+import { createPreparing } from './preparing.ts';
 import * as schema from './schema/index.ts';
 import { guardTransactions } from './transactions.ts';
 
@@ -33,9 +34,13 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
       statement_timeout: statementTimeoutMs,
       // Before the statement's own: whoever waits for a row is told another thing than whoever asks for too much.
       lock_timeout: Math.min(10_000, statementTimeoutMs * 0.75),
+      // Compiling a plan pays for reports of seconds; a list that is estimated too high would wait for it.
+      jit: 'off',
     },
   });
-  guardTransactions(sql);
+  const preparing = createPreparing();
+  preparing.on(sql);
+  guardTransactions(sql, preparing.on);
   const db = drizzle(sql, { schema });
   return { db, sql, close: () => sql.end({ timeout: 5 }) };
 }

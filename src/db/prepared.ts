@@ -5,8 +5,8 @@ import type { Queryable } from './client.ts';
 const dialect = new PgDialect();
 
 /**
- * Runs a statement that is prepared once per connection, so that Postgres plans it once; Drizzle's own are planned each
- * time. Its text must not vary with its values. Inside of a transaction it is an ordinary statement.
+ * Runs a statement that is prepared from its first time on; its text must not vary with its values. Inside of a
+ * transaction it is one like all others.
  */
 export async function executePrepared<Row>(db: Queryable, statement: SQL): Promise<Row[]> {
   if (!('$client' in db)) return [...(await db.execute(statement))] as Row[];

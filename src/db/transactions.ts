@@ -13,8 +13,9 @@ const MAX_STARTS = 4;
  * Makes transactions end with the connection they run on. The driver alone would go on with whatever that connection
  * becomes: it answers every failure with a ROLLBACK, and sends later statements, also where the socket is gone, which ends
  * the process (https://github.com/porsager/postgres/issues/1154), or is open again for somebody else's transaction.
+ * @param onBegin is given each transaction before it runs
  */
-export function guardTransactions(sql: postgres.Sql): void {
+export function guardTransactions(sql: postgres.Sql, onBegin: (tx: postgres.TransactionSql) => void): void {
   const begin = sql.begin.bind(sql) as (options: string, run: Run) => Promise<unknown>;
 
   const guarded = async (...given: [Run] | [string, Run]): Promise<unknown> => {
@@ -35,6 +36,7 @@ export function guardTransactions(sql: postgres.Sql): void {
   const once = (options: string, run: Run): Promise<unknown> => {
     let isOver = false;
     const transaction = begin(options, async (tx) => {
+      onBegin(tx);
       const { unsafe } = tx;
       tx.unsafe = ((...query: Parameters<typeof unsafe>) => {
         if (isOver) throw Object.assign(new Error('the transaction is over'), { code: 'CONNECTION_CLOSED' });

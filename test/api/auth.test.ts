@@ -7,6 +7,7 @@ import { mintToken } from '../../dev/token.ts';
 import { createAuthenticator } from '../../src/api/http/auth.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
+import { eventually } from '../harness/poll.ts';
 
 const now = () => Math.floor(Date.now() / 1000);
 const b64 = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
@@ -44,6 +45,12 @@ describe('a shared secret', () => {
       await token({ company_id: undefined, role: 'admin' }),
     ];
     for (const each of good) expect(await statusOf(api, each)).toBe(200);
+  });
+
+  it('refuses one that has expired since it was taken', async () => {
+    const expiring = await token({ exp: now() - 26 });
+    expect(await statusOf(api, expiring)).toBe(200);
+    await eventually(async () => expect(await statusOf(api, expiring)).toBe(401), 10);
   });
 
   it('refuses every other', async () => {

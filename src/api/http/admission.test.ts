@@ -68,4 +68,17 @@ describe('turns to read', () => {
     (await admission.read(person('c')))();
     (await admission.read(person('c')))();
   });
+
+  it('one read at a time does not wait for the event loop to be idle, several do', async () => {
+    const busy = { wait: () => new Promise<void>(() => {}) };
+    const admission = createAdmission({ spare: busy, reads: 4 });
+    for (let turn = 0; turn < 3; turn += 1) (await admission.read(person('a')))();
+    await admission.read(person('a'));
+    let isRead = false;
+    void admission.read(person('b')).then(() => {
+      isRead = true;
+    });
+    await new Promise(setImmediate);
+    expect(isRead).toBe(false);
+  });
 });

@@ -1,5 +1,6 @@
 /** Bearer tokens: who is asking. */
 import { errors, type JWTPayload, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
 import type { Config } from '../../config/config.ts';
 import { ROLES, type Role } from '../../domain/user.ts';
@@ -11,6 +12,9 @@ import { createProviderKeys } from './providerKeys.ts';
 const CLOCK_TOLERANCE_SECONDS = 30;
 /** A year and a day: what lives longer is a token that never expires. */
 const LIFE_MAX_SECONDS = 366 * 86_400;
+/** A token that was verified counts as such for so long, at most until it expires: who loads a page sends it ten times. */
+const VERIFIED_FOR_MS = 30_000;
+const VERIFIED_MAX = 1000;
 /** Each kind of key only with its own algorithms: a public key must never be taken for a shared secret. */
 const SECRET_ALGORITHMS = ['HS256'];
 const JWKS_ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512'];
@@ -50,11 +54,17 @@ export function createAuthenticator(auth: Config['auth'], logger: Logger): Authe
     return actorOf(payload, auth, 'secret');
   };
 
+  const verified = new LRUCache<string, Actor>({ max: VERIFIED_MAX });
   return async (authorization) => {
     const token = /^Bearer +([^\s]+) *$/i.exec(authorization ?? '')?.[1];
     if (token === undefined) throw unauthenticated('Send the header Authorization: Bearer <token>.', false);
+    const known = verified.get(token);
+    if (known) return known;
     try {
-      return await actorBehind(token);
+      const actor = await actorBehind(token);
+      const livesMs = actor.expiresAt.getTime() + CLOCK_TOLERANCE_SECONDS * 1000 - Date.now();
+      verified.set(token, actor, { ttl: Math.max(1, Math.min(VERIFIED_FOR_MS, livesMs)) });
+      return actor;
     } catch (error) {
       if (error instanceof ApiError) throw error;
       throw unauthenticated(whatFailed(error));

@@ -1,0 +1,31 @@
+import type postgres from 'postgres';
+
+/** Connections keep what they have prepared, and filters can be put together in very many ways. */
+const TEXTS_MAX = 300;
+
+type Runner = Pick<postgres.Sql, 'unsafe'>;
+
+/**
+ * Prepares the statements of a pool that come a second time: of those Postgres asks for no description, and need not parse
+ * them nor, where one plan fits all values, plan them again. `on` is called for the pool and for each transaction of it.
+ */
+export function createPreparing(): { on: (sql: Runner) => void } {
+  const seen = new Set<string>();
+  const isRepeated = (text: string): boolean => {
+    if (seen.has(text)) return true;
+    if (seen.size < TEXTS_MAX) seen.add(text);
+    return false;
+  };
+  return {
+    on(sql) {
+      const unsafe = sql.unsafe as (text: string, values?: unknown[], options?: object) => unknown;
+      sql.unsafe = ((text: string, values: unknown[] = [], options: { prepare?: boolean } = {}) => {
+        const isPrepared = options.prepare !== true && values.length > 0 && isRepeated(text);
+        return unsafe(text, values, isPrepared ? PREPARED : options);
+      }) as never;
+    },
+  };
+}
+
+/** `onexecute` as for the driver's own BEGIN: nothing is sent on a connection behind a statement that may be slow. */
+const PREPARED = { prepare: true, onexecute: () => false };
