@@ -24,8 +24,10 @@ import { keepReconciliationScheduled } from './temporal/schedules.ts';
 import { loadWorkflowBundle } from './temporal/workflowBundle.ts';
 import { callrailQueue, deliveryQueue, shunyaReadQueue, shunyaSubmitQueue } from './workflows/contracts.ts';
 
-/** Local activities may use most of the pool; relay, heartbeat and provider activities need the rest. */
-const CONNECTIONS = 25;
+/** Local activities may use most of the pool; the relay and provider activities need the rest. */
+const CONNECTIONS = 22;
+/** Heartbeat and upkeep have their own, so that neither waits for a rush of calls, nor a call for them. */
+const UPKEEP_CONNECTIONS = 3;
 const LOCAL_ACTIVITIES = 16;
 /** Companies whose calls are compared with CallRail's at once. */
 const RECONCILIATIONS = 4;
@@ -36,6 +38,7 @@ installTemporalRuntime(logger);
 const { Worker } = await import('@temporalio/worker');
 const stopping = new AbortController();
 const { db, close } = openDatabase(config.databaseUrl, { max: CONNECTIONS });
+const upkeep = openDatabase(config.databaseUrl, { max: UPKEEP_CONNECTIONS, purpose: 'upkeep' });
 const { client, connection: clientConnection } = createClient(config);
 
 /** Runs as long as the workers. */
@@ -68,7 +71,7 @@ async function run(): Promise<void> {
     if (!signal.aborted) throw error;
   });
   const [workflowBundle, connection] = await Promise.all([loadWorkflowBundle(config), connecting]);
-  if (!connection) return close();
+  if (!connection) return void (await Promise.all([close(), upkeep.close()]));
 
   const { taskQueue, namespace } = config.temporal;
   const shared = { connection, namespace, shutdownGraceTime: '10s' } as const;
@@ -98,9 +101,9 @@ async function run(): Promise<void> {
   ]);
   relay = startRelay({ db, client, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
-  const stopHousekeeping = startHousekeeping({ db, config, logger });
-  const stopSweep = startSweep({ db, config, logger });
-  const stopRestarts = startRestarts({ db, client, logger, wakeRelay: deps.wakeRelay });
+  const stopHousekeeping = startHousekeeping({ db: upkeep.db, config, logger });
+  const stopSweep = startSweep({ db: upkeep.db, config, logger });
+  const stopRestarts = startRestarts({ db: upkeep.db, client, logger, wakeRelay: deps.wakeRelay });
   void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {
     for (const worker of workers) worker.shutdown();
@@ -118,7 +121,7 @@ async function run(): Promise<void> {
     await relay?.stop();
     await connection.close();
     await clientConnection.close();
-    await close();
+    await Promise.all([close(), upkeep.close()]);
   }
 }
 
@@ -127,7 +130,7 @@ function startHeartbeat(taskQueue: string): () => void {
   const workerId = randomUUID();
   const beat = async () => {
     try {
-      await recordHeartbeat(db, { workerId, taskQueue });
+      await recordHeartbeat(upkeep.db, { workerId, taskQueue });
     } catch (error) {
       logger.warn({ err: error }, 'the heartbeat could not be written');
     }

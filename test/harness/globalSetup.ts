@@ -8,6 +8,7 @@ import { freePort } from '../../dev/local/processes.ts';
 import { startTemporal } from '../../dev/local/temporal.ts';
 import { migrateDatabase } from '../../src/migrate.ts';
 import { buildService } from './build.ts';
+import { LOG_LINE_PREFIX } from './statements.ts';
 
 /** What the servers started for the tests are called; see infra.ts for how a test uses them. */
 export interface TestServers {
@@ -48,7 +49,9 @@ async function startServers(project: TestProject): Promise<() => Promise<void>> 
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
 
   // The data is thrown away, so it need not reach the disk.
-  const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  const unsafe = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+  // Whose statements a log holds, for who counts them: see statements.ts.
+  const settings = { ...unsafe, log_line_prefix: LOG_LINE_PREFIX };
   const postgresPart = startPostgres({ dataDir, port, databaseUrl, settings });
   const temporalPart = startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress });
   const teardown = async () => {

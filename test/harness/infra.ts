@@ -7,11 +7,18 @@ import { ensureSearchAttributes } from '../../src/temporal/searchAttributes.ts';
 
 const uniqueName = () => `t_${randomBytes(6).toString('hex')}`;
 
-/** A fresh migrated database of the suite's own, copied from a template: some 100 ms. */
-export async function createTestDatabase(): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
+/**
+ * A fresh migrated database of the suite's own, copied from a template: some 100 ms.
+ * @param settings of Postgres, for every session in it
+ */
+export async function createTestDatabase(
+  settings: Record<string, string> = {},
+): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
   const { databaseUrl, templateDatabase } = inject('servers');
   const name = uniqueName();
   await asAdmin(databaseUrl, (sql) => sql`create database ${sql(name)} template ${sql(templateDatabase)}`);
+  for (const [setting, value] of Object.entries(settings))
+    await asAdmin(databaseUrl, (sql) => sql.unsafe(`alter database ${name} set ${setting} = '${value}'`));
   const url = new URL(databaseUrl);
   url.pathname = `/${name}`;
   return {

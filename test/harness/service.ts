@@ -44,12 +44,13 @@ export type Service = Awaited<ReturnType<typeof startService>>;
 export type TestCompany = Awaited<ReturnType<Service['company']>>;
 
 /**
- * Starts it and waits until it is ready. `env` overrides the short waits that tests run with.
+ * Starts it and waits until it is ready. `env` overrides the short waits that tests run with; `databaseSettings` are
+ * Postgres' own.
  * With TEST_LOGS its logs are kept in that folder.
  */
-export async function startService(env: Record<string, string> = {}) {
+export async function startService(env: Record<string, string> = {}, databaseSettings: Record<string, string> = {}) {
   const [database, { address, namespace }, port] = await Promise.all([
-    createTestDatabase(),
+    createTestDatabase(databaseSettings),
     createTestNamespace(),
     freePort(),
   ]);
