@@ -3,18 +3,13 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import type { Pools } from '../db/pools.ts';
+import type { Readiness } from '../runtime/readiness.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import type { Admission } from './http/admission.ts';
 import type { Authenticate } from './http/auth.ts';
 import type { EventTickets } from './live/eventTickets.ts';
 import type { RecordingLinks } from './recordings/recordingLinks.ts';
 import type { WebhookLoad } from './webhooks/load.ts';
-
-/** Whether the service can do its work, part by part. */
-export interface Readiness {
-  ready: boolean;
-  parts: Record<string, { ok: boolean; reason?: string }>;
-}
 
 /** What the API is made of; the composition root makes it. */
 export interface AppDeps {

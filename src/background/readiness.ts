@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
-import type { Readiness } from '../api/deps.ts';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import { writeFailure } from '../db/errors.ts';
 import { workerHeartbeats } from '../db/schema/index.ts';
 import { kept } from '../runtime/kept.ts';
+import type { Readiness } from '../runtime/readiness.ts';
 import { missingSearchAttributes } from '../temporal/searchAttributes.ts';
 
 /** A worker writes one this often … */

@@ -17,6 +17,14 @@ export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generat
   `analysis:${kind}:${subjectId}:${generation}`;
 export const deliveryWorkflowId = (deliveryId: string) => `delivery:${deliveryId}`;
 
+/** The id of the workflow that carries the pipeline of a call or visit from start to end. */
+export const pipelineWorkflowId = (of: {
+  kind: SubjectKind;
+  companyId: string;
+  providerCallId: string | null;
+  subjectId: string;
+}) => (of.kind === 'call' ? callWorkflowId(of.companyId, of.providerCallId ?? '') : visitWorkflowId(of.subjectId));
+
 /** What a workflow id says. */
 export type WorkflowName =
   | { type: 'call'; companyId: string; providerCallId: string }

@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { PipelineRow } from '../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../domain/pipeline.ts';
-import { pipelineWorkflowId } from '../services/pipelines/operate.ts';
+import { pipelineWorkflowId } from '../domain/workflowIds.ts';
 import { EXAMPLE } from './examples.ts';
 import { iso, momentOut } from './shapes.ts';
 

@@ -3,13 +3,9 @@ import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
 import { countPipelines, findPipeline, listPipelines, type PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import { audit } from '../../services/audit.ts';
-import {
-  pipelineNamedBy,
-  pipelineWorkflowId,
-  sendOperatorUpdate,
-  signalRetries,
-} from '../../services/pipelines/operate.ts';
+import { pipelineNamedBy, sendOperatorUpdate, signalRetries } from '../../services/pipelines/operate.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { pipelineSchema, pipelineView } from '../../views/pipeline.ts';
 import type { ApiDeps } from '../deps.ts';

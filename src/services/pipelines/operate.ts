@@ -1,17 +1,22 @@
 /** What operators do to running pipelines, over Temporal. It may be away: nothing here waits long or fails a request. */
-import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
-import type { ApiDeps } from '../../api/deps.ts';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Database } from '../../db/client.ts';
 import type { PipelineRow } from '../../db/queries/pipelines.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
-import { analysisWorkflowId, callWorkflowId, parseWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
-import { errorFields } from '../../runtime/telemetry.ts';
-import { retrySignal, retryUpdate, skipUpdate } from '../../workflows/contracts.ts';
+import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
+import { errorFields, type Logger } from '../../runtime/telemetry.ts';
+import { signalFirst, updateWorkflow } from '../../temporal/operatorActions.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { ringRunningAnalysis } from './ring.ts';
 
-type OperatorDeps = Pick<ApiDeps, 'db' | 'temporal' | 'inbox' | 'logger'>;
+interface OperatorDeps {
+  db: Database;
+  temporal: { client: Client };
+  inbox: { poke(): void };
+  logger: Logger;
+}
 
 const UPDATE_DEADLINE_MS = 5000;
 const SIGNAL_DEADLINE_MS = 2000;
@@ -26,10 +31,6 @@ const BATCH_SECONDS_MAX = 15;
  * restarting: the workflow was gone and starts again
  */
 export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
-
-/** The workflow that carries a pipeline from start to end. */
-export const pipelineWorkflowId = (row: Pick<PipelineRow, 'kind' | 'companyId' | 'providerCallId' | 'subjectId'>) =>
-  row.kind === 'call' ? callWorkflowId(row.companyId, row.providerCallId ?? '') : visitWorkflowId(row.subjectId);
 
 /** The workflows whose step may be blocked, the likelier first: the analysis beside it while that is under way. */
 function blockedWorkflowIds(row: PipelineRow): string[] {
@@ -87,16 +88,12 @@ async function sendUpdate(
   action: OperatorAction,
 ): Promise<UpdateResult> {
   const { client } = temporal;
-  const update = name === 'retry' ? retryUpdate : skipUpdate;
   try {
     // Without a worker an Update waits for ever; with a deadline we stop waiting and it still runs later.
-    await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-      client.workflow.getHandle(workflowId).executeUpdate(update, { args: [action], updateId: action.reason }),
+    return await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
+      updateWorkflow(client, workflowId, name, action),
     );
-    return 'delivered';
   } catch (error) {
-    if (error instanceof WorkflowUpdateFailedError) return 'refused';
-    if (error instanceof WorkflowNotFoundError) return 'not_found';
     logger.warn({ ...errorFields(error), workflowId, auditId: action.reason }, `${name} is not confirmed`);
     return 'unconfirmed';
   }
@@ -140,17 +137,17 @@ export async function signalRetries(
   let sent = 0;
   for (const row of rows) {
     if (Date.now() - startedAt > BATCH_SECONDS_MAX * 1000) break;
-    // It passes the signal on to its analysis where that is blocked.
-    const handle = client.workflow.getHandle(pipelineWorkflowId(row));
+    let isTaken: boolean;
     try {
-      await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () => handle.signal(retrySignal, action));
+      // It passes the signal on to its analysis where that is blocked.
+      isTaken = await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () =>
+        signalFirst(client, [pipelineWorkflowId(row)], 'retry', action),
+      );
     } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) {
-        deps.logger.warn({ ...errorFields(error), auditId: action.reason, sent }, 'a batch of retries was cut short');
-        break;
-      }
-      await restart(deps, row);
+      deps.logger.warn({ ...errorFields(error), auditId: action.reason, sent }, 'a batch of retries was cut short');
+      break;
     }
+    if (!isTaken) await restart(deps, row);
     sent += 1;
     const aheadMs = (sent / BATCH_SIGNALS_PER_SECOND) * 1000 - (Date.now() - startedAt);
     if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs));
@@ -161,7 +158,7 @@ export async function signalRetries(
 
 /** Ends the workflows of something that was deleted, as far as Temporal can be reached; what is left finds no rows. */
 export async function stopWorkflows(
-  deps: Pick<ApiDeps, 'temporal' | 'logger'>,
+  deps: Pick<OperatorDeps, 'temporal' | 'logger'>,
   workflowIds: readonly string[],
 ): Promise<void> {
   const { client } = deps.temporal;

@@ -1,0 +1,140 @@
+/** Which stored events are due to ring their workflow, and what is written of those that were rung. */
+import { and, inArray, type SQL, sql } from 'drizzle-orm';
+import type { Database } from '../../db/client.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
+import { parseJsonBytes } from '../../domain/text.ts';
+import type { WebhookSource } from '../../domain/webhookEvent.ts';
+import type { QueuedAction } from './queuedActions.ts';
+import { REDACTED } from './redacted.ts';
+import { stateOfRun } from './routeCallback.ts';
+
+/** Small: what comes in while a batch is rung waits for all of it, so a backlog must not fill a large one. */
+export const CLAIMED_TOGETHER = 20;
+/** A relay that claims an event and dies leaves it to the others after this. */
+const LEASE_SECONDS = 10;
+/** Rings again what was rung but not applied: a Reset, a killed worker. Doubles up to the maximum. */
+const RERING_SECONDS = 15;
+const RERING_MAX_SECONDS = 300;
+
+export interface ClaimedEvent {
+  id: string;
+  /** Of an operator's action: what to send. */
+  action: { name: 'retry' | 'skip'; queued: QueuedAction } | null;
+  workflowId: string;
+  companyId: string;
+  providerCallId: string | null;
+  jobId: string | null;
+  /** Of a ring of an analysis: the provider's id of its call, for who reads. */
+  callName: string | null;
+}
+
+/** Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call. */
+export async function claimDueEvents(db: Database): Promise<ClaimedEvent[]> {
+  const rows = await db.execute<{
+    id: string;
+    workflow_id: string;
+    company_id: string;
+    provider_call_id: string | null;
+    job_id: string | null;
+    source: WebhookSource;
+    route: string;
+    body: Buffer;
+  }>(sql`
+    update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
+    where id in (
+      select id from webhook_events
+      where status in ('pending', 'dispatched') and next_ring_at <= now() and id in (
+        select id from (
+          select id, sequence, row_number() over (partition by company_id order by sequence) as turn
+          from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
+        ) due order by turn, sequence limit ${CLAIMED_TOGETHER})
+      for update skip locked)
+    returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
+      case when source = 'operator' or route = 'ring' then body else '' end as body`);
+  return rows.map((row) => ({
+    id: row.id,
+    workflowId: row.workflow_id,
+    companyId: row.company_id,
+    providerCallId: row.provider_call_id,
+    jobId: row.job_id,
+    callName: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
+    action:
+      row.source === 'operator'
+        ? { name: row.route === 'skip' ? 'skip' : 'retry', queued: parseJsonBytes(row.body) as QueuedAction }
+        : null,
+  }));
+}
+
+/** Gives claimed events back untried. @param seconds after which they are due again */
+export async function releaseEvents(db: Database, events: readonly ClaimedEvent[], seconds: number): Promise<void> {
+  if (events.length === 0) return;
+  await db
+    .update(webhookEvents)
+    .set({ nextRingAt: sql`now() + make_interval(secs => ${seconds})` })
+    .where(inArray(webhookEvents.id, idsOf(events)));
+}
+
+/** The workflow of these was rung: they are dispatched, and due again later in case it does not apply them. */
+export async function markRung(db: Database, events: readonly ClaimedEvent[]): Promise<void> {
+  await countAttempt(db, events, RERING_SECONDS, {
+    status: 'dispatched',
+    dispatchedAt: sql`coalesce(${webhookEvents.dispatchedAt}, now())`,
+  });
+}
+
+/** The workflow of these could not be rung. @param againSeconds the wait for the first try after this, doubled by each */
+export async function markNotRung(
+  db: Database,
+  events: readonly ClaimedEvent[],
+  againSeconds = RERING_SECONDS,
+): Promise<void> {
+  await countAttempt(db, events, againSeconds, {});
+}
+
+async function countAttempt(
+  db: Database,
+  events: readonly ClaimedEvent[],
+  againSeconds: number,
+  outcome: { status?: 'dispatched'; dispatchedAt?: SQL },
+): Promise<void> {
+  if (events.length === 0) return;
+  await db
+    .update(webhookEvents)
+    .set({
+      attempts: sql`${webhookEvents.attempts} + 1`,
+      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${againSeconds}::int * power(2, least(${webhookEvents.attempts}, 10))))`,
+      ...outcome,
+    })
+    .where(unapplied(events));
+}
+
+/** An operator's action has its effect by being sent. */
+export async function markSent(db: Database, events: readonly ClaimedEvent[]): Promise<void> {
+  await db
+    .update(webhookEvents)
+    .set({ status: 'applied', dispatchedAt: sql`now()`, appliedAt: sql`now()` })
+    .where(inArray(webhookEvents.id, idsOf(events)));
+}
+
+/**
+ * Closes events that no workflow took: callbacks of an analysis that is over are applied, or redacted where their call was
+ * deleted.
+ * @returns false where that analysis should still run: nothing is closed, its workflow has to start again
+ */
+export async function closeLateCallbacks(db: Database, events: readonly ClaimedEvent[]): Promise<boolean> {
+  const jobId = events[0]?.jobId;
+  const run = jobId ? await stateOfRun(db, jobId) : 'running';
+  if (run === 'running') return false;
+  const closed = run === 'gone' ? REDACTED : { status: 'applied' as const, reason: 'came_late' };
+  await db
+    .update(webhookEvents)
+    .set({ ...closed, appliedAt: sql`now()` })
+    .where(unapplied(events));
+  return true;
+}
+
+const idsOf = (events: readonly ClaimedEvent[]) => events.map(({ id }) => id);
+
+/** One that was applied meanwhile stays applied. */
+const unapplied = (events: readonly ClaimedEvent[]) =>
+  and(inArray(webhookEvents.id, idsOf(events)), inArray(webhookEvents.status, ['pending', 'dispatched']));
