@@ -80,6 +80,12 @@ export default {
       { path: '^src/api/routes/', pathNot: '^src/api/routes/$1' },
       'what routes share is in src/api/filters or src/api/http',
     ),
+    rule(
+      'audit-in-services',
+      { path: '^src/', pathNot: '^src/services/' },
+      { path: '^src/services/audit' },
+      'an audit entry is written by the service whose transaction it belongs to',
+    ),
     rule('resolvable', {}, { couldNotResolve: true }, 'imports lead somewhere'),
   ],
   options: {

@@ -1,13 +1,17 @@
 /** What a service may refuse; `src/api/http/errors.ts` gives each code a status and a title. */
 export type RefusalCode =
+  | 'already_applied'
   | 'already_exists'
+  | 'analysis_running'
   | 'appointment_over'
   | 'conflict'
   | 'forbidden'
   | 'idempotency_in_progress'
   | 'idempotency_key_reused'
   | 'invalid_request'
+  | 'no_recording'
   | 'not_found'
+  | 'nothing_to_retry'
   | 'phone_number_taken'
   | 'rep_double_booked'
   | 'session_already_stopped';

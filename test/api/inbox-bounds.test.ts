@@ -4,7 +4,7 @@ import { eq, inArray, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { companies, trackingNumbers, webhookEvents } from '../../src/db/schema/index.ts';
 import { pruneStrays, type StrayBounds } from '../../src/services/inbox/pruneStrays.ts';
-import { redriveEvent, routeWaitingEvents } from '../../src/services/inbox/reroute.ts';
+import { routeWaitingEvents } from '../../src/services/inbox/reroute.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { eventually } from '../harness/poll.ts';
 
@@ -147,8 +147,9 @@ describe('events that take no effect', () => {
       .select({ id: webhookEvents.id })
       .from(webhookEvents)
       .where(eq(webhookEvents.providerCallId, call_id));
-    const redriven = await api.db.transaction((tx) => redriveEvent(tx, kept?.id ?? '', api.config));
-    expect(redriven).toEqual({ outcome: 'redriven', status: 'pending' });
+    const admin = await api.as('admin', undefined);
+    const redriven = await admin.post(`/webhook-events/${kept?.id}/redrive`, {});
+    expect(redriven).toMatchObject({ status: 202, body: { data: { status: 'pending' } } });
   });
 });
 

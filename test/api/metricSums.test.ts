@@ -7,7 +7,7 @@ import { findWrongSums, sumAppointments, sumCalls } from '../../src/db/queries/m
 import { appointments, callAnalyses, calls, companies, recordingSessions } from '../../src/db/schema/index.ts';
 import { CALL_DIRECTIONS, CALL_STATUSES } from '../../src/domain/call.ts';
 import { deleteCompany } from '../../src/services/companies/delete.ts';
-import { deleteCall } from '../../src/services/privacy/delete.ts';
+import { eraseCall } from '../../src/services/privacy/erase.ts';
 import { companiesToSum, sumCompanyDays } from '../../src/services/upkeep/sumDays.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { type CompanyRows, makeCompany } from '../harness/rows.ts';
@@ -112,7 +112,7 @@ async function play(rows: CompanyRows, each: Step): Promise<void> {
     }
     case 'delete call': {
       const id = await pick(calls, each.which);
-      if (id) await api.db.transaction((tx) => deleteCall(tx, { id, companyId }));
+      if (id) await api.db.transaction((tx) => eraseCall(tx, { id, companyId }));
       return;
     }
     case 'appointment':

@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { calls, callTranscripts, contactCards } from '../../src/db/schema/index.ts';
-import { deleteCall } from '../../src/services/privacy/delete.ts';
+import { eraseCall } from '../../src/services/privacy/erase.ts';
 import { fillSearch } from '../../src/services/upkeep/fillSearch.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { type CompanyRows, makeCompany } from '../harness/rows.ts';
@@ -168,7 +168,7 @@ describe('q', () => {
     expect(await indexed()).toBe(6);
     await api.db.delete(callTranscripts).where(eq(callTranscripts.callId, second.id));
     expect(await indexed()).toBe(5);
-    await api.db.transaction((tx) => deleteCall(tx, { id: first.id, companyId: rows.companyId }));
+    await api.db.transaction((tx) => eraseCall(tx, { id: first.id, companyId: rows.companyId }));
     expect(await indexed()).toBe(2);
     const manager = await api.as('manager', rows.companyId);
     expect((await manager.delete(`/contacts/${second.contactId}`)).status).toBe(204);

@@ -1,14 +1,13 @@
 /** Calls: what was said, what it was judged to be, and what people say about that. */
 import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
-import { type CallRow, type CallScope, findCall, findTranscript, lockCall, pageCalls } from '../../db/queries/calls.ts';
+import { type CallRow, type CallScope, findCall, findTranscript, pageCalls } from '../../db/queries/calls.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../../domain/analysis.ts';
-import { callWorkflowId } from '../../domain/workflowIds.ts';
-import { audit } from '../../services/audit.ts';
-import { correctAnalysis, startReanalysis } from '../../services/calls/correct.ts';
-import { storeInternalEvent } from '../../services/inbox/internalEvents.ts';
+import { correctAnalysis } from '../../services/calls/correct.ts';
+import { reanalyzeCall } from '../../services/calls/reanalyze.ts';
+import { recordLinkIssue } from '../../services/links/issueLink.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
-import { deleteCall } from '../../services/privacy/delete.ts';
+import { deleteCall } from '../../services/privacy/deleteCall.ts';
 import {
   callAnalysisSchema,
   callAnalysisView,
@@ -23,7 +22,7 @@ import type { ApiDeps } from '../deps.ts';
 import { describeMatches, MATCHED_FIELDS } from '../filters/callMatches.ts';
 import { callFilters, readCallFilter } from '../filters/calls.ts';
 import { checkIfMatch, etagOf } from '../http/conditional.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { createPublicBase } from '../http/publicBase.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
@@ -201,15 +200,9 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       data: callAnalysisSchema,
     },
     async ({ c, tx, params, body, access }) => {
-      const { call } = await mustFindCall(tx, access, params.id);
-      const { reason: why, ...correction } = body;
-      const record = await correctAnalysis(tx, call, correction, (current) => {
+      await correctAnalysis(tx, access, params.id, body, (current) => {
         if (c.req.header('if-match')?.replaceAll('"', '') !== String(current.version)) checkIfMatch(c, current);
       });
-      if (!record) throw notFound();
-      const { fields, before, after } = record;
-      const details = { fields, before, after };
-      await audit(tx, access, { ...aboutCall(call), action: 'analysis.correct', reason: why, details });
       const { analysis } = await mustFindCall(tx, access, params.id);
       if (!analysis) throw notFound();
       return reply(callAnalysisView(analysis), { etag: etagOf(analysis) });
@@ -230,15 +223,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       errors: ['conflict', 'analysis_running', 'no_recording'],
     },
     async ({ tx, params, body, access, afterCommit }) => {
-      const { call } = await mustFindCall(tx, access, params.id);
-      const result = await startReanalysis(tx, call);
-      if (result.outcome !== 'started') throw refuseReanalysis(result.outcome);
-      const { generation } = result;
-      const { companyId, providerCallId } = call;
-      const workflowId = callWorkflowId(companyId, providerCallId);
-      const details = { generation };
-      await storeInternalEvent(tx, { companyId, providerCallId, workflowId, route: 'call.reanalyze', body: details });
-      await audit(tx, access, { ...aboutCall(call), action: 'call.reanalyze', reason: body.reason, details });
+      const { workflowId, generation } = await reanalyzeCall(tx, access, params.id, body.reason);
       afterCommit(() => deps.inbox.poke());
       return { workflow_id: workflowId, generation };
     },
@@ -259,7 +244,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, params, access }) => {
       const { call } = await mustFindCall(db, access, params.id);
       if (call.recordingUrl === null) throw notFound();
-      await audit(db, access, { ...aboutCall(call), action: 'recording.access' });
+      await recordLinkIssue(db, access, call);
       const { userId, role } = access.actor;
       const content = { companyId: call.companyId, callId: call.id, userId, role };
       const { token, expiresAt } = await deps.recordingLinks.sign(content);
@@ -280,26 +265,13 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       status: 204,
     },
     async ({ tx, params, access, afterCommit }) => {
-      const { call } = await mustFindCall(tx, access, params.id);
-      await lockCall(tx, call);
-      const { workflowIds } = await deleteCall(tx, call);
-      await audit(tx, access, { ...aboutCall(call), action: 'call.delete' });
+      const { workflowIds } = await deleteCall(tx, access, params.id);
       afterCommit(() => stopWorkflows(deps, workflowIds));
     },
   );
 
   return routes.app;
 }
-
-function refuseReanalysis(outcome: 'not_ended' | 'no_recording' | 'running'): ApiError {
-  if (outcome === 'not_ended') return new ApiError('conflict', { detail: 'The call has not ended.' });
-  return new ApiError(outcome === 'no_recording' ? 'no_recording' : 'analysis_running');
-}
-
-const aboutCall = (call: { id: string; companyId: string }) => ({
-  companyId: call.companyId,
-  subject: { kind: 'call', id: call.id },
-});
 
 async function mustFindCall(db: Queryable, scope: CallScope, id: string) {
   const row = await findCall(db, scope, id);

@@ -7,7 +7,7 @@ import { type CallRow, listCalls } from '../../db/queries/calls.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { type LeadRow, listLeads } from '../../db/queries/leads.ts';
 import { errorFields } from '../../runtime/telemetry.ts';
-import { audit } from '../../services/audit.ts';
+import { recordExport } from '../../services/exports/record.ts';
 import { appointmentView } from '../../views/appointment.ts';
 import { callView } from '../../views/call.ts';
 import { leadView } from '../../views/lead.ts';
@@ -127,7 +127,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, query, access }) => {
       const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readCallFilter(db, access, query);
-      await auditExport(db, access, 'calls', query);
+      await recordExport(db, access, 'calls', filtersIn(query));
       const readPage = (last?: CallRow) =>
         listCalls(db, filter, {
           limit: CSV_PAGE_ROWS,
@@ -155,7 +155,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, query, access }) => {
       const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readLeadFilter(db, access, query);
-      await auditExport(db, access, 'leads', query);
+      await recordExport(db, access, 'leads', filtersIn(query));
       const readPage = (last?: LeadRow) =>
         listLeads(db, filter, {
           limit: CSV_PAGE_ROWS,
@@ -183,7 +183,7 @@ export function exportRoutes(deps: ApiDeps): ApiRouter {
     async ({ c, db, query, access }) => {
       const file = await fileOf(db, access, query, publicBase(c));
       const filter = await readAppointmentFilter(db, access, query);
-      await auditExport(db, access, 'appointments', query);
+      await recordExport(db, access, 'appointments', filtersIn(query));
       const readPage = (last?: AppointmentRow) =>
         listAppointments(db, filter, {
           limit: CSV_PAGE_ROWS,
@@ -222,11 +222,7 @@ async function fileOf(
   return { timeZone: await companyTimeZone(db, companyId), bom: query.bom !== false, base };
 }
 
-/** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
-async function auditExport(db: Queryable, access: Access<string>, list: string, query: object): Promise<void> {
-  const details = { filters: Object.keys(query).filter((name) => name !== 'bom') };
-  await audit(db, access, { action: `${list}.export`, subject: { kind: 'export', id: list }, details });
-}
+const filtersIn = (query: object) => Object.keys(query).filter((name) => name !== 'bom');
 
 const logTo = (deps: ApiDeps, c: Context<ApiEnv>) => (error: unknown) =>
   deps.logger.error({ requestId: c.get('requestId'), ...errorFields(error) }, 'an export was cut off');

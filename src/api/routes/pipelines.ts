@@ -4,18 +4,21 @@ import type { Queryable } from '../../db/client.ts';
 import { countPipelines, findPipeline, listPipelines, type PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
 import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
-import { audit } from '../../services/audit.ts';
-import { pipelineNamedBy, sendOperatorUpdate, signalRetries } from '../../services/pipelines/operate.ts';
+import {
+  BATCH_MAX,
+  pipelineNamedBy,
+  recordAction,
+  recordBatchRetry,
+  sendOperatorUpdate,
+  signalRetries,
+} from '../../services/pipelines/operate.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { pipelineSchema, pipelineView } from '../../views/pipeline.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { booleanQuery, commaList, requiredText } from '../http/schemas.ts';
-
-/** One batch; whoever has more stuck sends it again. */
-const BATCH_MAX = 1000;
 
 const listQuery = z.object({
   ...pageQuery,
@@ -128,23 +131,15 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
       },
       async ({ tx, params, body, access, afterCommit }) => {
         const row = await mustFindPipeline(tx, access.companyId, params.workflow_id);
-        if (row.blockedOn === null) throw new ApiError('nothing_to_retry');
-        const { actor } = access;
-        const auditId = await audit(tx, access, {
-          companyId: row.companyId,
-          action: `pipeline.${name}`,
-          subject: { kind: row.kind, id: row.subjectId },
-          reason: body.reason,
-          details: { stage: row.stage, blocked_on: row.blockedOn },
-        });
-        afterCommit(() => sendOperatorUpdate(deps, name, row, { operator: actor.userId, reason: auditId }));
-        return { workflow_id: pipelineWorkflowId(row), audit_id: auditId };
+        const action = await recordAction(tx, access, name, row, body.reason);
+        afterCommit(() => sendOperatorUpdate(deps, name, row, action));
+        return { workflow_id: pipelineWorkflowId(row), audit_id: action.reason };
       },
     );
   operate(
     'retry',
     'Try the blocked step again now',
-    'Retries the blocked step at once, also one of a child workflow. 409 `nothing_to_retry` where nothing is blocked. Blocked ' +
+    'Retries the blocked step at once, also one of its analysis. 409 `nothing_to_retry` where nothing is blocked. Blocked ' +
       'steps are also retried automatically.',
   );
   operate(
@@ -172,22 +167,13 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
         blockedOn: blocked_on,
         kind,
         needsAttention: needs_attention,
-        isBlocked: true,
       };
-      const { total } = await countPipelines(tx, filter);
-      const rows = await listPipelines(tx, filter, { limit: BATCH_MAX, oldestFirst: true });
-      const { actor } = access;
-      const auditId = await audit(tx, access, {
-        companyId: filter.companyId ?? null,
-        action: 'pipeline.retry_batch',
-        subject: { kind: 'pipelines', id: 'batch' },
-        reason: body.reason,
-        details: { filter: body.filter, matched: total },
-      });
-      const answer = { matched: total, sent: 0, audit_id: auditId };
+      const asked = { filter, named: body.filter, reason: body.reason };
+      const { matched, rows, action } = await recordBatchRetry(tx, access, asked);
+      const answer = { matched, sent: 0, audit_id: action.reason };
       // Sent once the audit row is committed; the answer is written after that.
       afterCommit(async () => {
-        answer.sent = await signalRetries(deps, rows, { operator: actor.userId, reason: auditId });
+        answer.sent = await signalRetries(deps, rows, action);
       });
       return answer;
     },

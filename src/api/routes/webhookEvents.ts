@@ -7,12 +7,11 @@ import {
   type WebhookEventRow,
 } from '../../db/queries/webhookEvents.ts';
 import { WEBHOOK_EVENT_STATUSES, WEBHOOK_SOURCES } from '../../domain/webhookEvent.ts';
-import { audit } from '../../services/audit.ts';
-import { redriveEvent } from '../../services/inbox/reroute.ts';
+import { redriveEvent } from '../../services/inbox/redrive.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { notFound } from '../http/errors.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { commaList } from '../http/schemas.ts';
@@ -135,21 +134,9 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
       errors: ['already_applied'],
     },
     async ({ tx, params, access, afterCommit }) => {
-      const before = await findWebhookEvent(tx, access.companyId, params.id);
-      if (!before) throw notFound();
-      const { outcome } = await redriveEvent(tx, before.id, deps.config);
-      if (outcome === 'not_found') throw notFound();
-      if (outcome === 'already_applied') throw new ApiError('already_applied');
-      const after = await findWebhookEvent(tx, undefined, before.id);
-      if (!after) throw notFound();
-      await audit(tx, access, {
-        companyId: after.companyId,
-        action: 'webhook_event.redrive',
-        subject: { kind: 'webhook_event', id: before.id },
-        details: { before: before.status, after: after.status },
-      });
+      const event = await redriveEvent(tx, access, params.id, deps.config);
       afterCommit(() => deps.inbox.poke());
-      return eventView(after);
+      return eventView(event);
     },
   );
 

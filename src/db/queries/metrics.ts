@@ -301,21 +301,21 @@ const summedDays = ({ companyId, range }: SumOptions): SQL => sql`
   company_id = ${companyId} and day between ${range.from}::date and ${range.to}::date
   and day >= (select day from since) and day not in (select day from marked)`;
 
-/** Rows for the table of sums, made from the rows that `judged` gives. */
-export function sumRows(counted: Counted, companyId: string, judged: SQL): SQL {
+/** Rows for the table of sums, made from the rows that `judged` gives, and the columns they fill. */
+export function sumRows(counted: Counted, companyId: string, judged: SQL): { columns: SQL; select: SQL } {
   const columns = columnsOf(counted).map(({ column }) => column);
   const names = sql.join([sql`company_id`, sql`day`, sql`person`, ...columns], sql`, `);
   const figures = sql`select ${companyId}::text as company_id, day, person, ${figuresOf(counted)}
     from (${judged}) as judged group by day, person`;
-  if (counted.kind !== 'call') return sql`insert into ${counted.sums} (${names}) ${figures}`;
-  return sql`
-    insert into ${counted.sums} (${names}, unbooked_reasons)
+  if (counted.kind !== 'call') return { columns: names, select: figures };
+  const select = sql`
     select ${sql.join([sql`figures.company_id`, sql`figures.day`, sql`figures.person`, ...columns], sql`, `)}, named.reasons
     from (${figures}) as figures
     left join (
       select day, person, jsonb_object_agg(category, times) as reasons
       from (${reasonsOf(judged)}) as each group by day, person
     ) as named on named.day = figures.day and named.person is not distinct from figures.person`;
+  return { columns: sql`${names}, unbooked_reasons`, select };
 }
 
 /** Days whose sums are not what their rows give, among those that are read; all in one statement, so of one moment. */

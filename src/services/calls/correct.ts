@@ -1,8 +1,8 @@
-/** People over AI: a person's correction of a call's analysis, and asking for the analysis once more. */
-import { and, desc, eq, inArray, sql } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../../db/client.ts';
-import { lockCall } from '../../db/queries/calls.ts';
-import { analysisRuns, callAnalyses, calls } from '../../db/schema/index.ts';
+/** People over AI: a person's correction of a call's analysis. */
+import { desc, eq, sql } from 'drizzle-orm';
+import type { Transaction } from '../../db/client.ts';
+import { findCall, lockCall } from '../../db/queries/calls.ts';
+import { callAnalyses, calls } from '../../db/schema/index.ts';
 import {
   type BookingStatus,
   type CallOutcomeCategory,
@@ -10,9 +10,10 @@ import {
   type Objection,
   type Qualification,
 } from '../../domain/analysis.ts';
-import { isFinalStage } from '../../domain/pipeline.ts';
 import { applyCorrection } from '../analysis/effects.ts';
-import { setAnalysisDue } from '../pipelines/state.ts';
+import { audit } from '../audit.ts';
+import type { Caller } from '../caller.ts';
+import { refuseMissing } from '../refusal.ts';
 import { scoreStages } from '../scorecards/score.ts';
 
 /** Corrected fields by their API names; an absent one stays as it is. */
@@ -30,28 +31,24 @@ export interface Correction {
   assigned_rep_id?: string | null;
 }
 
-/** What a correction changed. Values are told of states only: texts must not outlive the deletion of their call. */
-export interface CorrectionRecord {
-  fields: string[];
-  before: AnalysisState;
-  after: AnalysisState;
-}
-
 /**
  * Corrects the current analysis of a call and lets it take effect on the lead and the appointment. What a person set is
  * remembered by field name: no later analysis changes it.
  * @param check throws where the person read another version than the one that is there now
- * @returns undefined where the call has no analysis yet
  */
 export async function correctAnalysis(
   tx: Transaction,
-  call: { companyId: string; id: string; providerCallId: string },
-  correction: Correction,
+  caller: Caller,
+  id: string,
+  { reason, ...correction }: Correction & { reason: string },
   check: (current: { version: number; updatedAt: Date }) => void,
-): Promise<CorrectionRecord | undefined> {
+): Promise<void> {
+  const { call } = (await findCall(tx, caller, id)) ?? {};
+  if (!call) throw refuseMissing();
+  const { companyId } = call;
   await lockCall(tx, call);
   const current = await selectForUpdate(tx, call.id);
-  if (!current) return undefined;
+  if (!current) throw refuseMissing();
   check(current);
 
   const fields = Object.entries(correction).flatMap(([name, value]) => (value === undefined ? [] : [name]));
@@ -62,7 +59,7 @@ export async function correctAnalysis(
     .set({
       ...columns,
       // By the version that it was scored with: a correction is of the analysis, not of the scorecard.
-      ...(await scoreStages(tx, call.companyId, columns, current.scorecardVersion)),
+      ...(await scoreStages(tx, companyId, columns, current.scorecardVersion)),
       humanFields: [...new Set([...current.humanFields, ...fields])],
       version,
       edited: true,
@@ -70,11 +67,17 @@ export async function correctAnalysis(
     })
     .where(eq(callAnalyses.id, current.id));
   await tx.update(calls).set({ updatedAt: sql`now()` }).where(eq(calls.id, call.id));
-  await applyCorrection(tx, { companyId: call.companyId, callId: call.id, fields });
-  return { fields, before: stateOf(current), after: stateOf({ ...columns, version }) };
+  await applyCorrection(tx, { companyId, callId: call.id, fields });
+  // States only: texts must not outlive the deletion of their call.
+  const details = { fields, before: stateOf(current), after: stateOf({ ...columns, version }) };
+  await audit(tx, caller, {
+    action: 'analysis.correct',
+    subject: { kind: 'call', id: call.id },
+    companyId,
+    reason,
+    details,
+  });
 }
-
-type AnalysisState = ReturnType<typeof stateOf>;
 
 const stateOf = (
   row: Pick<CurrentAnalysis, 'qualification' | 'bookingStatus' | 'callOutcomeCategory' | 'version'>,
@@ -145,52 +148,4 @@ function correctedCategory(
   const isHuman = current.humanFields.includes('call_outcome_category');
   const isTouched = correction.qualification !== undefined || correction.booking_status !== undefined;
   return isTouched && !isHuman ? deriveCategory(judgement) : current.callOutcomeCategory;
-}
-
-export type ReanalysisResult =
-  | { outcome: 'started'; generation: number }
-  | { outcome: 'not_ended' | 'no_recording' | 'running' };
-
-/**
- * Asks for both steps once more, under a new generation. In the same transaction the caller stores the event that rings
- * the workflow.
- */
-export async function startReanalysis(
-  tx: Transaction,
-  call: { companyId: string; id: string; providerCallId: string },
-): Promise<ReanalysisResult> {
-  await lockCall(tx, call);
-  const [row] = await tx
-    .select({
-      status: calls.status,
-      recordingUrl: calls.recordingUrl,
-      stage: calls.stage,
-      generation: calls.generation,
-    })
-    .from(calls)
-    .where(eq(calls.id, call.id))
-    .for('update');
-  if (!row || row.status === 'ringing' || row.status === 'in_progress') return { outcome: 'not_ended' };
-  if (row.recordingUrl === null) return { outcome: 'no_recording' };
-  // A stage that is not final has an analysis before it, under way or about to be.
-  if (!isFinalStage(row.stage) || (await hasOpenRun(tx, call.id))) return { outcome: 'running' };
-
-  const generation = row.generation + 1;
-  await setAnalysisDue(tx, { companyId: call.companyId, subjectKind: 'call', subjectId: call.id }, generation);
-  return { outcome: 'started', generation };
-}
-
-async function hasOpenRun(tx: Queryable, callId: string): Promise<boolean> {
-  const open = await tx
-    .select({ generation: analysisRuns.generation })
-    .from(analysisRuns)
-    .where(
-      and(
-        eq(analysisRuns.subjectKind, 'call'),
-        eq(analysisRuns.subjectId, callId),
-        inArray(analysisRuns.state, ['running', 'analyzed']),
-      ),
-    )
-    .limit(1);
-  return open.length > 0;
 }

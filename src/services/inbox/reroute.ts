@@ -91,28 +91,24 @@ export async function adoptCallbacks(tx: Queryable, job: { taskId: string; shuny
   await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
 }
 
-export type RedriveResult = {
-  outcome: 'redriven' | 'not_redriven' | 'already_applied' | 'not_found';
-  status?: WebhookEventStatus;
-};
-
 /**
  * Sends one stored event through again: a pending or dispatched one is rung at once, an unrouted, invalid or rejected
- * one is routed and verified anew.
+ * one is routed and verified anew. One that was applied stays so.
+ * @returns what it was; undefined where it is gone
  */
-export async function redriveEvent(tx: Queryable, eventId: string, config: Config): Promise<RedriveResult> {
+export async function routeOnceMore(
+  tx: Queryable,
+  eventId: string,
+  config: Config,
+): Promise<WebhookEventStatus | undefined> {
   const [event] = await selectWaiting(tx, eq(webhookEvents.id, eventId)).for('update');
-  if (!event) return { outcome: 'not_found' };
-  if (event.status === 'applied') return { outcome: 'already_applied', status: 'applied' };
-  if (event.status === 'pending' || event.status === 'dispatched') {
+  if (event?.status === 'pending' || event?.status === 'dispatched') {
     await tx
       .update(webhookEvents)
       .set({ nextRingAt: new Date(0) })
       .where(eq(webhookEvents.id, eventId));
-    return { outcome: 'redriven', status: event.status };
-  }
-  const status = await routeAgain(tx, event, config);
-  return { outcome: status === 'pending' ? 'redriven' : 'not_redriven', status };
+  } else if (event && event.status !== 'applied') await routeAgain(tx, event, config);
+  return event?.status;
 }
 
 /** Routes one stored event again and writes what came of it. @returns its status now */

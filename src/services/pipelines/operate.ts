@@ -1,14 +1,17 @@
 /** What operators do to running pipelines, over Temporal. It may be away: nothing here waits long or fails a request. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Database } from '../../db/client.ts';
-import type { PipelineRow } from '../../db/queries/pipelines.ts';
+import type { Database, Transaction } from '../../db/client.ts';
+import { countPipelines, listPipelines, type PipelineFilter, type PipelineRow } from '../../db/queries/pipelines.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
 import { signalFirst, updateWorkflow } from '../../temporal/operatorActions.ts';
+import { audit } from '../audit.ts';
+import type { Caller } from '../caller.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
+import { Refusal } from '../refusal.ts';
 import { ringRunningAnalysis } from './ring.ts';
 
 interface OperatorDeps {
@@ -18,6 +21,8 @@ interface OperatorDeps {
   logger: Logger;
 }
 
+/** Retried by one batch; whoever has more stuck sends it again. */
+export const BATCH_MAX = 1000;
 const UPDATE_DEADLINE_MS = 5000;
 const SIGNAL_DEADLINE_MS = 2000;
 const TERMINATE_DEADLINE_MS = 2000;
@@ -58,6 +63,48 @@ export function pipelineNamedBy(workflowId: string): PipelineSubject | undefined
     default:
       return undefined;
   }
+}
+
+/**
+ * Writes down that a person retries or skips a blocked step. To be sent once that is committed.
+ * @returns what to send
+ */
+export async function recordAction(
+  tx: Transaction,
+  caller: Caller,
+  name: 'retry' | 'skip',
+  row: PipelineRow,
+  reason: string,
+): Promise<OperatorAction> {
+  const { companyId, kind, stage, blockedOn } = row;
+  if (blockedOn === null) throw new Refusal('nothing_to_retry');
+  const auditId = await audit(tx, caller, {
+    action: `pipeline.${name}`,
+    subject: { kind, id: row.subjectId },
+    companyId,
+    reason,
+    details: { stage, blocked_on: blockedOn },
+  });
+  return { operator: caller.actor.userId, reason: auditId };
+}
+
+/** Writes down that a person retries all blocked pipelines that match a filter. @returns what to send, and to which */
+export async function recordBatchRetry(
+  tx: Transaction,
+  caller: Caller,
+  asked: { filter: PipelineFilter; named: object; reason: string },
+): Promise<{ matched: number; rows: PipelineRow[]; action: OperatorAction }> {
+  const filter = { ...asked.filter, isBlocked: true };
+  const { total: matched } = await countPipelines(tx, filter);
+  const rows = await listPipelines(tx, filter, { limit: BATCH_MAX, oldestFirst: true });
+  const auditId = await audit(tx, caller, {
+    action: 'pipeline.retry_batch',
+    subject: { kind: 'pipelines', id: 'batch' },
+    companyId: filter.companyId ?? null,
+    reason: asked.reason,
+    details: { filter: asked.named, matched },
+  });
+  return { matched, rows, action: { operator: caller.actor.userId, reason: auditId } };
 }
 
 /**

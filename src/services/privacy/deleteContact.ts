@@ -3,7 +3,7 @@ import { findContact } from '../../db/queries/contacts.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
-import { type Deletion, eraseContact } from './delete.ts';
+import { type Deletion, eraseContact } from './erase.ts';
 
 /** Deletes a contact with everything that hangs on it, as a person asks. */
 export async function deleteContact(tx: Transaction, caller: Caller, id: string): Promise<Deletion> {

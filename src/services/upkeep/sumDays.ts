@@ -78,8 +78,13 @@ async function sumChangedDays(tx: Transaction, of: Of, since: string): Promise<v
       ), cleared as (
         delete from ${counted.sums} where company_id = ${of.companyId} and day in (select day from changed)
       )
-      ${sumRows(counted, of.companyId, judged)}`);
+      ${insertSums(counted, of.companyId, judged)}`);
   }
+}
+
+function insertSums(counted: (typeof COUNTED)[number], companyId: string, judged: SQL): SQL {
+  const { columns, select } = sumRows(counted, companyId, judged);
+  return sql`insert into ${counted.sums} (${columns}) ${select}`;
 }
 
 /** @returns whether there is more before the days that are summed now */
@@ -100,7 +105,7 @@ async function goBack(tx: Transaction, of: Of, since: string): Promise<boolean> 
       const { moment, table } = counted;
       const within = sql`${before(moment)} and (${moment} at time zone ${of.timeZone}::text)::date >= ${from}::date
         and ${moment} >= ${from}::date::timestamp at time zone 'UTC' - interval '16 hours'`;
-      await tx.execute(sumRows(counted, of.companyId, counted.judged(of, table, within)));
+      await tx.execute(insertSums(counted, of.companyId, counted.judged(of, table, within)));
     }
   await tx.execute(sql`update metric_coverage set since = ${from}::date where company_id = ${of.companyId}`);
   return from !== '-infinity';

@@ -39,9 +39,9 @@ export interface Deletion {
 
 /**
  * Deletes a call: its row with the audio link, transcripts, analyses, jobs, raw events. Lead, contact and the
- * appointment it booked stay.
+ * appointment it booked stay. The caller has found it in reach.
  */
-export async function deleteCall(tx: Transaction, call: { id: string; companyId: string }): Promise<Deletion> {
+export async function eraseCall(tx: Transaction, call: { id: string; companyId: string }): Promise<Deletion> {
   return deleteCalls(tx, call.companyId, eq(calls.id, call.id));
 }
 
