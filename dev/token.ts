@@ -3,15 +3,15 @@ import { fileURLToPath } from 'node:url';
 import { decodeJwt, SignJWT, UnsecuredJWT } from 'jose';
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { type Config, ConfigError, loadConfigOrExit } from '../src/config/config.ts';
+import { ROLES, type Role } from '../src/domain/user.ts';
 
 const USAGE = 'usage: npm run token -- --role ROLE --company ID --user ID [--expires 12h]';
 /** jose's `1y` is 365.25 days. */
 const YEAR_SECONDS = 366 * 86_400;
-const ROLES = ['csr', 'sales_rep', 'manager', 'executive', 'admin'] as const;
 
 export interface TokenRequest {
   userId: string;
-  role: (typeof ROLES)[number];
+  role: Role;
   /** Needed by every role but admin. */
   companyId?: string;
   /** As jose reads it: `12h`, `30 days`. */
@@ -46,14 +46,13 @@ async function main(): Promise<void> {
   const { values, positionals } = readCommandLine(USAGE, options);
   const { role, company, user, expires } = values;
   if (positionals.length > 0) refuseCommandLine(USAGE, `${positionals[0]} belongs to no option`);
-  if (!ROLES.includes(role as TokenRequest['role']))
-    refuseCommandLine(USAGE, `--role must be one of ${ROLES.join(', ')}`);
+  if (!ROLES.includes(role as Role)) refuseCommandLine(USAGE, `--role must be one of ${ROLES.join(', ')}`);
   if (!user) refuseCommandLine(USAGE, '--user is missing');
   if (!company && role !== 'admin') refuseCommandLine(USAGE, '--company is missing (only admin needs none)');
   if (expires !== undefined) requireExpiry(expires);
   const config = loadConfigOrExit({ needs: ['auth'], secrets: 'require' });
   try {
-    const request = { userId: user, role: role as TokenRequest['role'], companyId: company, expiresIn: expires };
+    const request = { userId: user, role: role as Role, companyId: company, expiresIn: expires };
     process.stdout.write(`${await mintToken(config, request)}\n`);
   } catch (error) {
     refuseCommandLine(USAGE, (error as Error).message);

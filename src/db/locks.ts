@@ -1,7 +1,16 @@
-import { sql } from 'drizzle-orm';
-import type { Queryable } from './client.ts';
+/** Locks that no row stands for, by name. They end with the transaction. */
+import { type SQL, sql } from 'drizzle-orm';
+import type { Queryable, Transaction } from './client.ts';
 
-/** Takes a lock of this name, which no row stands for, until the transaction ends; whoever takes the same name waits. */
+/** Takes the lock of this name; whoever takes the same name waits. */
 export async function lockKey(tx: Queryable, ...name: string[]): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${JSON.stringify(name)}, 0))`);
+  await tx.execute(sql`select pg_advisory_xact_lock(${keyOf(name)})`);
 }
+
+/** Takes the lock of this name unless somebody has it. @returns whether it was free */
+export async function tryLockKey(tx: Transaction, ...name: string[]): Promise<boolean> {
+  const [lock] = await tx.execute<{ taken: boolean }>(sql`select pg_try_advisory_xact_lock(${keyOf(name)}) as taken`);
+  return lock?.taken ?? false;
+}
+
+const keyOf = (name: readonly string[]): SQL => sql`hashtextextended(${JSON.stringify(name)}, 0)`;

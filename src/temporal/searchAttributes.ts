@@ -1,17 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
+import { SEARCH_ATTRIBUTE_KEYS } from '../workflows/contracts.ts';
 
 const { IndexedValueType } = proto.temporal.api.enums.v1;
 
-/** What operators filter workflows by in the Web UI. */
-export const SEARCH_ATTRIBUTES = {
-  CompanyId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  CallId: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  PipelineStage: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  BlockedOn: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-  NeedsAttention: IndexedValueType.INDEXED_VALUE_TYPE_BOOL,
-} as const;
+/** What operators filter workflows by in the Web UI: names and types as the server knows them. */
+const SEARCH_ATTRIBUTES = Object.values(SEARCH_ATTRIBUTE_KEYS).map(
+  ({ name, type }) => [name, IndexedValueType[`INDEXED_VALUE_TYPE_${type}`]] as const,
+);
 
 const VISIBLE_WITHIN_SECONDS = 30;
 const GRPC_ALREADY_EXISTS = 6;
@@ -23,7 +20,8 @@ export class SearchAttributesRefusedError extends Error {
   override readonly name = 'SearchAttributesRefusedError';
 
   constructor(namespace: string, missing: readonly string[]) {
-    const types = missing.map((name) => `${name} (${name === 'NeedsAttention' ? 'Bool' : 'Keyword'})`);
+    const keys = Object.values(SEARCH_ATTRIBUTE_KEYS).filter(({ name }) => missing.includes(name));
+    const types = keys.map(({ name, type }) => `${name} (${type === 'BOOL' ? 'Bool' : 'Keyword'})`);
     super(
       `Temporal lets nobody add search attributes to namespace ${namespace} from here; add them there: ${types.join(', ')}`,
     );
@@ -33,9 +31,7 @@ export class SearchAttributesRefusedError extends Error {
 /** Names of ours that the namespace lacks or holds with another type. Starting a workflow with one of them would fail. */
 export async function missingSearchAttributes(connection: Connection, namespace: string): Promise<string[]> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  return Object.entries(SEARCH_ATTRIBUTES)
-    .filter(([name, type]) => customAttributes?.[name] !== type)
-    .map(([name]) => name);
+  return SEARCH_ATTRIBUTES.filter(([name, type]) => customAttributes?.[name] !== type).map(([name]) => name);
 }
 
 /**
@@ -56,7 +52,7 @@ export async function ensureSearchAttributes(connection: Connection, namespace: 
 }
 
 async function add(connection: Connection, namespace: string, names: readonly string[]): Promise<void> {
-  const wanted = Object.entries(SEARCH_ATTRIBUTES).filter(([name]) => names.includes(name));
+  const wanted = SEARCH_ATTRIBUTES.filter(([name]) => names.includes(name));
   try {
     await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(wanted) });
   } catch (error) {

@@ -4,6 +4,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../src/config/config.ts';
 import { openDatabase } from '../../src/db/client.ts';
+import { lockKey } from '../../src/db/locks.ts';
 import { calls, callTombstones, recordingSessions, shunyaJobs, webhookEvents } from '../../src/db/schema/index.ts';
 import { callWorkflowId, visitWorkflowId } from '../../src/domain/workflowIds.ts';
 import { setBlock, setStage } from '../../src/services/pipelines/state.ts';
@@ -334,7 +335,7 @@ describe('rings', () => {
     await begin();
     await openCall({ stage: 'applying', stageSince: hoursAgo(1) });
     await opened.db.transaction(async (tx) => {
-      await tx.execute(sql`select pg_advisory_xact_lock(7302117)`);
+      await lockKey(tx, 'sweep');
       expect(await sweep()).toBeUndefined();
     });
     const both = await Promise.all([sweep(), sweep()]);

@@ -1,6 +1,7 @@
 /** Events that take no effect for now (unrouted, invalid, rejected) are what strangers can make us keep: bounded here. */
 import { sql } from 'drizzle-orm';
-import type { Queryable } from '../../db/client.ts';
+import type { Database, Transaction } from '../../db/client.ts';
+import { tryLockKey } from '../../db/locks.ts';
 import { isStray, webhookEvents } from '../../db/schema/webhookEvents.ts';
 
 const MIB = 1024 * 1024;
@@ -25,24 +26,30 @@ const WITHOUT_COMPANY_TIMES = 10;
 
 /** Bodies above this go first: what a phone call sends is far smaller. */
 const LARGE_BODY_BYTES = 64 * 1024;
-/** Any number will do as long as nobody else in this database uses it. */
-const LOCK_KEY = 7_302_118;
+
+interface PruneOptions {
+  days: number;
+  bounds?: StrayBounds;
+}
 
 /**
  * Deletes what is older than `days` or beyond the bounds: what cannot be verified goes first, then large bodies, then the
  * oldest. Only one process at a time does this; any other has nothing to do then.
  * @returns how many were deleted
  */
-export async function pruneStrays(db: Queryable, options: { days: number; bounds?: StrayBounds }): Promise<number> {
+export async function pruneStrays(db: Database, options: PruneOptions): Promise<number> {
+  return db.transaction(async (tx) => ((await tryLockKey(tx, 'strays')) ? deleteStrays(tx, options) : 0));
+}
+
+async function deleteStrays(tx: Transaction, options: PruneOptions): Promise<number> {
   const { perCall, perNumber, perCompany, inAll } = options.bounds ?? STRAY_BOUNDS;
   const times = sql`(case when company_id is null then ${WITHOUT_COMPANY_TIMES} else 1 end)`;
-  const deleted = await db.execute(sql`
+  const deleted = await tx.execute(sql`
     with strays as (
       select id, source, company_id, tracking_number, provider_call_id, sequence, received_at,
         octet_length(body) as bytes, signature is null as is_unsigned,
         octet_length(body) > ${LARGE_BODY_BYTES}::int as is_large
       from ${webhookEvents} where ${isStray(webhookEvents)}
-        and (select pg_try_advisory_xact_lock(${LOCK_KEY}))
     ), ranked as (
       select *,
         row_number() over of_call as call_rows, sum(bytes) over of_call as call_bytes,

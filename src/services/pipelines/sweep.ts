@@ -9,6 +9,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
+import { tryLockKey } from '../../db/locks.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/workflowIds.ts';
 import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
@@ -17,8 +18,6 @@ import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { ringRunningAnalysis } from './ring.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
-/** Any number will do as long as nobody else in this database uses it. */
-const LOCK_KEY = 7_302_117;
 /** Rings of one sweep: what is more comes with the next. */
 const RINGS_MAX = 100;
 
@@ -55,8 +54,7 @@ export async function sweepOnce(
   options: SweepOptions,
 ): Promise<SweepResult | undefined> {
   return db.transaction(async (tx) => {
-    const [lock] = await tx.execute<{ taken: boolean }>(sql`select pg_try_advisory_xact_lock(${LOCK_KEY}) as taken`);
-    if (!lock?.taken) return undefined;
+    if (!(await tryLockKey(tx, 'sweep'))) return undefined;
     const found = await findPipelines(tx, config, options);
     const result: SweepResult = { raised: 0, lowered: 0, rung: 0, withoutRow: await findEventsWithoutRow(tx, options) };
     for (const pipeline of found) {

@@ -1,6 +1,7 @@
 /** Keeps the sums of days that the metrics read. Whatever is missing here, the metrics count from the rows themselves. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
+import { tryLockKey } from '../../db/locks.ts';
 import { COUNTED, METRICS_VERSION, ofDays, sumRows } from '../../db/queries/metrics.ts';
 
 /** A day is summed again once nothing has changed for so long, or so much has that counting its rows would cost more. */
@@ -32,10 +33,7 @@ export async function companiesToSum(db: Queryable): Promise<string[]> {
 export async function sumCompanyDays(db: Database, companyId: string): Promise<boolean> {
   return db.transaction(async (tx) => {
     await tx.execute(sql`set local statement_timeout = '10min'`);
-    const [lock] = await tx.execute<{ held: boolean }>(
-      sql`select pg_try_advisory_xact_lock(hashtextextended(${`metric sums of ${companyId}`}, 0)) as held`,
-    );
-    if (!lock?.held) return false;
+    if (!(await tryLockKey(tx, 'metric sums', companyId))) return false;
     const [company] = await tx.execute<{ timeZone: string }>(
       sql`select time_zone as "timeZone" from companies where id = ${companyId} for key share`,
     );
