@@ -1,6 +1,6 @@
 /** The options of a command of package.json: `--help`, options that npm took for itself, one line for what is wrong. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { isTakenByNpm } from './config.ts';
+import { isTakenByNpm } from './environment.ts';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 

@@ -1,7 +1,7 @@
 /** How a workflow is told to look: one signal, which starts it where it does not run. */
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
-import { pipelineWaits } from '../config/pipelineWaits.ts';
+import { pipelineWaits } from '../config/waits.ts';
 import { callIdOf } from '../domain/callId.ts';
 import type { PipelineWaits } from '../domain/pipelineSteps.ts';
 import { parseWorkflowId, type WorkflowName } from '../domain/workflowIds.ts';

@@ -1,7 +1,7 @@
 /** The queue of callers to call: who comes into it, what takes them out, and what people do about each. */
 import { and, eq } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { pipelineWaits } from '../../src/config/pipelineWaits.ts';
+import { pipelineWaits } from '../../src/config/waits.ts';
 import { webhookDeliveries } from '../../src/db/schema/index.ts';
 import { callIdOf } from '../../src/domain/callId.ts';
 import { applyCallAnalysisEffects } from '../../src/services/analysis/effects.ts';
