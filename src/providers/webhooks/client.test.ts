@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Webhook } from 'standardwebhooks';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createWebhookClient } from './client.ts';
-import { newWebhookSecret, webhookHeaders } from './signature.ts';
+import { newWebhookSecret } from './signature.ts';
 
 const stops: (() => void)[] = [];
 afterEach(() => {
@@ -41,8 +42,11 @@ describe('send', () => {
     const [got] = seen;
     expect(got?.url).toBe('/hook?who=me');
     expect(got?.body).toBe(sent.body);
-    const sentAt = new Date(Number(got?.headers['webhook-timestamp']) * 1000);
-    expect(got?.headers).toMatchObject(webhookHeaders({ id: 'm1', sentAt, body: got?.body ?? '' }, sent.secrets));
+    // As a receiver does it.
+    const received = new Webhook(sent.secrets[0] ?? '');
+    const headers = got?.headers as Record<string, string>;
+    expect(received.verify(got?.body ?? '', headers)).toEqual(JSON.parse(sent.body));
+    expect(() => received.verify(`${got?.body} `, headers)).toThrow('No matching signature');
   });
 
   it('tells the status of a refusal and how long it asks to wait', async () => {
