@@ -18,6 +18,7 @@ import { createEventTickets } from './live/eventTickets.ts';
 import { createRecordingLinks } from './recordings/recordingLinks.ts';
 import { appointmentRoutes } from './routes/appointments.ts';
 import { auditRoutes } from './routes/audit.ts';
+import { callAnalysisRoutes } from './routes/callAnalysis.ts';
 import { callRoutes } from './routes/calls.ts';
 import { companyRoutes } from './routes/companies.ts';
 import { contactRoutes } from './routes/contacts.ts';
@@ -33,6 +34,7 @@ import { recordingRoutes } from './routes/recordings.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
 import { observe, requestId, systemRoutes } from './routes/system.ts';
 import { userRoutes } from './routes/users.ts';
+import { webhookDeliveryRoutes } from './routes/webhookDeliveries.ts';
 import { webhookEndpointRoutes } from './routes/webhookEndpoints.ts';
 import { webhookEventRoutes } from './routes/webhookEvents.ts';
 import { callrailWebhooks } from './webhooks/callrail.ts';
@@ -83,6 +85,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.route(API_BASE, userRoutes(deps));
   app.route(API_BASE, scorecardRoutes(deps));
   app.route(API_BASE, callRoutes(deps));
+  app.route(API_BASE, callAnalysisRoutes(deps));
   app.route(API_BASE, leadRoutes(deps));
   app.route(API_BASE, followUpRoutes(deps));
   app.route(API_BASE, contactRoutes(deps));
@@ -96,6 +99,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.route(API_BASE, auditRoutes(deps));
   app.route(API_BASE, eventRoutes({ ...deps, db: pools.background }));
   app.route(API_BASE, webhookEndpointRoutes(deps));
+  app.route(API_BASE, webhookDeliveryRoutes(deps));
   app.route(`${API_BASE}/callrail`, callrailWebhooks({ ...deps, db: pools.webhooks }));
   app.route(`${API_BASE}/shunya`, shunyaWebhooks({ ...deps, db: pools.webhooks }));
 

@@ -184,6 +184,13 @@ export class ApiError extends Error {
 /** 404. The same words whether it never was, is another company's, or is not yours. */
 export const notFound = () => new ApiError('not_found');
 
+/** What was found. @throws {ApiError} 404 where it is nothing */
+export async function mustFind<T>(found: Promise<T | undefined>): Promise<T> {
+  const row = await found;
+  if (row === undefined) throw notFound();
+  return row;
+}
+
 /** 422 that names one field. */
 export const invalidField = (path: string, message: string) =>
   new ApiError('invalid_request', { errors: [{ path, message }] });

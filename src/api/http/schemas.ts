@@ -21,6 +21,13 @@ export const optionalText = (max: number) =>
 /** An id of another row in a body. */
 export const idText = z.string().min(1).max(255);
 
+/** The filter of admins' lists. */
+export const companyQuery = z
+  .string()
+  .max(255)
+  .optional()
+  .openapi({ description: 'Only rows of this company. For admins, who see every company.' });
+
 /** Years that Postgres, JavaScript and every calendar agree on. */
 const isSaneYear = (year: number) => year >= 1900 && year <= 2999;
 const SANE_YEAR = '^(19|2\\d)\\d\\d-';

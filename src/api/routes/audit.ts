@@ -6,6 +6,7 @@ import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
+import { companyQuery } from '../http/schemas.ts';
 
 const filterText = (description: string, example: string) =>
   z.string().max(255).optional().openapi({ description, example });
@@ -16,11 +17,7 @@ const listQuery = z.object({
   subject_kind: filterText('Only entries about things of this kind.', 'call'),
   subject_id: filterText('Only entries about the thing with this id.', EXAMPLE.callId),
   actor_id: filterText('Only entries of this user.', EXAMPLE.userId),
-  company_id: z
-    .string()
-    .max(255)
-    .optional()
-    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
+  company_id: companyQuery,
 });
 
 const entrySchema = z

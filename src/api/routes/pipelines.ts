@@ -18,7 +18,7 @@ import type { ApiDeps } from '../deps.ts';
 import { notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { booleanQuery, commaList, requiredText } from '../http/schemas.ts';
+import { booleanQuery, commaList, companyQuery, requiredText } from '../http/schemas.ts';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -28,11 +28,7 @@ const listQuery = z.object({
   stage: commaList(PIPELINE_STAGES).optional(),
   kind: z.enum(SUBJECT_KINDS).optional(),
   blocked_on: commaList(BLOCKERS).optional(),
-  company_id: z
-    .string()
-    .max(255)
-    .optional()
-    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
+  company_id: companyQuery,
 });
 
 const reason = requiredText(2000).openapi({ description: 'Why; kept in the audit log.', example: 'Shunya is back' });

@@ -1,27 +1,18 @@
-/** Outgoing webhooks: where a company is told of events, and the log of what was sent. */
+/** Webhook endpoints: where a company is told of events. */
 import { z } from '@hono/zod-openapi';
-import { countDeliveries, type DeliveryRow, findDelivery, listDeliveries } from '../../db/queries/deliveries.ts';
 import { countEndpoints, type EndpointRow, findEndpoint, listEndpoints } from '../../db/queries/webhookEndpoints.ts';
-import { DELIVERY_STATUSES, OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
-import { resendDelivery } from '../../services/deliveries/resend.ts';
+import { OUTGOING_EVENT_TYPES } from '../../domain/outgoingWebhook.ts';
 import { createEndpoint } from '../../services/webhookEndpoints/create.ts';
 import { deleteEndpoint } from '../../services/webhookEndpoints/delete.ts';
 import { updateEndpoint } from '../../services/webhookEndpoints/update.ts';
-import { deliverySchema, deliveryView } from '../../views/webhookDelivery.ts';
 import { endpointSchema, endpointView } from '../../views/webhookEndpoint.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { invalidField, notFound } from '../http/errors.ts';
-import { byMoment, bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
+import { invalidField, mustFind, notFound } from '../http/errors.ts';
+import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import type { Access } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
-import { commaList, optionalText } from '../http/schemas.ts';
-
-const companyIdQuery = z
-  .string()
-  .max(255)
-  .optional()
-  .openapi({ description: 'Only rows of this company. For admins, who see every company.' });
+import { companyQuery, optionalText } from '../http/schemas.ts';
 
 const eventsInput = z
   .array(z.enum(OUTGOING_EVENT_TYPES))
@@ -80,7 +71,7 @@ const MAKE_DESCRIPTION =
   'again, with growing pauses, for three days; 410 disables the endpoint. An event may come twice, under the same ' +
   '`webhook-id`, and events may overtake each other. In production the URL must be https and lead to the public internet.';
 
-/** Everything below /webhook-endpoints and /webhook-deliveries. */
+/** Everything below /webhook-endpoints. */
 export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
   const tag = 'Outgoing webhooks';
@@ -116,7 +107,7 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
       permission: 'webhookEndpoints.read',
       tag,
       summary: 'List webhook endpoints, newest first',
-      query: z.object({ ...pageQuery, company_id: companyIdQuery }),
+      query: z.object({ ...pageQuery, company_id: companyQuery }),
       data: listOf(endpointSchema),
     },
     async ({ db, query, access }) => {
@@ -180,69 +171,6 @@ export function webhookEndpointRoutes(deps: ApiDeps): ApiRouter {
     async ({ tx, params: { id }, access }) => deleteEndpoint(tx, access, id),
   );
 
-  routes.add(
-    {
-      method: 'get',
-      path: '/webhook-deliveries',
-      permission: 'webhookEndpoints.read',
-      tag,
-      summary: 'List deliveries, newest first',
-      description: 'Deliveries are kept for 30 days. They hold ids and states, not the contents that were sent.',
-      query: z.object({
-        ...pageQuery,
-        endpoint_id: z.string().max(255).optional(),
-        status: commaList(DELIVERY_STATUSES).optional(),
-        event_type: commaList(OUTGOING_EVENT_TYPES).optional(),
-        subject_id: z.string().max(255).optional(),
-        company_id: companyIdQuery,
-      }),
-      data: listOf(deliverySchema),
-    },
-    async ({ db, query, access }) => {
-      const { endpoint_id: endpointId, status, event_type: eventType, subject_id: subjectId } = query;
-      const filter = { companyId: access.companyId ?? query.company_id, endpointId, status, eventType, subjectId };
-      return listPage(query, {
-        rows: (page) => listDeliveries(db, filter, page),
-        count: () => countDeliveries(db, filter),
-        key: bySequence((row: DeliveryRow) => row.sequence),
-        view: deliveryView,
-      });
-    },
-  );
-
-  routes.add(
-    {
-      method: 'get',
-      path: '/webhook-deliveries/{id}',
-      permission: 'webhookEndpoints.read',
-      tag,
-      summary: 'Read a delivery',
-      data: deliverySchema,
-    },
-    async ({ db, params, access }) => deliveryView(await mustFind(findDelivery(db, access.companyId, params.id))),
-  );
-
-  routes.add(
-    {
-      method: 'post',
-      path: '/webhook-deliveries/{id}/resend',
-      permission: 'webhookEndpoints.write',
-      tag,
-      summary: 'Send a delivery again',
-      description:
-        'Now, and with all its attempts anew, under the same `webhook-id`. 409 while its endpoint is disabled.',
-      status: 202,
-      data: deliverySchema,
-      creates: true,
-      errors: ['conflict'],
-    },
-    async ({ tx, params: { id }, access, afterCommit }) => {
-      await resendDelivery(tx, access, id);
-      afterCommit(() => deps.inbox.poke());
-      return deliveryView(await mustFind(findDelivery(tx, access.companyId, id)));
-    },
-  );
-
   return routes.app;
 }
 
@@ -252,10 +180,4 @@ function companyOf({ companyId }: Access, named: string | undefined): string {
   if (own === undefined) throw invalidField('company_id', 'is needed');
   if (named !== undefined && named !== own) throw notFound();
   return own;
-}
-
-async function mustFind<T>(found: Promise<T | undefined>): Promise<T> {
-  const row = await found;
-  if (!row) throw notFound();
-  return row;
 }

@@ -14,7 +14,7 @@ import type { ApiDeps } from '../deps.ts';
 import { notFound } from '../http/errors.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
-import { commaList } from '../http/schemas.ts';
+import { commaList, companyQuery } from '../http/schemas.ts';
 
 const listQuery = z.object({
   ...pageQuery,
@@ -25,11 +25,7 @@ const listQuery = z.object({
     .max(100)
     .optional()
     .openapi({ description: 'Only events with this name.', example: 'call.completed' }),
-  company_id: z
-    .string()
-    .max(255)
-    .optional()
-    .openapi({ description: 'Only rows of this company. For admins, who see every company.' }),
+  company_id: companyQuery,
 });
 
 const eventSchema = z
