@@ -25,7 +25,7 @@ import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiDeps } from '../deps.ts';
 import { appointmentFilters, readAppointmentFilter } from '../filters/appointments.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { byMomentOrNone, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText, momentInput, optionalText } from '../http/schemas.ts';
@@ -230,7 +230,6 @@ const answerPage = (db: Queryable, filter: AppointmentFilter, query: { limit: nu
   });
 
 async function readAppointment(db: Queryable, scope: AppointmentScope, id: string) {
-  const appointment = await findAppointment(db, scope, id);
-  if (!appointment) throw notFound();
+  const appointment = await mustFind(findAppointment(db, scope, id));
   return reply(appointmentView(appointment), { etag: etagOf(appointment) });
 }

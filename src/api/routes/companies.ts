@@ -18,7 +18,7 @@ import { companySchema, companyView, trackingNumberSchema, trackingNumberView } 
 import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind, notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
@@ -234,8 +234,7 @@ export function companyRoutes(deps: ApiDeps): ApiRouter {
 }
 
 async function readCompany(db: Queryable, id: string) {
-  const company = await findCompany(db, id);
-  if (!company) throw notFound();
+  const company = await mustFind(findCompany(db, id));
   return reply(companyView(company), { etag: etagOf(company) });
 }
 

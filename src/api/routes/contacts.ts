@@ -5,7 +5,6 @@ import { listAppointments } from '../../db/queries/appointments.ts';
 import { listCalls } from '../../db/queries/calls.ts';
 import {
   type ContactRow,
-  type ContactScope,
   countContacts,
   findContact,
   findMerge,
@@ -25,7 +24,7 @@ import { EXAMPLE } from '../../views/examples.ts';
 import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { byMoment, listOf, listPage, MAX_LIMIT, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText, optionalText, parseQueryPhone, requiredText } from '../http/schemas.ts';
@@ -107,7 +106,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       data: contactWithHistory,
     },
     async ({ db, params, access: { companyId, repId } }) => {
-      const contact = await mustFindContact(db, { companyId, repId }, params.id);
+      const contact = await mustFind(findContact(db, { companyId, repId }, params.id));
       const ofContact = { companyId, repId, contactId: contact.id };
       const page = { limit: MAX_LIMIT };
       const [calls, leads, appointments, merges] = await Promise.all([
@@ -141,7 +140,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ c, tx, params, body, access }) => {
       await updateContact(tx, access, params.id, body, ifMatch(c));
-      const contact = await mustFindContact(tx, access, params.id);
+      const contact = await mustFind(findContact(tx, access, params.id));
       return reply(contactView(contact), { etag: etagOf(contact) });
     },
   );
@@ -208,14 +207,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
   return routes.app;
 }
 
-async function mustFindContact(db: Queryable, scope: ContactScope, id: string): Promise<ContactRow> {
-  const contact = await findContact(db, scope, id);
-  if (!contact) throw notFound();
-  return contact;
-}
-
 async function readMerge(db: Queryable, companyId: string, id: string) {
-  const merge = await findMerge(db, companyId, id);
-  if (!merge) throw notFound();
+  const merge = await mustFind(findMerge(db, companyId, id));
   return mergeView(merge);
 }

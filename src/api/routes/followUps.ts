@@ -7,7 +7,7 @@ import { updateFollowUp } from '../../services/followUps/update.ts';
 import { followUpSchema, followUpView } from '../../views/followUp.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { booleanQuery, commaList, idText, optionalText } from '../http/schemas.ts';
@@ -102,7 +102,6 @@ export function followUpRoutes(deps: ApiDeps): ApiRouter {
 }
 
 async function readFollowUp(db: Queryable, companyId: string, id: string) {
-  const row = await findFollowUp(db, companyId, id);
-  if (!row) throw notFound();
+  const row = await mustFind(findFollowUp(db, companyId, id));
   return reply(followUpView(row), { etag: etagOf(row) });
 }

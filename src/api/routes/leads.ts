@@ -9,7 +9,7 @@ import { leadSchema, leadView } from '../../views/lead.ts';
 import type { ApiDeps } from '../deps.ts';
 import { leadFilters, readLeadFilter } from '../filters/leads.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText, optionalText } from '../http/schemas.ts';
@@ -88,7 +88,6 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
 }
 
 async function readLead(db: Queryable, scope: LeadScope, id: string) {
-  const lead = await findLead(db, scope, id);
-  if (!lead) throw notFound();
+  const lead = await mustFind(findLead(db, scope, id));
   return reply(leadView(lead), { etag: etagOf(lead) });
 }

@@ -4,7 +4,7 @@ import { findRecordingSource } from '../../db/queries/calls.ts';
 import { CallRailError, createCallRailClient, isApiRecordingLink } from '../../providers/callrail/client.ts';
 import { openRecording } from '../../services/links/openLink.ts';
 import type { ApiDeps } from '../deps.ts';
-import { ApiError, notFound } from '../http/errors.ts';
+import { ApiError, mustFind } from '../http/errors.ts';
 import { describeErrors } from '../http/openapi.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { RecordingUnavailableError, streamRecording } from '../recordings/recordingStream.ts';
@@ -28,8 +28,7 @@ export function playbackRoutes(deps: ApiDeps): ApiRouter {
   app.get('/recordings/:token{[\\w-]+\\.[\\w-]+\\.[\\w-]+}', async (c) => {
     const link = await deps.recordingLinks.verify(c.req.param('token'));
     if (!link) throw new ApiError('link_expired');
-    const source = await findRecordingSource(deps.db, link.content);
-    if (!source) throw notFound();
+    const source = await mustFind(findRecordingSource(deps.db, link.content));
     if (!(await openRecording(deps.pools.writes, link))) throw new ApiError('link_expired');
     try {
       return await streamRecording({

@@ -13,7 +13,7 @@ import { stopVisit } from '../../services/visits/stop.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { sessionSchema, sessionView } from '../../views/recording.ts';
 import type { ApiDeps } from '../deps.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
 import { idText } from '../http/schemas.ts';
@@ -123,7 +123,6 @@ export function recordingRoutes(deps: ApiDeps): ApiRouter {
 }
 
 async function readSession(db: Queryable, scope: SessionScope, id: string) {
-  const row = await findSession(db, scope, id);
-  if (!row) throw notFound();
+  const row = await mustFind(findSession(db, scope, id));
   return sessionView(row);
 }

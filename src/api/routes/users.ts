@@ -9,7 +9,7 @@ import { EXAMPLE } from '../../views/examples.ts';
 import { userSchema, userView } from '../../views/user.ts';
 import type { ApiDeps } from '../deps.ts';
 import { etagOf, ifMatch } from '../http/conditional.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind, notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes, reply } from '../http/router.ts';
@@ -109,8 +109,7 @@ export function userRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ db, params: { id: companyId, user_id: id }, access }) => {
       assertCompanyInReach(access, companyId);
-      const user = await findUser(db, { companyId, id });
-      if (!user) throw notFound();
+      const user = await mustFind(findUser(db, { companyId, id }));
       return reply(userView(user), { etag: etagOf(user) });
     },
   );

@@ -11,7 +11,7 @@ import { redriveEvent } from '../../services/inbox/redrive.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import { iso, isoOrNull, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
-import { notFound } from '../http/errors.ts';
+import { mustFind } from '../http/errors.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { commaList, companyQuery } from '../http/schemas.ts';
@@ -108,8 +108,7 @@ export function webhookEventRoutes(deps: ApiDeps): ApiRouter {
       data: eventSchema,
     },
     async ({ db, params, access }) => {
-      const row = await findWebhookEvent(db, access.companyId, params.id);
-      if (!row) throw notFound();
+      const row = await mustFind(findWebhookEvent(db, access.companyId, params.id));
       return eventView(row);
     },
   );
