@@ -12,7 +12,12 @@ import { type CallRailAccess, findCallRailAccess } from './db/queries/reconcilia
 import { CallRailError, createCallRailClient } from './providers/callrail/client.ts';
 import type { RequestBudget } from './services/reconciliation/accounts.ts';
 import { type BackfillKey, openBackfill, recordBackfill } from './services/reconciliation/backfill.ts';
-import { AccountBusyError, codeOf, feedMissed, isLasting } from './services/reconciliation/feedMissed.ts';
+import {
+  AccountBusyError,
+  feedMissed,
+  isLasting,
+  reconciliationErrorCode,
+} from './services/reconciliation/feedMissed.ts';
 
 const USAGE = 'usage: npm run backfill -- --company ID --from YYYY-MM-DD --to YYYY-MM-DD [--per-second 2]';
 
@@ -99,7 +104,9 @@ async function main(): Promise<void> {
         const waitSeconds = waitAfter(error, failures);
         if (stopping.signal.aborted || waitSeconds === undefined) throw error;
         failures += 1;
-        tell(`  ${codeOf(error)}: waiting until ${new Date(Date.now() + waitSeconds * 1000).toISOString()}`);
+        tell(
+          `  ${reconciliationErrorCode(error)}: waiting until ${new Date(Date.now() + waitSeconds * 1000).toISOString()}`,
+        );
         await delay(waitSeconds * 1000, undefined, { signal: stopping.signal });
       }
     }
@@ -145,7 +152,7 @@ try {
   const text =
     error instanceof UsageError
       ? `${error.message}\n${USAGE}`
-      : `backfill failed (${codeOf(error)}); the same command goes on from here`;
+      : `backfill failed (${reconciliationErrorCode(error)}); the same command goes on from here`;
   process.stderr.write(`${process.stdout.isTTY ? '\n' : ''}${text}\n`);
   process.exitCode = 1;
 }

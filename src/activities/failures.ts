@@ -41,11 +41,11 @@ function toFailure(error: unknown): Error {
     return failure(PROVIDER_FAILURE, { code, retryAfterSeconds });
   }
   if (error instanceof CallRailError) return failure(PROVIDER_FAILURE, { code: `callrail_${error.code}` });
-  return failure(STEP_FAILURE, { code: codeOf(error) });
+  return failure(STEP_FAILURE, { code: stepErrorCode(error) });
 }
 
 /** SQLSTATE or a system's error code; else the error's class name. */
-function codeOf(error: unknown): string {
+function stepErrorCode(error: unknown): string {
   for (const at of causesOf(error)) {
     const code = (at as { code?: unknown }).code;
     if (typeof code === 'string' && /^[A-Z0-9_]{3,40}$/.test(code)) return code;

@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { findCallRailAccess, listReconcilable } from '../db/queries/reconciliation.ts';
 import type { RequestBudget } from '../services/reconciliation/accounts.ts';
-import { codeOf, feedMissed, isLasting } from '../services/reconciliation/feedMissed.ts';
+import { feedMissed, isLasting, reconciliationErrorCode } from '../services/reconciliation/feedMissed.ts';
 import { recordNotReconciled, recordReconciled } from '../services/reconciliation/progress.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -74,7 +74,7 @@ export function createReconciliationActivities({
         });
       } catch (error) {
         if (context.cancellationSignal.aborted) return await context.cancelled;
-        const code = codeOf(error);
+        const code = reconciliationErrorCode(error);
         await recordNotReconciled(db, companyId, code);
         logger.warn({ company_id: companyId, code, attempt: context.info.attempt }, 'a company cannot be reconciled');
         if (!isLasting(error)) throw error;

@@ -39,14 +39,14 @@ export async function ringWorkflow(client: Client, config: Config, event: Ringin
   const waits = pipelineWaits(config);
   switch (subject?.type) {
     case 'call':
-      return ringCall(client, config, event, waits);
+      return signalCallLifecycle(client, config, event, waits);
     case 'visit':
-      return ringVisit(client, config, event, waits, subject);
+      return signalVisitRecording(client, config, event, waits, subject);
     case 'analysis':
       if (event.jobId) return client.workflow.getHandle(event.workflowId).signal(ringSignal, { eventId: event.id });
-      return ringAnalysis(client, config, event, waits, subject);
+      return signalShunyaAnalysis(client, config, event, waits, subject);
     case 'delivery':
-      return ringDelivery(client, config, event, subject);
+      return signalWebhookDelivery(client, config, event, subject);
     default:
       throw new Error('an event names no workflow of ours');
   }
@@ -65,7 +65,12 @@ const startOptions = (config: Config, { id, workflowId, companyId }: RingingEven
     priority: { fairnessKey: companyId.slice(0, 64) },
   }) as const;
 
-async function ringCall(client: Client, config: Config, event: RingingEvent, waits: PipelineWaits): Promise<void> {
+async function signalCallLifecycle(
+  client: Client,
+  config: Config,
+  event: RingingEvent,
+  waits: PipelineWaits,
+): Promise<void> {
   const { companyId, providerCallId } = event;
   if (!providerCallId) throw new Error('an event of a call does not name it');
   await client.workflow.signalWithStart(WORKFLOW_TYPES.callLifecycle, {
@@ -76,7 +81,7 @@ async function ringCall(client: Client, config: Config, event: RingingEvent, wai
   });
 }
 
-async function ringVisit(
+async function signalVisitRecording(
   client: Client,
   config: Config,
   event: RingingEvent,
@@ -92,7 +97,7 @@ async function ringVisit(
   });
 }
 
-async function ringAnalysis(
+async function signalShunyaAnalysis(
   client: Client,
   config: Config,
   event: RingingEvent,
@@ -109,7 +114,7 @@ async function ringAnalysis(
   });
 }
 
-async function ringDelivery(
+async function signalWebhookDelivery(
   client: Client,
   config: Config,
   event: RingingEvent,

@@ -39,13 +39,13 @@ export function playbackRoutes(deps: ApiDeps): ApiRouter {
         signal: c.req.raw.signal,
       });
     } catch (error) {
-      throw toApiError(error);
+      throw toBadGateway(error);
     }
   });
   return app;
 }
 
-function toApiError(error: unknown): unknown {
+function toBadGateway(error: unknown): unknown {
   const isProviders = error instanceof CallRailError || error instanceof RecordingUnavailableError;
   return isProviders
     ? new ApiError('bad_gateway', { detail: `The recording is not available: ${error.code}.` })

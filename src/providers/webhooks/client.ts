@@ -63,7 +63,7 @@ export function createWebhookClient(options: { allowPrivate: boolean; timeoutMs?
       try {
         return outcomeOf(await post(new URL(message.url), message, signal));
       } catch (error) {
-        return { ok: false, status: null, error: signal.aborted ? 'timeout' : codeOf(error) };
+        return { ok: false, status: null, error: signal.aborted ? 'timeout' : connectionErrorCode(error) };
       }
     },
   };
@@ -112,7 +112,7 @@ function readRetryAfter(value: string | undefined): number | undefined {
 }
 
 /** Never the message: it may name addresses. */
-function codeOf(error: unknown): string {
+function connectionErrorCode(error: unknown): string {
   if (error instanceof AddressNotAllowed) return 'address_not_allowed';
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
   return typeof code === 'string' && /^[A-Z0-9_]{3,60}$/.test(code) ? code.toLowerCase() : 'connection_failed';

@@ -18,7 +18,7 @@ export interface PlacedCall {
 }
 
 /** The caller's card, locked until the end so that two calls of one person do not each open a lead. */
-export async function findContact(
+export async function contactOfCaller(
   tx: Transaction,
   companyId: string,
   folded: FoldedCall,
@@ -76,7 +76,7 @@ async function lockSurvivor(tx: Transaction, id: string): Promise<string> {
  * The lead of the call: its own, else the newest open one of the contact, else a new one. Spam has none, and whoever we
  * dialled without an answer gets none.
  */
-export async function findLead(
+export async function leadOfCall(
   tx: Transaction,
   companyId: string,
   contactId: string,

@@ -20,7 +20,7 @@ import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { REDACTED } from '../inbox/redacted.ts';
 import { adoptEventsOfCall } from '../inbox/reroute.ts';
-import { dropLeftovers, findContact, findLead, nameContact } from './caller.ts';
+import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
 
 /** A call by the provider's id. */
 export interface ProviderCall {
@@ -57,7 +57,7 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-export type CallRow = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
+export type StoredCall = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
 
 async function selectCall(tx: Transaction, companyId: string, callId: string) {
   const [row] = await tx
@@ -68,7 +68,11 @@ async function selectCall(tx: Transaction, companyId: string, callId: string) {
 }
 
 /** Brings the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
-export async function foldEvents(tx: Transaction, input: ProviderCall, config: Config): Promise<CallRow | undefined> {
+export async function foldEvents(
+  tx: Transaction,
+  input: ProviderCall,
+  config: Config,
+): Promise<StoredCall | undefined> {
   const rows = await tx
     .select({
       id: webhookEvents.id,
@@ -107,13 +111,13 @@ async function writeCall(
   input: ProviderCall,
   folded: FoldedCall,
   events: CallEvent[],
-  existing: CallRow | undefined,
-): Promise<CallRow> {
+  existing: StoredCall | undefined,
+): Promise<StoredCall> {
   const { companyId, providerCallId } = input;
   const id = callIdOf(companyId, providerCallId);
   const startedAt = new Date(folded.startedAt);
-  const contactId = await findContact(tx, companyId, folded, existing);
-  const leadId = await findLead(tx, companyId, contactId, folded, existing);
+  const contactId = await contactOfCaller(tx, companyId, folded, existing);
+  const leadId = await leadOfCall(tx, companyId, contactId, folded, existing);
   const facts = {
     status: folded.status,
     direction: folded.direction,
@@ -133,7 +137,7 @@ async function writeCall(
   };
   const [call] = await tx
     .insert(calls)
-    .values({ ...facts, id, companyId, providerCallId, createdAt: firstReceipt(events) })
+    .values({ ...facts, id, companyId, providerCallId, createdAt: firstReceivedAt(events) })
     .onConflictDoUpdate({ target: calls.id, set: { ...facts, updatedAt: sql`now()` } })
     .returning(callColumns);
   if (!call) throw new Error('an upsert returned no row');
@@ -146,16 +150,16 @@ async function writeCall(
   if (
     !folded.spam &&
     folded.direction === 'inbound' &&
-    isUnanswered(call.status) &&
-    !(existing && isUnanswered(existing.status))
+    isMissedCall(call.status) &&
+    !(existing && isMissedCall(existing.status))
   )
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
   return call;
 }
 
-const isUnanswered = (status: CallStatus) => (UNANSWERED_STATUSES as readonly string[]).includes(status);
+const isMissedCall = (status: CallStatus) => (UNANSWERED_STATUSES as readonly string[]).includes(status);
 
-const firstReceipt = (events: CallEvent[]): Date =>
+const firstReceivedAt = (events: CallEvent[]): Date =>
   new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt))));
 
 async function findAgent(tx: Transaction, companyId: string, folded: FoldedCall): Promise<string | null> {

@@ -20,7 +20,7 @@ export type CallbackRoute =
 export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
   if (callback.invalidReason) return { decision: 'invalid', reason: callback.invalidReason };
   const byCall = callback.shunyaCallId
-    ? await selectJobs(
+    ? await selectCandidateJobs(
         db,
         and(
           eq(shunyaJobs.shunyaCallId, callback.shunyaCallId),
@@ -29,7 +29,7 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
       )
     : [];
   // Read last: a job id that is recorded between the two reads must not look like one that contradicts its row.
-  const byTask = callback.jobId ? await selectJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
+  const byTask = callback.jobId ? await selectCandidateJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
 
   if (byTask.length > 0) {
     const job = byTask.find(
@@ -66,7 +66,7 @@ export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallba
   return held.length > 0 ? route : routeShunyaCallback(tx, callback);
 }
 
-type JobRow = Awaited<ReturnType<typeof selectJobs>>[number];
+type JobRow = Awaited<ReturnType<typeof selectCandidateJobs>>[number];
 
 async function findJobTombstone(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute | undefined> {
   const { jobId, shunyaCallId } = callback;
@@ -83,7 +83,7 @@ async function findJobTombstone(db: Queryable, callback: ShunyaCallback): Promis
   return deleted && { decision: 'deleted', companyId: deleted.companyId };
 }
 
-async function selectJobs(db: Queryable, where: SQL | undefined) {
+async function selectCandidateJobs(db: Queryable, where: SQL | undefined) {
   return db
     .select({
       id: shunyaJobs.id,

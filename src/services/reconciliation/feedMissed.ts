@@ -132,7 +132,7 @@ export function isLasting(error: unknown): boolean {
 }
 
 /** What operators read: never a link, key or payload. */
-export function codeOf(error: unknown): string {
+export function reconciliationErrorCode(error: unknown): string {
   if (error instanceof CallRailError) return `callrail_${error.code}`;
   if (error instanceof AccountBusyError) return 'callrail_account_busy';
   return isDatabaseUnavailable(error) ? 'database' : 'internal';

@@ -19,9 +19,9 @@ export interface AdvanceVisitInput {
 export async function advanceVisit(db: Database, config: Config, input: AdvanceVisitInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     const key = { companyId: input.companyId, subjectKind: 'visit' as const, subjectId: input.sessionId };
-    const session = await lockSession(tx, input);
+    const session = await lockVisit(tx, input);
     await takeRings(tx, visitWorkflowId(input.sessionId));
-    await markApplied(tx, input.sessionId);
+    await markEventsApplied(tx, input.sessionId);
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
     const { stage, reason, block, next } = await decide(tx, config, input, session);
     await setStage(tx, key, stage, reason);
@@ -48,9 +48,9 @@ async function decide(
   return inStage('not_analyzable', { do: 'finish' }, 'visit_never_stopped');
 }
 
-type Session = NonNullable<Awaited<ReturnType<typeof lockSession>>>;
+type Session = NonNullable<Awaited<ReturnType<typeof lockVisit>>>;
 
-async function lockSession(tx: Transaction, input: AdvanceVisitInput) {
+async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
   const [session] = await tx
     .select({
       id: recordingSessions.id,
@@ -65,7 +65,7 @@ async function lockSession(tx: Transaction, input: AdvanceVisitInput) {
   return session;
 }
 
-async function markApplied(tx: Transaction, sessionId: string): Promise<void> {
+async function markEventsApplied(tx: Transaction, sessionId: string): Promise<void> {
   await tx
     .update(webhookEvents)
     .set({ status: 'applied', appliedAt: sql`now()` })
