@@ -1,7 +1,8 @@
 /** Runs the sweep of pipelines that do not go on, in every worker; one at a time takes it. */
 import type { Database } from '../db/client.ts';
 import type { Logger } from '../runtime/telemetry.ts';
-import { SWEEP_DEFAULTS, type SweepConfig, sweepOnce } from '../services/pipelines/sweep.ts';
+import type { SweepConfig } from '../services/pipelines/overdue.ts';
+import { SWEEP_DEFAULTS, sweepOnce } from '../services/pipelines/sweep.ts';
 
 const EVERY_MS = 30_000;
 

@@ -22,6 +22,34 @@ export async function undoMerge(
   { reason }: { reason: string },
 ): Promise<void> {
   const { companyId } = caller;
+  const { into, other, moved } = await lockMerge(tx, companyId, mergeId);
+  await tx.update(contactCards).set({ mergedIntoId: null }).where(eq(contactCards.id, other.id));
+  const alongside = await tx
+    .update(contactCards)
+    .set({ mergedIntoId: other.id })
+    .where(and(inArray(contactCards.id, moved.contacts), eq(contactCards.mergedIntoId, into.id)))
+    .returning({ phoneNumber: contactCards.phoneNumber });
+  const numbers = [other, ...alongside].flatMap(({ phoneNumber }) => (phoneNumber ? phoneForms(phoneNumber) : []));
+  await moveBack(tx, { from: into.id, to: other.id, moved, numbers });
+  await settleLeads(tx, companyId, [into.id, other.id]);
+
+  const keepsName = !moved.name || into.name !== other.name;
+  await tx
+    .update(contactCards)
+    .set({
+      ...(keepsName ? {} : { name: null, namedAt: null, nameByPerson: false }),
+      updatedAt: nextUpdatedAt(contactCards.updatedAt),
+    })
+    .where(eq(contactCards.id, into.id));
+  await tx.update(contactMerges).set({ undoneAt: sql`now()` }).where(eq(contactMerges.id, mergeId));
+  for (const { id } of [into, other]) await refreshFollowUp(tx, { companyId, id });
+  const details = { merge_id: mergeId, other_contact_id: other.id };
+  await audit(tx, caller, { action: 'contact.unmerge', subject: { kind: 'contact', id: into.id }, reason, details });
+  for (const { id } of [into, other]) await announce(tx, { companyId, type: 'contact.updated', subjectId: id });
+}
+
+/** The merge with both cards, locked. @throws {Refusal} where it is gone, was undone, or another one came on top */
+async function lockMerge(tx: Transaction, companyId: string, mergeId: string) {
   const ofMerge = and(eq(contactMerges.companyId, companyId), eq(contactMerges.id, mergeId));
   const [known] = await tx.select().from(contactMerges).where(ofMerge);
   if (!known) throw refuseMissing();
@@ -42,30 +70,7 @@ export async function undoMerge(
   if (merge.undoneAt !== null) throw new Refusal('conflict', { detail: 'It was undone before.' });
   if (other.mergedIntoId !== into.id)
     throw new Refusal('conflict', { detail: 'The contact was merged again since. Undo that first.' });
-
-  await tx.update(contactCards).set({ mergedIntoId: null }).where(eq(contactCards.id, other.id));
-  const alongside = await tx
-    .update(contactCards)
-    .set({ mergedIntoId: other.id })
-    .where(and(inArray(contactCards.id, moved.contacts), eq(contactCards.mergedIntoId, into.id)))
-    .returning({ phoneNumber: contactCards.phoneNumber });
-  const numbers = [other, ...alongside].flatMap(({ phoneNumber }) => (phoneNumber ? phoneForms(phoneNumber) : []));
-  await moveBack(tx, { from: into.id, to: other.id, moved, numbers });
-  await settleLeads(tx, companyId, [into.id, other.id]);
-
-  const keepsName = !moved.name || into.name !== other.name;
-  await tx
-    .update(contactCards)
-    .set({
-      ...(keepsName ? {} : { name: null, namedAt: null, nameByPerson: false }),
-      updatedAt: nextUpdatedAt(contactCards.updatedAt),
-    })
-    .where(eq(contactCards.id, into.id));
-  await tx.update(contactMerges).set({ undoneAt: sql`now()` }).where(ofMerge);
-  for (const { id } of [into, other]) await refreshFollowUp(tx, { companyId, id });
-  const details = { merge_id: mergeId, other_contact_id: other.id };
-  await audit(tx, caller, { action: 'contact.unmerge', subject: { kind: 'contact', id: into.id }, reason, details });
-  for (const { id } of [into, other]) await announce(tx, { companyId, type: 'contact.updated', subjectId: id });
+  return { into, other, moved };
 }
 
 interface Move {

@@ -7,30 +7,23 @@
  * it is gone, the ring starts it again, and it asks at once. A Schedule would only do it twice.
  */
 import { and, eq, sql } from 'drizzle-orm';
-import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
-import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/workflowIds.ts';
-import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 import { callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import {
+  findEventsWithoutRow,
+  findOverdue,
+  type OverduePipeline,
+  type SweepConfig,
+  type SweepOptions,
+} from './overdue.ts';
 import { ringRunningAnalysis } from './ring.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
 /** Rings of one sweep: what is more comes with the next. */
 const RINGS_MAX = 100;
-
-export interface SweepOptions {
-  /** What a step may take beyond its time before somebody is asked; an event's whole time from ring to effect. */
-  marginSeconds: number;
-  /** An analysis, or a blocked step, of which nothing was heard for this long is rung. */
-  quietSeconds: number;
-  /** A pipeline is rung at most this often. */
-  ringEverySeconds: number;
-  /** Nothing is held against pipelines before this: a worker that has just come back catches up first. */
-  since: Date;
-}
 
 export const SWEEP_DEFAULTS = { marginSeconds: 300, quietSeconds: 900, ringEverySeconds: 1800 } as const;
 
@@ -42,11 +35,6 @@ export interface SweepResult {
   withoutRow: string[];
 }
 
-export type SweepConfig = Pick<
-  Config,
-  'callMaxSeconds' | 'visitMaxSeconds' | 'recordingWaitSeconds' | 'shunya' | 'providerRetry'
->;
-
 /** One sweep. @returns undefined where another process sweeps at this moment */
 export async function sweepOnce(
   db: Database,
@@ -55,7 +43,7 @@ export async function sweepOnce(
 ): Promise<SweepResult | undefined> {
   return db.transaction(async (tx) => {
     if (!(await tryLockKey(tx, 'sweep'))) return undefined;
-    const found = await findPipelines(tx, config, options);
+    const found = await findOverdue(tx, config, options);
     const result: SweepResult = { raised: 0, lowered: 0, rung: 0, withoutRow: await findEventsWithoutRow(tx, options) };
     for (const pipeline of found) {
       if (pipeline.raise && (await flagOverdue(tx, keyOf(pipeline), pipeline.stage, pipeline.raise)))
@@ -70,135 +58,10 @@ export async function sweepOnce(
   });
 }
 
-interface Swept {
-  kind: SubjectKind;
-  id: string;
-  companyId: string;
-  providerCallId: string | null;
-  stage: PipelineStage;
-  raise: 'event_not_applied' | 'stage_overdue' | null;
-  lower: boolean;
-  ring: boolean;
-}
-
-/** Pipelines with which something is to be done. */
-async function findPipelines(tx: Transaction, config: SweepConfig, options: SweepOptions): Promise<Swept[]> {
-  const seconds = (value: number) => sql`make_interval(secs => ${value}::float8)`;
-  const margin = seconds(options.marginSeconds);
-  const blockedQuiet = Math.max(options.quietSeconds, 3 * config.providerRetry.maxSeconds);
-  const since = sql`${options.since.toISOString()}::timestamptz`;
-  const jobTimeout = seconds(config.shunya.jobTimeoutSeconds);
-  const shared = sql`id, company_id, stage, stage_since, blocked_on, pipeline_updated_at, generation`;
-  const ofCalls = sql`select 'call' as kind, provider_call_id, ${shared}, created_at as begun_at,
-    coalesce(ended_at, created_at) as ended_at, ${config.callMaxSeconds}::float8 as max_seconds from calls`;
-  const ofVisits = sql`select 'visit' as kind, null as provider_call_id, ${shared}, started_at as begun_at,
-    coalesce(stopped_at, started_at) as ended_at, ${config.visitMaxSeconds}::float8 as max_seconds from recording_sessions`;
-  // The same words as in the index.
-  const unfinished = sql`(stage not in ('done', 'not_analyzable', 'failed') or blocked_on is not null)`;
-
-  const rows = await tx.execute(sql`
-    with stuck as (
-      select kind, subject_id, min(rung_at) as stuck_since from (${stuckEvents}) events
-      where subject_id is not null group by kind, subject_id
-    ), pipelines as (
-      ${ofCalls} where ${unfinished}
-      union ${ofCalls} where id in (select subject_id from stuck where kind = 'call')
-      union ${ofVisits} where ${unfinished}
-      union ${ofVisits} where id in (select subject_id from stuck where kind = 'visit')
-    ), judged as (
-      select p.*, stuck.stuck_since, busy.others_first,
-        case when p.kind = 'call' then ${callWorkflowIdSql(sql`p.company_id`, sql`p.provider_call_id`, sql`p.id`)}
-          else ${visitWorkflowIdSql(sql`p.id`)} end as workflow_id,
-        greatest(p.stage_since, job.updated_at) as heard_at,
-        greatest(p.stage_since, case p.stage
-          when 'awaiting_end' then p.begun_at + make_interval(secs => p.max_seconds)
-          when 'awaiting_recording' then p.ended_at + ${seconds(config.recordingWaitSeconds)}
-          when 'applying' then p.stage_since
-          else case
-            when run.state is distinct from 'running' then run.finished_at
-            when job.state in ('ready', 'submitted') then job.asked_at + ${jobTimeout}
-            else job.updated_at end
-          end) as due_at
-      from pipelines p
-      left join stuck on stuck.kind = p.kind and stuck.subject_id = p.id
-      left join analysis_runs run on p.stage in ('transcribing', 'analyzing')
-        and run.subject_kind = p.kind and run.subject_id = p.id and run.generation = p.generation
-      left join lateral (
-        select state, updated_at, coalesce(submitted_at, created_at) as asked_at from shunya_jobs j
-        where p.stage in ('transcribing', 'analyzing')
-          and j.subject_kind = p.kind and j.subject_id = p.id and j.generation = p.generation
-        order by (j.kind = 'analysis') desc, j.attempt desc limit 1) job on true
-      -- A job that waits for its company's other jobs is as late as they are, and they are judged themselves.
-      left join lateral (
-        select job.state = 'waiting' and exists (
-          select 1 from shunya_jobs other
-          where other.company_id = p.company_id and other.state in ('ready', 'submitted', 'reported')) as others_first) busy on true
-    ), decided as (
-      select *,
-        stage not in ('done', 'not_analyzable', 'failed') and others_first is not true as can_be_late,
-        coalesce(stuck_since + ${margin} < now(), false) as is_stuck,
-        -- greatest() leaves nulls out.
-        stuck_since is not null and greatest(stuck_since, ${since}) + ${margin} < now() as is_stuck_for_us
-      from judged
-    ), late as (
-      select *,
-        can_be_late and due_at + ${margin} < now() as is_late,
-        can_be_late and greatest(due_at, ${since}) + ${margin} < now() as is_late_for_us
-      from decided
-    ), acts as (
-      select kind, id, company_id, provider_call_id, stage,
-        case when blocked_on is not null then null
-          when is_stuck_for_us then 'event_not_applied'
-          when is_late_for_us then 'stage_overdue' end as raise,
-        coalesce(blocked_on = 'overdue', false) and not is_stuck and not is_late as lower,
-        (
-          ((blocked_on is null or blocked_on = 'overdue') and (is_late_for_us or is_stuck_for_us))
-          or (blocked_on is null and can_be_late and stage in ('transcribing', 'analyzing')
-            and greatest(heard_at, ${since}) + ${seconds(options.quietSeconds)} < now())
-          or (blocked_on <> 'overdue' and greatest(pipeline_updated_at, ${since}) + ${seconds(blockedQuiet)} < now())
-        )
-        -- What is not applied yet is rung by the relay.
-        and not exists (select 1 from webhook_events e
-          where e.workflow_id = late.workflow_id and e.status in ('pending', 'dispatched'))
-        and not exists (select 1 from webhook_events e
-          where e.workflow_id = late.workflow_id and e.route in ('call.redrive', 'visit.redrive')
-            and e.received_at > now() - ${seconds(options.ringEverySeconds)}) as ring
-      from late
-    )
-    select kind, id, company_id as "companyId", provider_call_id as "providerCallId", stage, raise, lower, ring
-    from acts where raise is not null or lower or ring
-    order by raise is null, lower desc
-    limit 1000`);
-  return [...rows] as unknown as Swept[];
-}
-
-/** Events that were rung at least once and have had no effect, with the call or visit they are of. */
-const stuckEvents = sql`
-  select case when e.source = 'shunya' then j.subject_kind when c.id is not null then 'call'
-      when e.workflow_id like 'analysis:%' then split_part(e.workflow_id, ':', 2) else 'visit' end as kind,
-    case when e.source = 'shunya' then j.subject_id when c.id is not null then c.id
-      when e.workflow_id like 'analysis:%' then split_part(e.workflow_id, ':', 3)
-      else ${sessionIdSql(sql`e.workflow_id`)} end as subject_id,
-    coalesce(e.dispatched_at, e.received_at) as rung_at, e.workflow_id
-  from webhook_events e
-  left join calls c on c.company_id = e.company_id and c.provider_call_id = e.provider_call_id
-  left join shunya_jobs j on j.id = e.job_id
-  where e.status in ('pending', 'dispatched') and e.attempts > 0`;
-
-async function findEventsWithoutRow(tx: Transaction, options: SweepOptions): Promise<string[]> {
-  const rows = await tx.execute<{ workflow_id: string }>(sql`
-    select distinct workflow_id from (${stuckEvents}) events
-    where subject_id is null and workflow_id is not null
-      and greatest(rung_at, ${options.since.toISOString()}::timestamptz)
-        + make_interval(secs => ${options.marginSeconds}::float8) < now()
-    limit 100`);
-  return rows.map((row) => row.workflow_id);
-}
-
-const keyOf = ({ companyId, kind, id }: Swept) => ({ companyId, subjectKind: kind, subjectId: id });
+const keyOf = ({ companyId, kind, id }: OverduePipeline) => ({ companyId, subjectKind: kind, subjectId: id });
 
 /** Rings through the inbox, as any event would: one that is gone starts again. Earlier rings that were heard are dropped. */
-async function ring(tx: Transaction, pipeline: Swept): Promise<void> {
+async function ring(tx: Transaction, pipeline: OverduePipeline): Promise<void> {
   const { kind, companyId, providerCallId, id } = pipeline;
   const route = `${kind}.redrive`;
   const workflowId = kind === 'call' ? callWorkflowId(companyId, providerCallId ?? '') : visitWorkflowId(id);
