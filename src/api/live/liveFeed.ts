@@ -8,13 +8,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/config.ts';
 import type { Database } from '../../db/client.ts';
-import { type Change, type ChangePosition, feedEnd, isAfter, listChanges } from '../../db/queries/changes.ts';
-import { CHANGE_KINDS, type ChangeKind } from '../../domain/change.ts';
+import { type ChangePosition, feedEnd, isAfter, listChanges } from '../../db/queries/changes.ts';
 import type { Logger } from '../../runtime/telemetry.ts';
-import { type Access, accessFor, type Permission } from '../http/permissions.ts';
 import { encodeEventId, parseEventId } from './eventId.ts';
-import type { EventStream } from './eventStream.ts';
-import { createSubjectReaders } from './liveSubjects.ts';
+import { createTeller, type LiveClient } from './tellChanges.ts';
 
 const POLL_MS = 300;
 const POLL_AFTER_ERROR_MS = 2000;
@@ -23,26 +20,6 @@ const HEARTBEAT_MS = 15_000;
 const BATCH = 500;
 /** A client that missed more than this loads anew: that is cheaper for both. */
 const CATCH_UP_MAX = 1000;
-
-/** What one has to be allowed to read to be told of its changes. */
-const READ_PERMISSIONS = {
-  call: 'calls.read',
-  lead: 'leads.read',
-  appointment: 'appointments.read',
-  visit: 'visits.read',
-  pipeline: 'pipelines.read',
-  follow_up: 'followUps.read',
-} as const satisfies Record<ChangeKind, Permission>;
-
-export interface LiveClient {
-  companyId: string;
-  userId: string;
-  /** By kind; none where the role may not read it. */
-  access: Partial<Record<ChangeKind, Access>>;
-  stream: EventStream;
-  /** The id of the last event it has; undefined: it starts now. */
-  lastEventId: string | undefined;
-}
 
 export interface LiveFeed {
   readonly size: number;
@@ -54,15 +31,9 @@ export interface LiveFeed {
   stop(): void;
 }
 
-/** What of the feed somebody may read. */
-export function feedAccess(access: Access): LiveClient['access'] {
-  const entries = CHANGE_KINDS.map((kind) => [kind, accessFor(READ_PERMISSIONS[kind], access.actor)] as const);
-  return Object.fromEntries(entries.filter(([, granted]) => granted !== undefined));
-}
-
 export function createLiveFeed(deps: { db: Database; config: Config; logger: Logger }): LiveFeed {
   const { db, logger } = deps;
-  const readSubjects = createSubjectReaders(deps);
+  const tell = createTeller(deps);
   const clients = new Set<LiveClient>();
   const joining = new Set<LiveClient>();
   let running = false;
@@ -124,36 +95,6 @@ export function createLiveFeed(deps: { db: Database; config: Config; logger: Log
     stream.send({ event: 'ready', id, data: { resumed: true } });
   };
 
-  /** Tells each client what of these changes it may read. One reading serves all who may read the same. */
-  const tell = async (audience: LiveClient[], changes: Change[]) => {
-    for (const [companyId, ofCompany] of groupBy(newestOfEach(changes), (change) => change.companyId)) {
-      const listening = audience.filter((client) => client.companyId === companyId);
-      if (listening.length === 0) continue;
-      const scopes = groupBy(listening, ({ access }) => CHANGE_KINDS.map((kind) => scopeOf(access[kind])).join('\n'));
-      for (const alike of scopes.values()) await tellAlike(alike, ofCompany);
-    }
-  };
-
-  /** Clients that may read exactly the same. */
-  const tellAlike = async (alike: LiveClient[], changes: Change[]) => {
-    const { access = {} } = alike[0] ?? {};
-    const views = new Map<ChangeKind, Map<string, object>>();
-    for (const [kind, ofKind] of groupBy(changes, (change) => change.kind)) {
-      const granted = access[kind];
-      const ids = ofKind.map((change) => change.subjectId);
-      if (granted) views.set(kind, await readSubjects[kind](granted, ids));
-    }
-    for (const change of changes) {
-      const { kind, subjectId: id } = change;
-      const granted = access[kind];
-      const view = views.get(kind)?.get(id);
-      const isGone = granted && !view && mayKnowOfLoss(change, granted);
-      if (!granted || (!view && !isGone)) continue;
-      const data = view ? { kind, id, data: view } : { kind, id, data: null, gone: true };
-      for (const { stream } of alike) stream.send({ event: kind, id: encodeEventId(change.position), data });
-    }
-  };
-
   const beat = () => {
     if (Date.now() < nextHeartbeatAt) return;
     nextHeartbeatAt = Date.now() + HEARTBEAT_MS;
@@ -184,36 +125,4 @@ export function createLiveFeed(deps: { db: Database; config: Config; logger: Log
       for (const { stream } of [...clients, ...joining]) stream.end('shutting_down');
     },
   };
-}
-
-/** A thing that changed several times is told once, where it changed last: what is told is its state now. */
-function newestOfEach(changes: Change[]): Change[] {
-  const newest = new Map<string, Change>();
-  for (const change of changes) {
-    const key = `${change.companyId}\n${change.kind}\n${change.subjectId}`;
-    const formerRepId = change.formerRepId ?? newest.get(key)?.formerRepId ?? null;
-    newest.delete(key);
-    newest.set(key, { ...change, formerRepId });
-  }
-  return [...newest.values()];
-}
-
-const scopeOf = (access: Access | undefined): string =>
-  access ? JSON.stringify([access.companyId, access.repId]) : '';
-
-/**
- * Whoever reads the whole company is told that something is gone. A sales rep is told of their own appointments only:
- * that another rep's thing was there is not theirs to know.
- */
-const mayKnowOfLoss = (change: Change, { repId }: Access): boolean =>
-  repId === undefined || change.formerRepId === repId;
-
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const group = groups.get(keyOf(item));
-    if (group) group.push(item);
-    else groups.set(keyOf(item), [item]);
-  }
-  return groups;
 }

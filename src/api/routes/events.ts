@@ -5,7 +5,8 @@ import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
 import { createEventStream } from '../live/eventStream.ts';
-import { createLiveFeed, feedAccess, type LiveClient } from '../live/liveFeed.ts';
+import { createLiveFeed } from '../live/liveFeed.ts';
+import { feedAccess, type LiveClient } from '../live/tellChanges.ts';
 
 /** Bounds of one process. A browser keeps six connections to an origin; a person may have a few open. */
 const STREAMS_MAX = 2000;

@@ -1,6 +1,7 @@
 import type { JobKind } from '../../domain/pipeline.ts';
-import { parseRetryAfter, readProviderError, ShunyaError, type ShunyaJobFailure } from './errors.ts';
-import { cleanJson, isObject, type JsonObject, readBoolean, readId, readText } from './fields.ts';
+import { parseRetryAfter, readProviderError, ShunyaError, type ShunyaJobFailure, transient } from './errors.ts';
+import { type Exchanged, exchange } from './exchange.ts';
+import { isObject, type JsonObject, readBoolean, readId, readText } from './fields.ts';
 import {
   type JobState,
   layersOf,
@@ -27,56 +28,12 @@ export type ShunyaClient = ReturnType<typeof createShunyaClient>;
 
 /** Answers of a submit that will be the same for this input for ever. */
 const PERMANENT_STATUSES = [400, 413, 415, 422];
-const MAX_ANSWER_BYTES = 20 * 1024 * 1024;
 
 /** Shunya's REST API. Every failure is a `ShunyaError` that says whether trying again makes sense. */
 export function createShunyaClient(options: ShunyaClientOptions) {
   const base = `${options.baseUrl.replace(/\/+$/, '')}/api/v1`;
   const timeoutMs = (options.timeoutSeconds ?? 30) * 1000;
-
-  async function send(
-    call: CallRef,
-    path: string,
-    submit?: { idempotencyKey: string; body: JsonObject },
-  ): Promise<JsonObject> {
-    const headers: Record<string, string> = {
-      accept: 'application/json',
-      authorization: `Bearer ${options.apiKey}`,
-      'x-company-id': call.companyId,
-    };
-    if (submit) {
-      headers['content-type'] = 'application/json';
-      headers['idempotency-key'] = submit.idempotencyKey;
-    }
-    const { status, ok, retryAfter, body } = await exchange(`${base}${path}`, {
-      method: submit ? 'POST' : 'GET',
-      headers,
-      body: submit ? JSON.stringify(submit.body) : undefined,
-      // A redirect would turn a POST into a GET, or take the key elsewhere.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-
-    if (!ok || (saysFailure(body) && !(path.includes('/status/') && isFailedJob(body)))) {
-      const now = Date.now();
-      const error = readProviderError(body, now);
-      const waits = [parseRetryAfter(retryAfter, now), error.retryAfterSeconds].filter((wait) => wait !== null);
-      throw new ShunyaError({
-        code: error.code ?? (ok ? 'unknown' : `http_${status}`),
-        status,
-        permanent:
-          error.retryable === false ||
-          (submit !== undefined && PERMANENT_STATUSES.includes(status) && !saysNotReady(error.code)),
-        retryAfterSeconds: waits.length > 0 ? Math.max(...waits) : undefined,
-      });
-    }
-    if (!isObject(body)) throw transient('unreadable_answer', status);
-    for (const layer of layersOf(body)) {
-      const callId = readId(layer.call_id);
-      if (callId !== null && callId !== String(call.shunyaCallId)) throw transient('result_of_another_call', status);
-    }
-    return body;
-  }
+  const send = createSend(base, options.apiKey, timeoutMs);
 
   const client = {
     /** Submits a recording. With a transcript in the answer there is no job to wait for. */
@@ -152,6 +109,53 @@ export function createShunyaClient(options: ShunyaClientOptions) {
   };
 }
 
+interface Submit {
+  idempotencyKey: string;
+  body: JsonObject;
+}
+
+/** Sends one request about a call. @returns what asks, or submits where something is to be sent */
+function createSend(base: string, apiKey: string, timeoutMs: number) {
+  return async (call: CallRef, path: string, submit?: Submit): Promise<JsonObject> => {
+    const answer = await exchange(`${base}${path}`, {
+      method: submit ? 'POST' : 'GET',
+      headers: {
+        accept: 'application/json',
+        authorization: `Bearer ${apiKey}`,
+        'x-company-id': call.companyId,
+        ...(submit && { 'content-type': 'application/json', 'idempotency-key': submit.idempotencyKey }),
+      },
+      body: submit ? JSON.stringify(submit.body) : undefined,
+      // A redirect would turn a POST into a GET, or take the key elsewhere.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    const { ok, status, body } = answer;
+    if (!ok || (saysFailure(body) && !(path.includes('/status/') && isFailedJob(body))))
+      throw refusalOf(answer, submit !== undefined);
+    if (!isObject(body)) throw transient('unreadable_answer', status);
+    for (const layer of layersOf(body)) {
+      const callId = readId(layer.call_id);
+      if (callId !== null && callId !== String(call.shunyaCallId)) throw transient('result_of_another_call', status);
+    }
+    return body;
+  };
+}
+
+/** What a refusal means: the same answer for ever, or a wait. */
+function refusalOf({ ok, status, retryAfter, body }: Exchanged, isSubmit: boolean): ShunyaError {
+  const now = Date.now();
+  const error = readProviderError(body, now);
+  const waits = [parseRetryAfter(retryAfter, now), error.retryAfterSeconds].filter((wait) => wait !== null);
+  const isFinal = isSubmit && PERMANENT_STATUSES.includes(status) && !saysNotReady(error.code);
+  return new ShunyaError({
+    code: error.code ?? (ok ? 'unknown' : `http_${status}`),
+    status,
+    permanent: error.retryable === false || isFinal,
+    retryAfterSeconds: waits.length > 0 ? Math.max(...waits) : undefined,
+  });
+}
+
 /** A transcript in the form in which Shunya gives it. */
 const rawTranscript = ({ text, turns, language, confidence }: Transcript) => ({
   transcript_text: text,
@@ -168,50 +172,6 @@ const rawTranscript = ({ text, turns, language, confidence }: Transcript) => ({
 /** The audio of a call may be there only some minutes after it: the same submit works then. */
 const saysNotReady = (code: string | null): boolean =>
   code !== null && /(audio|recording|file|media).*not_?(yet_?)?(ready|available)/i.test(code);
-
-const transient = (code: string, status?: number): ShunyaError => new ShunyaError({ code, status, permanent: false });
-
-/** One request; `body` is undefined when it is not JSON. A refusal counts even when its body cannot be read. */
-async function exchange(
-  url: string,
-  init: RequestInit,
-): Promise<{ status: number; ok: boolean; retryAfter: string | null; body: unknown }> {
-  let response: Response | undefined;
-  try {
-    response = await fetch(url, init);
-    const text = await readLimited(response);
-    const head = { status: response.status, ok: response.ok, retryAfter: response.headers.get('retry-after') };
-    return { ...head, body: text === null ? undefined : parseJson(text) };
-  } catch (error) {
-    const { status, ok, headers } = response ?? {};
-    if (status !== undefined && !ok) {
-      return { status, ok: false, retryAfter: headers?.get('retry-after') ?? null, body: undefined };
-    }
-    throw transient(error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'network', status);
-  }
-}
-
-/** The body as text; null when it is larger than any real answer. */
-async function readLimited(response: Response): Promise<string | null> {
-  if (!response.body) return '';
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  // Leaving the loop cancels the rest of the stream.
-  for await (const chunk of response.body) {
-    size += chunk.byteLength;
-    if (size > MAX_ANSWER_BYTES) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return cleanJson(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
-}
 
 /** A 200 can be a refusal: `success: false`, or an error and nothing that says how far a job is. */
 function saysFailure(body: unknown): boolean {

@@ -33,6 +33,10 @@ export class ShunyaError extends Error {
   }
 }
 
+/** A failure that another try may not meet. */
+export const transient = (code: string, status?: number): ShunyaError =>
+  new ShunyaError({ code, status, permanent: false });
+
 /** A provider's code if it looks like one; anything that could be text, or a phone number, is `unknown`. */
 export function sanitizeCode(code: unknown): string {
   return typeof code === 'string' && looksLikeCode(code) ? code : 'unknown';
