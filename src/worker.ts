@@ -16,6 +16,7 @@ import { openDatabase } from './db/client.ts';
 import { createCallRailClient } from './providers/callrail/client.ts';
 import { createShunyaClient } from './providers/shunya/client.ts';
 import { createWebhookClient } from './providers/webhooks/client.ts';
+import { every } from './runtime/every.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger, installTemporalRuntime } from './runtime/telemetry.ts';
 import { recordHeartbeat } from './services/upkeep/heartbeat.ts';
@@ -114,7 +115,7 @@ async function run(): Promise<void> {
     if (signal.aborted) shutDown();
     await ended;
   } finally {
-    stopHeartbeat();
+    void stopHeartbeat();
     await stopHousekeeping();
     await stopSweep();
     await stopRestarts();
@@ -126,16 +127,9 @@ async function run(): Promise<void> {
 }
 
 /** Says in the database that this worker is alive. @returns how to end that */
-function startHeartbeat(taskQueue: string): () => void {
+function startHeartbeat(taskQueue: string): () => Promise<void> {
   const workerId = randomUUID();
-  const beat = async () => {
-    try {
-      await recordHeartbeat(upkeep.db, { workerId, taskQueue });
-    } catch (error) {
-      logger.warn({ err: error }, 'the heartbeat could not be written');
-    }
-  };
-  void beat();
-  const timer = setInterval(beat, HEARTBEAT_SECONDS * 1000);
-  return () => clearInterval(timer);
+  const onError = (error: unknown) => logger.warn({ err: error }, 'the heartbeat could not be written');
+  const beat = () => recordHeartbeat(upkeep.db, { workerId, taskQueue });
+  return every(HEARTBEAT_SECONDS * 1000, beat, { onError, atOnce: true });
 }

@@ -4,6 +4,7 @@
  */
 import type { Client } from '@temporalio/client';
 import type { Database } from '../db/client.ts';
+import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { restartEnded } from '../services/pipelines/restart.ts';
 import { SEARCH_ATTRIBUTE_KEYS, WORKFLOW_TYPES } from '../workflows/contracts.ts';
@@ -27,7 +28,6 @@ export function startRestarts(deps: {
   const { db, client, logger, wakeRelay } = deps;
   /** Runs that were looked at, with when they closed. */
   const seen = new Map<string, number>();
-  let underWay: Promise<void> | undefined;
 
   const look = async () => {
     const since = Date.now() - LOOKBACK_MS;
@@ -47,15 +47,7 @@ export function startRestarts(deps: {
       }
     });
   };
-  const timer = setInterval(() => {
-    underWay ??= look()
-      .catch((error: unknown) => logger.debug({ err: error }, 'ended workflows could not be looked for; trying again'))
-      .finally(() => {
-        underWay = undefined;
-      });
-  }, EVERY_MS);
-  return async () => {
-    clearInterval(timer);
-    await underWay;
-  };
+  const onError = (error: unknown) =>
+    logger.debug({ err: error }, 'ended workflows could not be looked for; trying again');
+  return every(EVERY_MS, look, { onError });
 }

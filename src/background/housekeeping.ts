@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
+import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { pruneDeliveries, reviveLostDeliveries } from '../services/deliveries/upkeep.ts';
 import { pruneIdempotencyKeys } from '../services/idempotency.ts';
@@ -15,58 +16,46 @@ import { companiesToSum, sumCompanyDays } from '../services/upkeep/sumDays.ts';
 const EVERY_MS = 60_000;
 
 /** Works every minute until it is told to stop. Several processes may do this at once. @returns how to end that */
-export function startHousekeeping({
-  db,
-  config,
-  logger,
-}: {
+export function startHousekeeping(deps: {
   db: Database;
   config: Pick<Config, 'unroutedEventDays'>;
   logger: Logger;
 }): () => Promise<void> {
-  let isStopped = false;
-  /** Old rows, after an upgrade: batch after batch, each followed by a pause as long as itself. */
-  const fill = async (some: (db: Database) => Promise<number>) => {
-    let filled = 0;
-    while (!isStopped) {
-      const startedAt = Date.now();
-      const count = await some(db);
-      if (count === 0) break;
-      filled += count;
-      await delay(Date.now() - startedAt);
-    }
-    return filled;
+  const { db, config, logger } = deps;
+  const keepHouse = async (stopping: AbortSignal) => {
+    const did = {
+      changes: await pruneChanges(db),
+      deliveries: await pruneDeliveries(db),
+      keys: await pruneIdempotencyKeys(db),
+      events: await pruneStrays(db, { days: config.unroutedEventDays }),
+      revived: await reviveLostDeliveries(db),
+      filled: await fill(db, fillCalls, stopping),
+      indexed: await fill(db, fillSearch, stopping),
+      summed: await sumDays(db, stopping),
+      retired: await applyRetention(db, () => stopping.aborted),
+    };
+    if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
   };
-  /** Sums of days, for the metrics. */
-  const sum = async () => {
-    const companies = await companiesToSum(db);
-    for (const companyId of companies) while (!isStopped && (await sumCompanyDays(db, companyId)));
-    return companies.length;
-  };
-  const keepHouse = async () => {
-    try {
-      const changes = await pruneChanges(db);
-      const deliveries = await pruneDeliveries(db);
-      const keys = await pruneIdempotencyKeys(db);
-      const events = await pruneStrays(db, { days: config.unroutedEventDays });
-      const revived = await reviveLostDeliveries(db);
-      const filled = await fill(fillCalls);
-      const indexed = await fill(fillSearch);
-      const summed = await sum();
-      const retired = await applyRetention(db, () => isStopped);
-      const did = { changes, deliveries, keys, events, revived, filled, indexed, summed, retired };
-      if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
-    } catch (error) {
-      logger.warn({ err: error }, 'housekeeping failed; trying again');
-    }
-  };
-  let underWay = keepHouse();
-  const timer = setInterval(() => {
-    underWay = underWay.then(keepHouse);
-  }, EVERY_MS);
-  return async () => {
-    isStopped = true;
-    clearInterval(timer);
-    await underWay;
-  };
+  const onError = (error: unknown) => logger.warn({ err: error }, 'housekeeping failed; trying again');
+  return every(EVERY_MS, keepHouse, { onError, atOnce: true });
+}
+
+/** Fills columns of old rows after an upgrade: batch after batch, each followed by a pause as long as itself. */
+async function fill(db: Database, fillSome: (db: Database) => Promise<number>, stopping: AbortSignal): Promise<number> {
+  let filled = 0;
+  while (!stopping.aborted) {
+    const startedAt = Date.now();
+    const count = await fillSome(db);
+    if (count === 0) break;
+    filled += count;
+    await delay(Date.now() - startedAt);
+  }
+  return filled;
+}
+
+/** Sums of days, for the metrics. @returns of how many companies */
+async function sumDays(db: Database, stopping: AbortSignal): Promise<number> {
+  const companies = await companiesToSum(db);
+  for (const companyId of companies) while (!stopping.aborted && (await sumCompanyDays(db, companyId)));
+  return companies.length;
 }

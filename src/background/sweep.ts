@@ -1,5 +1,6 @@
 /** Runs the sweep of pipelines that do not go on, in every worker; one at a time takes it. */
 import type { Database } from '../db/client.ts';
+import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import type { SweepConfig } from '../services/pipelines/overdue.ts';
 import { SWEEP_DEFAULTS, sweepOnce } from '../services/pipelines/sweep.ts';
@@ -10,26 +11,14 @@ const EVERY_MS = 30_000;
 export function startSweep(deps: { db: Database; config: SweepConfig; logger: Logger }): () => Promise<void> {
   const { db, config, logger } = deps;
   const options = { ...SWEEP_DEFAULTS, since: new Date() };
-  let underWay: Promise<void> | undefined;
   const sweep = async () => {
-    try {
-      const result = await sweepOnce(db, config, options);
-      if (!result) return;
-      const { withoutRow, ...counts } = result;
-      if (counts.raised + counts.lowered + counts.rung > 0) logger.info(counts, 'swept pipelines that did not go on');
-      if (withoutRow.length > 0)
-        logger.error({ calls: withoutRow.length, workflow_id: withoutRow[0] }, 'events of new calls have no effect');
-    } catch (error) {
-      logger.warn({ err: error }, 'the sweep failed; trying again');
-    }
+    const result = await sweepOnce(db, config, options);
+    if (!result) return;
+    const { withoutRow, ...counts } = result;
+    if (counts.raised + counts.lowered + counts.rung > 0) logger.info(counts, 'swept pipelines that did not go on');
+    if (withoutRow.length > 0)
+      logger.error({ calls: withoutRow.length, workflow_id: withoutRow[0] }, 'events of new calls have no effect');
   };
-  const timer = setInterval(() => {
-    underWay ??= sweep().finally(() => {
-      underWay = undefined;
-    });
-  }, EVERY_MS);
-  return async () => {
-    clearInterval(timer);
-    await underWay;
-  };
+  const onError = (error: unknown) => logger.warn({ err: error }, 'the sweep failed; trying again');
+  return every(EVERY_MS, sweep, { onError });
 }
