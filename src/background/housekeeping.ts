@@ -1,4 +1,4 @@
-/** What every installation needs done now and then: old rows go, lost deliveries are rung. */
+/** Housekeeping: deletes old rows, fills new columns, sums days for the metrics, rings lost deliveries. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';

@@ -1,4 +1,4 @@
-/** Runs the sweep of pipelines that do not go on, in every worker; one at a time takes it. */
+/** Runs the sweep for stuck pipelines in every worker; only one sweeps at a time. */
 import type { Database } from '../db/client.ts';
 import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';

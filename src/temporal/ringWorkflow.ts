@@ -23,7 +23,7 @@ export interface RingingEvent {
   providerCallId: string | null;
   /** Of a callback of Shunya. It may come when its analysis is over, so it starts none. */
   jobId: string | null;
-  /** Of a ring of an analysis: the provider's id of its call, for who reads. */
+  /** Of a ring of an analysis: the provider's id of its call, for people who read the list of workflows. */
   callName: string | null;
 }
 

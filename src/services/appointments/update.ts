@@ -12,7 +12,7 @@ import { dismissReview } from './review.ts';
 import { type AppointmentChange, changeAppointment, type LockedAppointment, lockAppointment } from './write.ts';
 
 interface Change extends Omit<AppointmentChange, 'outcome' | 'outcomeByPerson'> {
-  /** Has the effects of a visit. */
+  /** Whether it has the effects of a visit. */
   outcome?: AppointmentOutcome;
   /** null: a person looked, and it is right as it is. */
   review?: null;

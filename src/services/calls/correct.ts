@@ -1,4 +1,4 @@
-/** People over AI: a person's correction of a call's analysis. */
+/** A person's correction of a call's analysis; later analyses do not overwrite it. */
 import { desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { findCall, lockCall } from '../../db/queries/calls.ts';

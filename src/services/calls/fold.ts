@@ -67,7 +67,7 @@ async function selectCall(tx: Transaction, companyId: string, callId: string) {
   return row;
 }
 
-/** Brings the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
+/** Updates the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
 export async function foldEvents(
   tx: Transaction,
   input: ProviderCall,

@@ -8,7 +8,7 @@ import { requireTimeZone } from './timeZone.ts';
 
 type NewCompany = Omit<typeof companies.$inferInsert, 'id' | 'createdAt' | 'updatedAt'> & { id?: string };
 
-/** Makes a company; webhooks that waited for it go through once the relay has routed them again. @returns its id */
+/** Makes a company; the relay then routes the webhooks that waited for it. @returns its id */
 export async function createCompany(tx: Transaction, caller: Caller, company: NewCompany): Promise<string> {
   const id = company.id ?? randomUUID();
   const timeZone = company.timeZone && (await requireTimeZone(tx, company.timeZone));

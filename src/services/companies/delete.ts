@@ -8,7 +8,7 @@ const { changes, companies, metricChanges, shunyaJobs, trackingNumbers, webhookE
 
 type CompanyTable = { table: PgTable; name: string; ofCompany: (companyId: string) => SQL };
 
-/** Every table with a company in it, those that point to others first. Read off the schema: a new table is covered. */
+/** Every table with a company in it, those that point to others first. Derived from the schema, so that a new table is covered. */
 export const COMPANY_TABLES: readonly CompanyTable[] = inDeletionOrder(
   Object.values(schema).filter((value) => is(value, PgTable)),
 ).flatMap((table) => {

@@ -6,7 +6,7 @@ import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
 
-/** Gives a company a number, which belongs to one company; webhooks that came for it before go through once the relay has routed them again. */
+/** Gives a company a number, which belongs to one company; the relay then routes the webhooks that waited for it. */
 export async function addTrackingNumber(
   tx: Transaction,
   caller: Caller,

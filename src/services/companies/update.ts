@@ -10,7 +10,7 @@ import { refuseTaken } from './refuseTaken.ts';
 import { requireTimeZone } from './timeZone.ts';
 
 /**
- * Changes a company; webhooks that waited for what is changed go through once the relay has routed them again.
+ * Changes a company; the relay then routes the webhooks that waited for what changed.
  * @param fields what the caller named, as the API calls it
  */
 export async function updateCompany(

@@ -6,8 +6,8 @@ import type { OutgoingEventType } from '../../domain/outgoingWebhook.ts';
 import { ringDelivery } from './ring.ts';
 
 /**
- * Tells a company's endpoints of an effect. Belongs into the transaction of the effect, so that each is told exactly
- * once however often a step is repeated; the workflows that deliver start after the commit.
+ * Queues an event for a company's endpoints. Call it in the transaction of the effect, so that each endpoint is told once
+ * however often a step repeats; the workflows that deliver start after the commit.
  */
 export async function announce(
   tx: Transaction,

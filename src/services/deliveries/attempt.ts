@@ -1,4 +1,4 @@
-/** One attempt of a delivery: taken, made by the caller, recorded. */
+/** One attempt at a delivery: claimed here, sent by the caller, recorded here. */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
 import { webhookDeliveries, webhookEndpoints, webhookEvents } from '../../db/schema/index.ts';
@@ -18,7 +18,7 @@ export interface DueDelivery {
   createdAt: Date;
   attempts: number;
   url: string;
-  /** That sign, the newest first. */
+  /** The secrets that sign, newest first. */
   secrets: string[];
 }
 
@@ -27,7 +27,7 @@ export type DeliveryStep = { do: 'send'; delivery: DueDelivery } | { do: 'wait';
 /** Takes the rings of a delivery and says what is next for it. */
 export async function takeDelivery(db: Database, id: string): Promise<DeliveryStep> {
   return db.transaction(async (tx) => {
-    // A ring is all these events are; the delivery log tells the rest.
+    // These events only ring; the delivery log has the rest.
     await tx
       .delete(webhookEvents)
       .where(

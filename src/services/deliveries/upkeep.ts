@@ -1,13 +1,13 @@
-/** What deliveries need done now and then: lost ones are rung, old ones go. */
+/** Upkeep of deliveries: rings lost ones, deletes old ones. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
 import { webhookDeliveries, webhookEvents } from '../../db/schema/index.ts';
 import { deliveryWorkflowIdSql } from '../../db/workflowIds.ts';
 import { ringDelivery } from './ring.ts';
 
-/** The log keeps what is over for so long. */
+/** How long finished deliveries stay in the log. */
 const DELIVERIES_KEPT_DAYS = 30;
-/** A pending delivery whose next attempt is overdue by so much has lost its workflow. */
+/** A pending delivery whose next attempt is this late has lost its workflow. */
 const LOST_AFTER_MINUTES = 15;
 
 /** Rings pending deliveries whose workflow was lost: terminated by hand, or Temporal's data with it. */
@@ -20,7 +20,7 @@ export async function reviveLostDeliveries(db: Database): Promise<number> {
         and(
           eq(webhookDeliveries.status, 'pending'),
           sql`${webhookDeliveries.nextAttemptAt} < now() - make_interval(mins => ${LOST_AFTER_MINUTES})`,
-          // One that has not been rung yet only waits for Temporal.
+          // One that was never rung only waits for Temporal.
           sql`not exists (select 1 from ${webhookEvents} where ${webhookEvents.workflowId} = ${deliveryWorkflowIdSql(sql`${webhookDeliveries.id}`)}
             and ${webhookEvents.status} in ('pending', 'dispatched'))`,
         ),

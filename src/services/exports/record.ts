@@ -2,7 +2,7 @@ import type { Queryable } from '../../db/client.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
 
-/** A whole list leaves the house: who took it, and by which filters; not what they said, which may be a person's name. */
+/** Records who exported a list, and by which filters; not their values, which may be a person's name. */
 export async function recordExport(
   db: Queryable,
   caller: Caller,

@@ -8,7 +8,7 @@ import type { QueuedAction } from './queuedActions.ts';
 import { REDACTED } from './redacted.ts';
 import { stateOfRun } from './routeCallback.ts';
 
-/** Small: what comes in while a batch is rung waits for all of it, so a backlog must not fill a large one. */
+/** Small, since events that arrive meanwhile wait for the whole batch. */
 export const CLAIMED_TOGETHER = 20;
 /** A relay that claims an event and dies leaves it to the others after this. */
 const LEASE_SECONDS = 10;
@@ -24,7 +24,7 @@ export interface ClaimedEvent {
   companyId: string;
   providerCallId: string | null;
   jobId: string | null;
-  /** Of a ring of an analysis: the provider's id of its call, for who reads. */
+  /** Of a ring of an analysis: the provider's id of its call, for people who read the list of workflows. */
   callName: string | null;
 }
 

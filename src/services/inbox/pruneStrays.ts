@@ -1,4 +1,4 @@
-/** Events that take no effect for now (unrouted, invalid, rejected) are what strangers can make us keep: bounded here. */
+/** Bounds what strangers can make us keep: unrouted, invalid and rejected events, which have no effect for now. */
 import { sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
@@ -82,7 +82,7 @@ async function deleteStrays(tx: Transaction, options: PruneOptions): Promise<num
 const STORED_ROWS_MAX = 1000;
 const STORED_BYTES_MAX = 16 * MIB;
 
-/** Counts what a process stores, and calls `prune` now and then, once at a time. Housekeeping does the rest. */
+/** Counts what a process stores, and calls `prune` after every so much of it, one run at a time. Housekeeping does the rest. */
 export function createStrayCounter(prune: () => Promise<unknown>): (bytes: number) => void {
   let rows = 0;
   let stored = 0;

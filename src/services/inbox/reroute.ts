@@ -12,7 +12,7 @@ import { REDACTED } from './redacted.ts';
 import { findCallOwners, lockCompanyAgainstRemoval, routeCall, whyInvalid } from './routeCall.ts';
 import { routeAndHoldCallback } from './routeCallback.ts';
 
-/** Routed by one transaction; what is more comes with the next. */
+/** Routed per transaction; the next one takes the rest. */
 const ROUTED_TOGETHER = 50;
 /** An event that somebody could own, but that nobody's key verifies, is looked at again after this. */
 const LOOK_AGAIN_MINUTES = 5;

@@ -1,4 +1,4 @@
-/** Whose a CallRail event is: the few companies that it could belong to are looked up, and a pure rule decides. */
+/** Which company a CallRail event belongs to: the candidates are looked up, and a pure rule decides. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { executePrepared } from '../../db/prepared.ts';
@@ -41,7 +41,7 @@ export interface CallOwner {
   isCallDeleted: boolean;
 }
 
-/** Companies looked at for one event; call ids that so many share are no ids. */
+/** Candidates per event; a call id that more companies share identifies nothing. */
 const OWNERS_MAX = 20;
 
 /**

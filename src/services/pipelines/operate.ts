@@ -21,7 +21,7 @@ interface OperatorDeps {
   logger: Logger;
 }
 
-/** Retried by one batch; whoever has more stuck sends it again. */
+/** Pipelines per batch; for more, send it again. */
 export const BATCH_MAX = 1000;
 const UPDATE_DEADLINE_MS = 5000;
 const SIGNAL_DEADLINE_MS = 2000;
@@ -146,7 +146,7 @@ async function sendUpdate(
   }
 }
 
-/** The relay sends it again, as a signal, once Temporal is back. Twice does no harm. */
+/** The relay sends it again, as a signal, once Temporal is back; sending twice is harmless. */
 async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
   const { companyId, providerCallId } = row;
   const pipeline = { companyId, providerCallId, workflowId: pipelineWorkflowId(row) };

@@ -1,4 +1,4 @@
-/** Pipelines that are late, judged by their rows alone: what is to be said of each, and whether its workflow is rung. */
+/** Finds pipelines that are late, by their rows alone: whether to raise or lower attention, and whether to ring. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
@@ -12,7 +12,7 @@ export interface SweepOptions {
   quietSeconds: number;
   /** A pipeline is rung at most this often. */
   ringEverySeconds: number;
-  /** Nothing is held against pipelines before this: a worker that has just come back catches up first. */
+  /** Time before this does not count: a worker that has just started catches up first. */
   since: Date;
 }
 
@@ -35,7 +35,7 @@ export interface OverduePipeline {
 const seconds = (value: number): SQL => sql`make_interval(secs => ${value}::float8)`;
 const moment = (value: Date): SQL => sql`${value.toISOString()}::timestamptz`;
 
-/** Pipelines with which something is to be done. */
+/** Pipelines that need attention raised or lowered, or a ring. */
 export async function findOverdue(
   tx: Transaction,
   config: SweepConfig,
@@ -93,7 +93,7 @@ function pipelinesToJudge(config: SweepConfig): SQL {
       union ${ofVisits} where id in (select subject_id from stuck where kind = 'visit')`;
 }
 
-/** When each was last heard of, and when its stage should be over. */
+/** Adds when each was last heard of, and when its stage should be over. */
 const withTimes = (config: SweepConfig): SQL => sql`
       select p.*, stuck.stuck_since, busy.others_first,
         case when p.kind = 'call' then ${callWorkflowIdSql(sql`p.company_id`, sql`p.provider_call_id`, sql`p.id`)}
@@ -123,7 +123,7 @@ const withTimes = (config: SweepConfig): SQL => sql`
           select 1 from shunya_jobs other
           where other.company_id = p.company_id and other.state in ('ready', 'submitted', 'reported')) as others_first) busy on true`;
 
-/** Late, silent or blocked for long; not rung by the relay anyway, and not rung just now. */
+/** Late, silent or long blocked; neither waiting for the relay nor rung lately. */
 function isToRing(config: SweepConfig, options: SweepOptions): SQL {
   const since = moment(options.since);
   const blockedQuiet = Math.max(options.quietSeconds, 3 * config.providerRetry.maxSeconds);

@@ -55,7 +55,7 @@ export async function ringRunningAnalysis(tx: Queryable, key: SubjectKey): Promi
   if (running) await ringAnalysis(tx, { ...key, generation: running.generation });
 }
 
-/** Takes the rings of a workflow that looks now. */
+/** Deletes the rings of a workflow that is looking now. */
 export async function takeRings(tx: Transaction, workflowId: string): Promise<void> {
   await tx.delete(webhookEvents).where(isRingOf(workflowId));
 }

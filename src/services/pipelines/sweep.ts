@@ -1,6 +1,6 @@
 /**
- * The sweep: finds pipelines that do not go on, from rows alone, so that even a workflow whose tasks keep failing or that
- * somebody terminated is seen. It raises attention (blocked on `overdue`), lowers it when the pipeline goes on, and rings
+ * The sweep: finds stuck pipelines by their rows alone, even where a workflow's tasks keep failing or somebody terminated
+ * it. It raises attention (blocked on `overdue`), lowers it when the pipeline goes on, and rings
  * the workflow, which starts one that is gone.
  *
  * This is also what asks Shunya for jobs that hang where nobody does: ShunyaAnalysis asks by itself while it runs; where
@@ -22,7 +22,7 @@ import {
 import { ringRunningAnalysis } from './ring.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
-/** Rings of one sweep: what is more comes with the next. */
+/** Rings per sweep; the next sweep takes the rest. */
 const RINGS_MAX = 100;
 
 export const SWEEP_DEFAULTS = { marginSeconds: 300, quietSeconds: 900, ringEverySeconds: 1800 } as const;

@@ -5,7 +5,7 @@ import type { Caller } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
 import { type Deletion, eraseContact } from './erase.ts';
 
-/** Deletes a contact with everything that hangs on it, as a person asks. */
+/** Deletes a contact with everything attached to it, as a person asks. */
 export async function deleteContact(tx: Transaction, caller: Caller, id: string): Promise<Deletion> {
   const contact = await findContact(tx, caller, id);
   if (!contact) throw refuseMissing();

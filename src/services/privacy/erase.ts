@@ -1,5 +1,5 @@
 /**
- * Privacy deletion: of one call, or of a contact with everything that hangs on it. What stays is a tombstone by the
+ * Privacy deletion: of one call, or of a contact with everything attached to it. What stays is a tombstone by the
  * provider's call id, so that late webhooks bring nothing back, and an audit trail without personal data.
  */
 import { and, eq, inArray, or, type SQL, sql } from 'drizzle-orm';

@@ -1,4 +1,4 @@
-/** What we may still ask of a CallRail account: one budget for all processes, and a rest after CallRail's 429. */
+/** The request budget of a CallRail account, shared by all processes, and the pause after a 429. */
 import { and, eq, gt, sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { callrailAccounts } from '../../db/schema/index.ts';
@@ -50,7 +50,7 @@ export async function takeCallRailRequest(
   return row ? new Date(row.retryAt) : new Date();
 }
 
-/** The account was refused with 429: ten minutes of silence, doubled up to two hours while it goes on. */
+/** Pauses the account after a 429: ten minutes, doubled up to two hours while they continue. */
 export async function blockCallRailAccount(db: Queryable, accountId: string): Promise<void> {
   const { refusals } = callrailAccounts;
   await db

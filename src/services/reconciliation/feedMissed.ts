@@ -1,6 +1,6 @@
 /**
  * Compares CallRail's list of calls with what its webhooks told, and stores what they missed as `call.modified` events.
- * CallRail never sends a webhook twice, so without this a webhook that did not reach us would be a call that never was.
+ * CallRail never sends a webhook twice, so a webhook that did not reach us would otherwise be a lost call.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Database } from '../../db/client.ts';
@@ -14,7 +14,7 @@ import { addressOf } from '../inbox/routeCall.ts';
 import { storeEvent } from '../inbox/store.ts';
 import { blockCallRailAccount, type RequestBudget, takeCallRailRequest, unblockCallRailAccount } from './accounts.ts';
 
-/** The account may not be asked now, by our own budget or by CallRail's 429. */
+/** The account is paused: by our own budget, or after CallRail's 429. */
 export class AccountBusyError extends Error {
   override readonly name = 'AccountBusyError';
   readonly retryAt: Date;

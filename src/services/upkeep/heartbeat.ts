@@ -2,7 +2,7 @@ import { lt, sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { workerHeartbeats } from '../../db/schema/index.ts';
 
-/** Says that a worker is alive, and forgets those that have been silent for an hour. */
+/** Records that a worker is alive, and deletes workers that have been silent for an hour. */
 export async function recordHeartbeat(db: Queryable, worker: { workerId: string; taskQueue: string }): Promise<void> {
   const beatAt = sql`now()`;
   await db

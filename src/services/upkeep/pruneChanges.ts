@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { CHANGES_KEPT_HOURS } from '../../db/queries/changes.ts';
 
-/** Deletes changes that nobody can ask for any more, the oldest first, a bounded number at a time. */
+/** Deletes changes that no client can still ask for, oldest first, a bounded number at a time. */
 export async function pruneChanges(db: Queryable): Promise<number> {
   const rows = await db.execute(sql`
     delete from changes where (xid, id) in (

@@ -4,7 +4,7 @@ import type { Database, Queryable, Transaction } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
 import { COUNTED, METRICS_VERSION, ofDays, sumRows } from '../../db/queries/metrics.ts';
 
-/** A day is summed again once nothing has changed for so long, or so much has that counting its rows would cost more. */
+/** A day is summed again after this long without a change, or after so many changes that counting its rows would cost more. */
 const QUIET_MINUTES = 10;
 const MANY_CHANGES = 500;
 /** Days that one step sums, going back, where a company has no sums yet. */
