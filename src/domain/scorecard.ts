@@ -31,6 +31,14 @@ export function weightedScore(
   return possible > 0 ? reached / possible : null;
 }
 
+/** The key of a stage that was given none: its name in lower case, with `_` between the words. */
+export const stageKeyOf = (name: string): string =>
+  name
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '_')
+    .replace(/^_|_$/g, '') || 'stage';
+
 /** `Needs assessment`, `needs_assessment` and `Needs-Assessment` are one stage. */
 const comparable = (name: string) =>
   name

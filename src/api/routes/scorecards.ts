@@ -6,7 +6,7 @@ import { countScorecards, findScorecard, listScorecards, type ScorecardRow } fro
 import { putScorecard } from '../../services/scorecards/put.ts';
 import { scorecardSchema, scorecardView } from '../../views/scorecard.ts';
 import type { ApiDeps } from '../deps.ts';
-import { invalidField, notFound } from '../http/errors.ts';
+import { notFound } from '../http/errors.ts';
 import { bySequence, listOf, listPage, pageQuery } from '../http/pagination.ts';
 import { assertCompanyInReach } from '../http/permissions.ts';
 import { type ApiRouter, createRoutes } from '../http/router.ts';
@@ -80,16 +80,8 @@ export function scorecardRoutes(deps: ApiDeps): ApiRouter {
     },
     async ({ tx, params: { id }, body, access }) => {
       assertCompanyInReach(access, id);
-      const stages = body.stages.map(({ key, name, weight, description }) => ({
-        key: key ?? keyOf(name),
-        name,
-        weight,
-        description: description ?? null,
-      }));
-      for (const [index, { key }] of stages.entries())
-        if (stages.findIndex((other) => other.key === key) < index)
-          throw invalidField(`stages.${index}.key`, `is the key of an earlier stage: ${key}`);
-      await putScorecard(tx, access, id, { stages, qualificationCriteria: body.qualification_criteria ?? null });
+      const { stages, qualification_criteria: criteria = null } = body;
+      await putScorecard(tx, access, id, { stages, qualificationCriteria: criteria });
       return readScorecard(tx, id);
     },
   );
@@ -118,13 +110,6 @@ export function scorecardRoutes(deps: ApiDeps): ApiRouter {
 
   return routes.app;
 }
-
-const keyOf = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N}]+/gu, '_')
-    .replace(/^_|_$/g, '') || 'stage';
 
 async function readScorecard(db: Queryable, companyId: string) {
   if (!(await findCompany(db, companyId))) throw notFound();

@@ -4,18 +4,24 @@ import { lockKey } from '../../db/locks.ts';
 import { findCompany } from '../../db/queries/companies.ts';
 import { findScorecard } from '../../db/queries/scorecards.ts';
 import { scorecards } from '../../db/schema/index.ts';
-import type { ScorecardStage } from '../../domain/scorecard.ts';
+import { type ScorecardStage, stageKeyOf } from '../../domain/scorecard.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
-import { refuseMissing } from '../refusal.ts';
+import { refuseField, refuseMissing } from '../refusal.ts';
+
+interface GivenScorecard {
+  stages: (Omit<ScorecardStage, 'key'> & { key?: string })[];
+  qualificationCriteria: string | null;
+}
 
 /** Makes the next version of a company's scorecard; the same again makes none, so that a repeat is harmless. */
 export async function putScorecard(
   tx: Transaction,
   caller: Caller,
   companyId: string,
-  { stages, qualificationCriteria }: { stages: ScorecardStage[]; qualificationCriteria: string | null },
+  { stages: given, qualificationCriteria }: GivenScorecard,
 ): Promise<void> {
+  const stages = withKeys(given);
   if (!(await findCompany(tx, companyId))) throw refuseMissing();
   await lockKey(tx, 'scorecard', companyId);
   const current = await findScorecard(tx, companyId);
@@ -27,4 +33,18 @@ export async function putScorecard(
   await tx.insert(scorecards).values({ companyId, version, stages, qualificationCriteria, createdBy });
   const entry = { action: 'scorecard.update', subject: { kind: 'company', id: companyId }, companyId };
   await audit(tx, caller, { ...entry, details: { version } });
+}
+
+/** @throws {Refusal} where two stages have one key: an analysis could not tell them apart */
+function withKeys(given: GivenScorecard['stages']): ScorecardStage[] {
+  const stages = given.map(({ key, name, weight, description }) => ({
+    key: key ?? stageKeyOf(name),
+    name,
+    weight,
+    description: description ?? null,
+  }));
+  for (const [index, { key }] of stages.entries())
+    if (stages.findIndex((other) => other.key === key) < index)
+      throw refuseField(`stages.${index}.key`, `is the key of an earlier stage: ${key}`);
+  return stages;
 }
