@@ -15,11 +15,9 @@ import {
 import type { AppointmentOutcome, Qualification } from '../../domain/analysis.ts';
 import { parseAppointmentDate } from '../../domain/appointmentDate.ts';
 import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
-import { changedFields } from '../../domain/outgoingWebhook.ts';
-import { refreshLeadReviews } from '../appointments/review.ts';
 import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
-import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
+import { moveLead } from '../leads/change.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -79,7 +77,7 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
   const said = analysis.qualification;
   const raises = said !== null && (known === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[known]);
   const qualification = raises && !heldByPerson ? said : known;
-  if (status !== row.leadStatus || qualification !== known) await updateLead(tx, row.leadId, { status, qualification });
+  if (status !== row.leadStatus || qualification !== known) await moveLead(tx, row.leadId, { status, qualification });
   await bookAppointment(tx, key, row, analysis);
   await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
@@ -98,32 +96,9 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
 
   const isWon = row.leadStatus === 'closed_won';
   const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
-  await updateLead(tx, row.leadId, { status, qualification: analysis.qualification });
+  await moveLead(tx, row.leadId, { status, qualification: analysis.qualification });
   await bookAppointment(tx, key, row, analysis);
   await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
-}
-
-/** Writes a lead; endpoints are told only where people would see a difference. */
-async function updateLead(
-  tx: Transaction,
-  leadId: string,
-  set: Pick<Partial<typeof leads.$inferInsert>, 'status' | 'qualification'>,
-): Promise<void> {
-  const [before] = await tx
-    .select({ companyId: leads.companyId, status: leads.status, qualification: leads.qualification })
-    .from(leads)
-    .where(eq(leads.id, leadId))
-    .for('update');
-  if (!before) return;
-  await tx
-    .update(leads)
-    .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
-    .where(eq(leads.id, leadId));
-  const after = { ...before, ...set };
-  const previous = changedFields(before, after);
-  if (Object.keys(previous).length === 0) return;
-  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId, previous });
-  if (after.status !== before.status) await refreshLeadReviews(tx, leadId);
 }
 
 async function bookAppointment(
@@ -175,7 +150,7 @@ export async function applyOutcome(
   });
   if (!decided) return;
   if (change.outcome === 'lost' && (await hasOpenAppointment(tx, appointment.leadId, change.appointmentId))) return;
-  await updateLead(tx, appointment.leadId, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
+  await moveLead(tx, appointment.leadId, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
 }
 
 async function hasOpenAppointment(tx: Transaction, leadId: string, exceptId: string): Promise<boolean> {

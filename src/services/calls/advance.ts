@@ -20,8 +20,8 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 
 /**
  * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
- * transaction, harmless to repeat. A call that never ends or never gets its recording is closed here when its time
- * is over.
+ * transaction, harmless to repeat. Closes a call that never ends, or gets no recording in time; a recording that comes
+ * later still is analyzed all the same, since its event starts the workflow anew, which looks here again.
  */
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {

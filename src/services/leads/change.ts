@@ -1,4 +1,4 @@
-/** A person's change of a lead. */
+/** Changes of a lead, its status among them: of a person, or by an analysis, a correction, an outcome. */
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { lockLead } from '../../db/queries/leads.ts';
@@ -11,7 +11,7 @@ import { refreshFollowUp } from '../followUps/refresh.ts';
 type LockedLead = NonNullable<Awaited<ReturnType<typeof lockLead>>>;
 export type LeadChange = Partial<Pick<LockedLead, 'status' | 'qualification' | 'source' | 'assignedRepId' | 'notes'>>;
 
-/** Writes a change of a locked lead; a status that is set holds against analyses of calls that started before. */
+/** Writes a person's change of a locked lead; a status that is set holds against analyses of calls that started before. */
 export async function changeLead(tx: Transaction, before: LockedLead, change: LeadChange): Promise<void> {
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   await tx
@@ -36,4 +36,30 @@ export async function changeLead(tx: Transaction, before: LockedLead, change: Le
   });
   const previous = changedFields(shown(before), shown({ ...before, ...given }));
   await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: before.id, previous });
+}
+
+/**
+ * Writes what an analysis, a correction or an outcome makes of a lead; `src/services/analysis/effects.ts` decides it.
+ * Endpoints are told only where people would see a difference.
+ */
+export async function moveLead(
+  tx: Transaction,
+  leadId: string,
+  set: Pick<Partial<typeof leads.$inferInsert>, 'status' | 'qualification'>,
+): Promise<void> {
+  const [before] = await tx
+    .select({ companyId: leads.companyId, status: leads.status, qualification: leads.qualification })
+    .from(leads)
+    .where(eq(leads.id, leadId))
+    .for('update');
+  if (!before) return;
+  await tx
+    .update(leads)
+    .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
+    .where(eq(leads.id, leadId));
+  const after = { ...before, ...set };
+  const previous = changedFields(before, after);
+  if (Object.keys(previous).length === 0) return;
+  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId, previous });
+  if (after.status !== before.status) await refreshLeadReviews(tx, leadId);
 }
