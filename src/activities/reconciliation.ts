@@ -81,8 +81,7 @@ export function createReconciliationActivities({
         return { listed, fed, failed: code };
       }
       await recordReconciled(db, { companyId, until: new Date(input.to), fed });
-      if (fed > 0)
-        logger.info({ company_id: companyId, listed, fed }, 'calls that the webhooks missed are on their way');
+      if (fed > 0) logger.info({ company_id: companyId, listed, fed }, 'fed calls that the webhooks missed');
       return { listed, fed, failed: null };
     },
   };

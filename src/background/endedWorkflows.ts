@@ -40,7 +40,10 @@ export function startRestarts(deps: {
         // A Reset ends one run and starts another.
         const { status } = await client.workflow.getHandle(run.workflowId).describe();
         if (status.name !== 'RUNNING' && (await restartEnded(db, { workflowId: run.workflowId, companyId }))) {
-          logger.info({ workflow_id: run.workflowId }, 'a workflow that was ended by hand starts again from its rows');
+          logger.info(
+            { workflow_id: run.workflowId },
+            'a workflow that was ended by hand is started again from its rows',
+          );
           wakeRelay();
         }
         seen.set(run.runId, run.closeTime?.getTime() ?? Date.now());

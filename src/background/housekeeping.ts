@@ -34,7 +34,7 @@ export function startHousekeeping(deps: {
       summed: await sumDays(db, stopping),
       retired: await applyRetention(db, () => stopping.aborted),
     };
-    if (Object.values(did).some((count) => count > 0)) logger.info(did, 'kept house');
+    if (Object.values(did).some((count) => count > 0)) logger.info(did, 'housekeeping done');
   };
   const onError = (error: unknown) => logger.warn({ err: error }, 'housekeeping failed; trying again');
   return every(EVERY_MS, keepHouse, { onError, atOnce: true });

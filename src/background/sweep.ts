@@ -15,7 +15,7 @@ export function startSweep(deps: { db: Database; config: SweepConfig; logger: Lo
     const result = await sweepOnce(db, config, options);
     if (!result) return;
     const { withoutRow, ...counts } = result;
-    if (counts.raised + counts.lowered + counts.rung > 0) logger.info(counts, 'swept pipelines that did not go on');
+    if (counts.raised + counts.lowered + counts.rung > 0) logger.info(counts, 'found overdue pipelines');
     if (withoutRow.length > 0)
       logger.error({ calls: withoutRow.length, workflow_id: withoutRow[0] }, 'events of new calls have no effect');
   };

@@ -58,7 +58,7 @@ export const mergeSchema = z
     name: z.string().nullable().openapi({ description: 'The name of the merged contact.', example: 'P. Reyes' }),
     merged_by: z.string().openapi({ description: 'The user who merged them.', example: EXAMPLE.csrId }),
     merged_at: momentOut,
-    undone_at: momentOut.nullable().openapi({ description: 'When the merge was undone; null while it holds.' }),
+    undone_at: momentOut.nullable().openapi({ description: 'When the merge was undone; null unless it was.' }),
   })
   .openapi('ContactMerge');
 

@@ -47,7 +47,7 @@ const FIELDS: Record<string, string> = {
   'WebhookEvent.company_id': 'The id of the company; null while it is not known.',
   'WebhookEvent.tracking_number': 'The number that was dialed, as E.164; null where the event does not tell.',
   'AuditEntry.reason': 'Why, in the words of the person; null where none is asked for.',
-  'AuditEntry.company_id': 'The id of the company; null where the action reached over several.',
+  'AuditEntry.company_id': 'The id of the company; null where the action concerned several companies.',
   'WebhookEndpoint.description': 'A note about the endpoint.',
   'WebhookEndpointInput.description': 'A note about the endpoint.',
   'WebhookEndpointPatch.description': 'A note about the endpoint.',

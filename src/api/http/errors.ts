@@ -269,7 +269,7 @@ export function createErrorHandler(logger: Logger): ErrorHandler<ApiEnv> {
   return (error, c) => {
     const apiError = toApiError(error);
     if (apiError.code === 'body_cut_off')
-      logger.debug({ requestId: c.get('requestId') }, 'the sender hung up before its body had come');
+      logger.debug({ requestId: c.get('requestId') }, 'the sender closed the connection before its body arrived');
     if (apiError.status >= 500) {
       const fields = errorFields(apiError.cause ?? error);
       logger.error({ requestId: c.get('requestId'), status: apiError.status, ...fields }, 'request failed');

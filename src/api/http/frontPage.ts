@@ -57,7 +57,7 @@ const roleTable = table(
 );
 
 /** Start here, the life of a call, the words of the API, and who may call what. */
-export const FRONT_PAGE = `Callwright turns phone calls into leads and appointments, and tells what came of them.
+export const FRONT_PAGE = `Callwright turns phone calls into leads and appointments, and shows what came of them.
 
 ## Start here
 

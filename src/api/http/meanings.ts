@@ -135,7 +135,7 @@ const eventTypes: Record<OutgoingEventType, string> = {
 };
 
 const deliveryStatuses: Record<DeliveryStatus, string> = {
-  pending: 'not delivered yet; it is tried again by itself',
+  pending: 'not delivered yet; it is tried again automatically',
   delivered: 'the endpoint answered 2xx',
   failed: 'given up; a person can send it again',
 };
@@ -166,12 +166,12 @@ const sources: Record<WebhookSource, string> = {
 
 const nameSources: Record<string, string> = {
   person: 'a user of the company set it; calls do not change it',
-  call: 'the newest call that told a name',
+  call: 'the newest call that gave a name',
   carrier: 'text of the carrier; any name replaces it',
 };
 
 const webhookAnswers: Record<string, string> = {
-  accepted: 'stored; it takes effect by itself',
+  accepted: 'stored; it takes effect automatically',
   unrouted: 'stored; no company or call is known for it yet',
   invalid: 'stored; it cannot be read as an event',
 };

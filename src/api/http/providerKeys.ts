@@ -23,7 +23,7 @@ export function createProviderKeys(url: string, logger: Logger): JWTVerifyGetKey
       await jwks.reload();
       refreshAt = Date.now() + REFRESH_MS;
     } catch (error) {
-      logger.warn(errorFields(error), 'the keys of the identity provider cannot be fetched; the known ones go on');
+      logger.warn(errorFields(error), 'the keys of the identity provider cannot be fetched; known keys stay in use');
     }
   };
 

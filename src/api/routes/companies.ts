@@ -44,7 +44,7 @@ const retentionInput = z
     recording_days: days('Links to the audio of calls and visits are removed this many days after their start.'),
     transcript_days: days('Transcripts are removed this many days after they were made.'),
     raw_event_days: days(
-      'The caller, and all that a call is not made of, are removed from raw events this many days after their receipt.',
+      'The caller, and everything the call does not need, are removed from raw events this many days after their receipt.',
     ),
   })
   .nullish()

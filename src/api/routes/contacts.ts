@@ -43,7 +43,9 @@ const contactWithHistory = z
     calls: z.array(callSchema),
     leads: z.array(leadSchema),
     appointments: z.array(appointmentSchema),
-    merges: z.array(mergeSchema).openapi({ description: 'Merges into this contact that hold, newest first.' }),
+    merges: z
+      .array(mergeSchema)
+      .openapi({ description: 'Merges into this contact that were not undone, newest first.' }),
   })
   .openapi('ContactWithHistory');
 
@@ -193,7 +195,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       path: '/contacts/{id}',
       permission: 'contacts.delete',
       tag: 'Contacts',
-      summary: 'Delete a contact and all of it, for privacy',
+      summary: 'Delete a contact and everything about it, for privacy',
       description:
         'Leads, calls, transcripts, analyses, appointments, visits, raw events; late webhooks bring nothing back.',
       status: 204,

@@ -33,7 +33,7 @@ twice; several changes in a row may come as one.
 - \`reset\`: the missed events are not available (too old, too many, or an unknown id). Load your lists again; events go on.
 - \`end\` with \`{"reason": "token_expired" | "shutting_down"}\` is the last event.
 
-Every event has an \`id\`. EventSource sends the last one as \`Last-Event-ID\` when it comes back; \`?last_event_id=\` does the same.
+Every event has an \`id\`. EventSource sends the last one as \`Last-Event-ID\` when it reconnects; \`?last_event_id=\` does the same.
 Without one the stream starts now. Where no header can be sent, \`?ticket=\` takes the place of the bearer: \`POST /events/ticket\`
 issues one, valid for 60 seconds. The stream ends when the bearer does. A client that reads too slowly is disconnected.`.replaceAll(
     /(?<!\n)\n(?![\n-])/g,
@@ -108,8 +108,7 @@ export function eventRoutes(deps: ApiDeps): ApiRouter {
       permission: 'events.read',
       tag,
       summary: 'Get a ticket for the event stream',
-      description:
-        'For EventSource, which can send no header. It connects within 60 seconds; get a new one to come back.',
+      description: 'For EventSource, which can send no header. Connect within 60 seconds; get a new one to reconnect.',
       status: 201,
       data: ticketSchema,
     },

@@ -49,7 +49,7 @@ export function followUpRoutes(deps: ApiDeps): ApiRouter {
       summary: 'List follow-ups, the first due first',
       description:
         'Callers whom nobody has spoken to since their missed, abandoned or voicemail call, and qualified callers who did ' +
-        'not book. A later conversation or booking closes the follow-up by itself. A contact has at most one that is open.',
+        'not book. A later conversation or booking closes the follow-up automatically. A contact has at most one that is open.',
       query: listQuery,
       data: listOf(followUpSchema),
     },

@@ -70,7 +70,7 @@ export function leadRoutes(deps: ApiDeps): ApiRouter {
       tag: 'Leads',
       summary: 'Change a lead',
       description:
-        'Fields that are absent stay as they are. A status that is set here holds against analyses of calls that started before. A csr ' +
+        'Fields that are absent stay as they are. Analyses of calls that started before do not change a status that is set here. A csr ' +
         'may set status and notes.',
       body: leadPatch,
       data: leadSchema,

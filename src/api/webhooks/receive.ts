@@ -136,7 +136,7 @@ export function describeWebhook(route: {
     },
     responses: {
       200: {
-        description: 'Stored. `status` says whether it takes effect by itself.',
+        description: 'Stored. `status` says whether it takes effect without further action.',
         headers: REQUEST_ID,
         content: { 'application/json': { schema: answerSchema } },
       },

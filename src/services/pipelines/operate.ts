@@ -218,6 +218,9 @@ export async function stopWorkflows(
   );
   for (const result of results) {
     if (result.status === 'fulfilled' || result.reason instanceof WorkflowNotFoundError) continue;
-    deps.logger.warn(errorFields(result.reason), 'a workflow of something deleted goes on until it finds no rows');
+    deps.logger.warn(
+      errorFields(result.reason),
+      'the workflow of something deleted could not be ended; it ends once it finds no rows',
+    );
   }
 }
