@@ -10,10 +10,10 @@ import { type Database, openDatabase } from '../src/db/client.ts';
 import { findCallRailAccess } from '../src/db/queries/reconciliation.ts';
 import { companies } from '../src/db/schema/index.ts';
 import { CallRailError, createCallRailClient } from '../src/providers/callrail/client.ts';
+import { shunyaProblem } from '../src/providers/probe.ts';
 import { createClient } from '../src/temporal/connect.ts';
 import { isListening, isSupervised } from './local/processes.ts';
 import { apiUrl } from './local/services.ts';
-import { shunyaProblem } from './local/shunya.ts';
 
 const USAGE = 'usage: npm run doctor';
 /** Tokens, schedules and "today" go wrong beyond this. */
@@ -183,7 +183,7 @@ async function checkCallRail(asked: Config, db: Database, companyId: string): Pr
 
 async function checkShunya(asked: Config, isRunning: boolean): Promise<void> {
   const where = `${asked.shunya.baseUrl}${asked.embedded.shunya ? ' (simulator)' : ''}`;
-  const problem = await shunyaProblem(asked);
+  const problem = await shunyaProblem(asked.shunya);
   if (problem === undefined) well('Shunya', `${where} answers`);
   else if (asked.embedded.shunya && !isRunning) open('Shunya', 'the simulator is not running: npm start runs it');
   else wrong('Shunya', `${where} ${problem}`);

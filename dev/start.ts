@@ -1,12 +1,12 @@
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { loadConfigOrExit } from '../src/config/config.ts';
 import { migrateDatabase } from '../src/migrate.ts';
+import { shunyaProblem } from '../src/providers/probe.ts';
 import { ensureConsole } from './console.ts';
 import { attentionUrl } from './local/ask.ts';
 import { type Infrastructure, startInfrastructure } from './local/infra.ts';
 import { StartError } from './local/processes.ts';
 import { apiUrl, type RunningServices, startServices } from './local/services.ts';
-import { shunyaProblem } from './local/shunya.ts';
 import { watchProduct } from './local/watch.ts';
 
 // `npm start` (all), `npm run start:infra` (infra), `npm run dev` (all; API and worker start again when src/ or drizzle/
@@ -63,7 +63,7 @@ async function startAgain(file: string): Promise<void> {
 }
 
 async function tellReady(): Promise<void> {
-  const problem = await shunyaProblem(config);
+  const problem = await shunyaProblem(config.shunya);
   if (isStopping) return;
   const attention = attentionUrl(config);
   tell(`Console    ${apiUrl(config)}/`);

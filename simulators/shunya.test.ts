@@ -233,7 +233,7 @@ describe('failures, as the client tells them apart', () => {
     await fault({ type: 'error', on: 'submit', times: 1, ...answer });
     const error = await failureOf(submit());
     expect(error).toMatchObject(expected);
-    expect(error.message).toMatch(/^Shunya: [A-Za-z]\w* \(HTTP \d{3}\)$/);
+    expect(error.message).toMatch(/^Shunya: [A-Za-z]\w* \(HTTP \d{3} 127\.0\.0\.1:\d+\)$/);
     await submit();
   });
 

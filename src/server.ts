@@ -13,6 +13,8 @@ import { createReadiness } from './background/readiness.ts';
 import { startRelay } from './background/relay.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openPools } from './db/pools.ts';
+import { usesCallRailApi } from './db/queries/reconciliation.ts';
+import { callrailProblem, shunyaProblem } from './providers/probe.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger } from './runtime/telemetry.ts';
 import { createClient } from './temporal/connect.ts';
@@ -34,7 +36,16 @@ const deps: AppDeps = {
   logger,
   temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
   inbox: relay,
-  readiness: createReadiness({ db: pools.system, connection, config }),
+  readiness: createReadiness({
+    db: pools.system,
+    connection,
+    config,
+    informative: {
+      shunya: () => shunyaProblem(config.shunya),
+      callrail: async () =>
+        (await usesCallRailApi(pools.system)) ? callrailProblem(config.callrailBaseUrl) : undefined,
+    },
+  }),
   metricsRegistry,
   admission: createAdmission(),
   webhookLoad: createWebhookLoad(),

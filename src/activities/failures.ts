@@ -1,6 +1,6 @@
 /**
- * Turns any error of an activity into the failure Temporal keeps: a type and a code, never a message, SQL, parameters or
- * provider text, since histories are stored in clear.
+ * Turns any error of an activity into the failure Temporal keeps: a type, a code and a host, never a message, SQL, parameters
+ * or provider text, since histories are stored in clear.
  */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
@@ -19,6 +19,8 @@ export const STEP_FAILURE = 'StepFailure';
 /** What a workflow reads from a failure. */
 export interface FailureDetails {
   code: string;
+  /** Where and how: a host, an HTTP status. */
+  hint?: string;
   retryAfterSeconds?: number;
 }
 
@@ -37,10 +39,11 @@ export const jobNotReady = (pollSeconds: number) =>
 function toFailure(error: unknown): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof ShunyaError) {
-    const { code, retryAfterSeconds } = error;
-    return failure(PROVIDER_FAILURE, { code, retryAfterSeconds });
+    const { code, hint, retryAfterSeconds } = error;
+    return failure(PROVIDER_FAILURE, { code, hint, retryAfterSeconds });
   }
-  if (error instanceof CallRailError) return failure(PROVIDER_FAILURE, { code: `callrail_${error.code}` });
+  if (error instanceof CallRailError)
+    return failure(PROVIDER_FAILURE, { code: `callrail_${error.code}`, hint: error.hint });
   return failure(STEP_FAILURE, { code: stepErrorCode(error) });
 }
 

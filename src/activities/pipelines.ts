@@ -1,13 +1,15 @@
 /** The database steps of pipelines, as local activities: each is one transaction of a service, harmless to repeat. */
-import type { AnalysisStep, Block, SubjectKey, SubjectState } from '../domain/pipelineSteps.ts';
+import type { AnalysisStep, BlockToShow, SubjectKey, SubjectState } from '../domain/pipelineSteps.ts';
 import { type AdvanceAnalysisInput, advanceAnalysis } from '../services/analysis/advance.ts';
 import { giveUp } from '../services/analysis/runs.ts';
 import { type AdvanceCallInput, advanceCall } from '../services/calls/advance.ts';
 import { clearDatabaseBlock, setBlock, showAnalysisBlock } from '../services/pipelines/state.ts';
 import { type AdvanceVisitInput, advanceVisit } from '../services/visits/advance.ts';
+import { tellAttention } from './attention.ts';
 import type { ActivityDeps } from './deps.ts';
 
-export function createPipelineActivities({ db, config, wakeRelay }: ActivityDeps) {
+export function createPipelineActivities(deps: ActivityDeps) {
+  const { db, config, wakeRelay } = deps;
   return {
     /** Folds a call's events and says what is next. */
     async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
@@ -32,14 +34,16 @@ export function createPipelineActivities({ db, config, wakeRelay }: ActivityDeps
     },
 
     /** Shows on the row of a call or visit that a step of its own is blocked, or that it goes on. */
-    async showBlock({ block, ...key }: SubjectKey & { block: Block | null }): Promise<void> {
+    async showBlock({ block, hint, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await (block ? setBlock(db, key, block) : clearDatabaseBlock(db, key));
+      await tellAttention(deps, key, { block, hint, hadAttention });
     },
 
     /** Shows on the row of a call or visit that its analysis is blocked, or that it goes on. */
-    async showAnalysisBlock({ block, ...key }: SubjectKey & { block: Block | null }): Promise<void> {
+    async showAnalysisBlock({ block, hint, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await showAnalysisBlock(db, key, block);
       wakeRelay();
+      await tellAttention(deps, key, { block, hint, hadAttention });
     },
 
     /** An operator gives the blocked step up: the pipeline ends as failed. */

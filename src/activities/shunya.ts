@@ -56,11 +56,16 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
     try {
       await run();
     } catch (error) {
-      const failure = providerFailureOf(error);
+      const failure = providerFailureOf(error, isResolved(job));
       if (!failure) throw error;
       await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;
     }
+  }
+
+  /** Whether what is sent is a link of the moment, behind the one that CallRail gave. */
+  function isResolved(job: ShunyaJob): boolean {
+    return job.kind === 'transcription' && isApiRecordingLink(job.recordingUrl, config.callrailBaseUrl);
   }
 
   /** The audio this attempt sends: resolved once and stored with it, so that a repeat has the same body. */
@@ -83,10 +88,14 @@ const requestOf = (job: ShunyaJob) => ({
   callType: job.subjectKind === 'call' ? ('csr_call' as const) : ('sales_call' as const),
 });
 
-/** A key that Shunya knows with another body, as after a restore from a backup, ends the attempt: the next has another key. */
-function providerFailureOf(error: unknown): ExchangeFailure | undefined {
+/**
+ * A key that Shunya knows with another body, as after a restore from a backup, ends the attempt: the next has another key. So
+ * does a resolved link behind which Shunya finds no audio: it is resolved again.
+ */
+function providerFailureOf(error: unknown, isResolved: boolean): ExchangeFailure | undefined {
   if (error instanceof ShunyaError) {
-    const ends = error.isKeyReused ? 'attempt' : error.permanent ? 'job' : null;
+    const needsAnotherBody = error.isKeyReused || (isResolved && error.isAboutAudio && !error.permanent);
+    const ends = needsAnotherBody ? 'attempt' : error.permanent ? 'job' : null;
     return { code: error.code, ends };
   }
   if (!(error instanceof CallRailError)) return undefined;

@@ -18,14 +18,20 @@ const PART_TIMEOUT_MS = 3000;
 /** Whoever asks more often gets the same answer. */
 const KEPT_MS = 1000;
 const WRITES_KEPT_MS = 10_000;
+const PROVIDERS_KEPT_MS = 15_000;
 
-/** Asks every part, each within three seconds, and says what is wrong with those that fail. */
+/**
+ * Asks every part, each within three seconds, and says what is wrong with those that fail. Providers are told of, but a
+ * service without them is ready: it takes webhooks and keeps what waits.
+ */
 export function createReadiness(deps: {
   db: Database;
   connection: Connection;
   config: Config;
+  /** What is told and does not count, by name: each says what is wrong, or nothing. */
+  informative?: Record<string, () => Promise<string | undefined>>;
 }): () => Promise<Readiness> {
-  const { db, connection, config } = deps;
+  const { db, connection, config, informative = {} } = deps;
   const canWrite = kept(WRITES_KEPT_MS, () => probeWrite(db));
   const checks: Record<string, () => Promise<string | undefined>> = {
     database: async () => {
@@ -60,13 +66,22 @@ export function createReadiness(deps: {
       return row?.alive ? undefined : `no worker polls the task queue ${taskQueue}`;
     },
   };
+  const keptChecks = Object.entries(informative).map(([name, check]) => [name, kept(PROVIDERS_KEPT_MS, check)]);
+  const providers: typeof checks = Object.fromEntries(keptChecks);
   return kept(KEPT_MS, async () => {
-    const parts = Object.fromEntries(
-      await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const)),
-    );
-    return { ready: Object.values(parts).every((part) => part.ok), parts };
+    const [required, others] = await Promise.all([askAll(checks), askAll(providers)]);
+    const told = Object.entries(others).map(([name, part]) => [name, { ...part, informative: true }]);
+    const parts = { ...required, ...Object.fromEntries(told) };
+    return { ready: Object.values(required).every((part) => part.ok), parts };
   });
 }
+
+type Part = Awaited<ReturnType<typeof outcome>>;
+
+const askAll = async (checks: Record<string, () => Promise<string | undefined>>): Promise<Record<string, Part>> =>
+  Object.fromEntries(
+    await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await outcome(check)] as const)),
+  );
 
 /**
  * Whether a commit that needs new space on the disk goes through: a full disk, or a server that only reads, answers every

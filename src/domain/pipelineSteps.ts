@@ -30,6 +30,15 @@ export interface Block {
   needsAttention: boolean;
 }
 
+/** A block as a workflow has it shown, or that there is none any more. */
+export interface BlockToShow {
+  block: Block | null;
+  /** Where and how it failed last: a host, an HTTP status. */
+  hint?: string;
+  /** Whether a person was asked before. */
+  hadAttention: boolean;
+}
+
 /** What the pipeline of a call or visit does next. */
 export type NextStep =
   | { do: 'wait'; for: 'call_end' | 'recording' | 'visit_end'; seconds: number }

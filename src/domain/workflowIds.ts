@@ -62,3 +62,10 @@ function splitAt(text: string, separator: string): [string, string | undefined] 
   const at = text.indexOf(separator);
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
+
+/** Where a workflow is looked at; undefined where no Web UI is known. */
+export const workflowUrl = (
+  { uiUrl, namespace }: { uiUrl: string | undefined; namespace: string },
+  workflowId: string,
+): string | undefined =>
+  uiUrl && `${uiUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(workflowId)}`;

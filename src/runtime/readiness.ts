@@ -1,5 +1,6 @@
 /** Whether the service can do its work, part by part. */
 export interface Readiness {
   ready: boolean;
-  parts: Record<string, { ok: boolean; reason?: string }>;
+  /** `informative` ones do not decide `ready`. */
+  parts: Record<string, { ok: boolean; reason?: string; informative?: boolean }>;
 }

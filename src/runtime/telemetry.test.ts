@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { errorFields } from './telemetry.ts';
+import { errorFields, sdkFields } from './telemetry.ts';
 
 const PHONE = '+15551234567';
 
@@ -34,4 +34,24 @@ it('tells nothing of a parse error, which quotes its input', () => {
   } catch (error) {
     expect(errorFields(error)).toEqual({ errorName: 'SyntaxError' });
   }
+});
+
+it('takes ids and numbers of the SDK, and none of the text that may print a payload', () => {
+  const said = {
+    workflowId: 'call:acme:CAL1',
+    run_id: 'r1',
+    taskQueue: 'call-pipeline',
+    attempt: 3,
+    failure: `Failure { payloads: [Payload { data: "${PHONE}" }] }`,
+    completion: PHONE,
+    taskToken: 'CiQ3',
+    error: Object.assign(new Error(`cannot read ${PHONE}`), { name: 'ValueError' }),
+  };
+  expect(sdkFields(said)).toEqual({
+    workflowId: 'call:acme:CAL1',
+    run_id: 'r1',
+    taskQueue: 'call-pipeline',
+    attempt: 3,
+    errorName: 'ValueError',
+  });
 });

@@ -86,7 +86,11 @@ export function errorFields(error: unknown): ErrorFields {
 
 function mayHoldData(error: Error): boolean {
   const keys = ['query', 'parameters', 'params', 'args', 'detail', 'where', 'input', 'issues', 'response'];
-  return error instanceof SyntaxError || /Drizzle|Postgres|Zod/.test(error.name) || keys.some((key) => key in error);
+  return (
+    error instanceof SyntaxError ||
+    /Drizzle|Postgres|Zod|ValueError|PayloadConverter/.test(error.name) ||
+    keys.some((key) => key in error)
+  );
 }
 
 const rootCause = (error: Error): Error => causesOf(error).at(-1) ?? error;
@@ -102,8 +106,12 @@ function isInstalled(module: string): boolean {
   }
 }
 
-/** Said, partly as warnings, of each queue at every healthy start: those of provider calls run no workflows. */
-const ROUTINE = /^(No workflows registered|No activities registered|No Nexus services registered|Worker state changed)/;
+/**
+ * Said, partly as warnings, of each queue at every healthy start: those of provider calls run no workflows. And what our own
+ * line of a failed activity says better.
+ */
+const ROUTINE =
+  /^(No workflows registered|No activities registered|No Nexus services registered|Worker state changed|Activity failed)/;
 
 /**
  * Sends the Temporal SDK's own log lines through ours. Call once, before anything of `@temporalio/worker` is used:
@@ -118,17 +126,19 @@ export function installTemporalRuntime(logger: Logger): void {
     shutdownSignals: [],
     logger: new DefaultLogger('INFO', ({ level, message, meta }) => {
       if (ROUTINE.test(message)) return;
-      const { error, err, ...rest } = (meta ?? {}) as Record<string, unknown>;
-      const cause = error ?? err;
-      logger[levels[level]]({ ...onlyScalars(rest), ...(cause ? errorFields(cause) : {}) }, firstLine(message));
+      logger[levels[level]](sdkFields(meta ?? {}), firstLine(message));
     }),
     telemetryOptions: { logging: { forward: {}, filter: makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }) } },
   });
 }
 
-/** The SDK's metadata is ids and numbers; anything deeper may be a payload. */
-function onlyScalars(meta: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(
-    Object.entries(meta).filter(([, value]) => ['string', 'number', 'boolean', 'bigint'].includes(typeof value)),
-  );
+/** What the SDK names that is an id, a kind or a state; any other text of it may print a payload. */
+const SDK_TEXT = /^(namespace|sdk_?component|identity)$|(_|^)(id|type|queue|state|status)$|[a-z](Id|Type|Queue|State)$/;
+
+/** The SDK's metadata as far as it holds no payload: ids, kinds, numbers, and what may be told of an error. */
+export function sdkFields({ error, err, ...meta }: Record<string, unknown>): Record<string, unknown> {
+  const isSafe = ([key, value]: [string, unknown]) =>
+    ['number', 'boolean', 'bigint'].includes(typeof value) || (typeof value === 'string' && SDK_TEXT.test(key));
+  const cause = error ?? err;
+  return { ...Object.fromEntries(Object.entries(meta).filter(isSafe)), ...(cause ? errorFields(cause) : {}) };
 }

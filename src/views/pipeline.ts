@@ -2,7 +2,7 @@
 import { z } from '@hono/zod-openapi';
 import type { PipelineRow } from '../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../domain/pipeline.ts';
-import { pipelineWorkflowId } from '../domain/workflowIds.ts';
+import { pipelineWorkflowId, workflowUrl } from '../domain/workflowIds.ts';
 import { EXAMPLE } from './examples.ts';
 import { iso, momentOut } from './shapes.ts';
 
@@ -34,7 +34,6 @@ export const pipelineSchema = z
 /** One pipeline, with a link to its workflow where the Web UI is known. */
 export function pipelineView(row: PipelineRow, temporal: { uiUrl: string | undefined; namespace: string }) {
   const workflowId = pipelineWorkflowId(row);
-  const path = `/namespaces/${encodeURIComponent(temporal.namespace)}/workflows/${encodeURIComponent(workflowId)}`;
   return {
     workflow_id: workflowId,
     kind: row.kind,
@@ -47,6 +46,6 @@ export function pipelineView(row: PipelineRow, temporal: { uiUrl: string | undef
     attempts: row.attempts,
     since: iso(row.since),
     started_at: iso(row.startedAt),
-    temporal_url: temporal.uiUrl === undefined ? null : `${temporal.uiUrl}${path}`,
+    temporal_url: workflowUrl(temporal, workflowId) ?? null,
   };
 }

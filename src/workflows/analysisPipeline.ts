@@ -26,7 +26,7 @@ export class AnalysisPipeline extends Pipeline {
       waits,
       stage: 'transcribing',
       resumed,
-      showBlock: (block) => database.showAnalysisBlock({ ...key, block }),
+      showBlock: (shown) => database.showAnalysisBlock({ ...key, ...shown }),
       record: (action) => database.recordOperatorAction({ ...key, ...action }),
     });
     this.input = input;

@@ -4,7 +4,7 @@
  */
 import * as wf from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
-import type { Block, PipelineWaits } from '../domain/pipelineSteps.ts';
+import type { Block, BlockToShow, PipelineWaits } from '../domain/pipelineSteps.ts';
 import {
   type PipelineStatus,
   type ResumedPipeline,
@@ -23,8 +23,8 @@ export interface PipelineOptions {
   stage: PipelineStage;
   /** Where an earlier run left off; its search attributes came along by themselves. */
   resumed?: ResumedPipeline;
-  /** Writes the block to the row of the call or visit. */
-  showBlock(block: Block | null): Promise<void>;
+  /** Writes the block to the row of the call or visit, and to the log where it begins or ends to need a person. */
+  showBlock(shown: BlockToShow): Promise<void>;
   /** Writes an operator's action to the audit log, or passes it on. */
   record(action: TakenAction): Promise<void>;
   /** The analysis beside, which may be blocked where this workflow is not. */
@@ -37,6 +37,8 @@ export class Pipeline {
   private waitingFor = 'its first step';
   private since = new Date();
   private block: Block | null;
+  /** Where and how it failed last. */
+  private hint: string | undefined;
   /** The block as the row has it, and as it was last shown to operators. */
   private blockInRow: Block | null;
   private rung = false;
@@ -144,12 +146,14 @@ export class Pipeline {
     const backOff = Math.min(max, retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));
     this.nextTurnAt = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
     this.block = { blockedOn, attempts, reason: failure.code, needsAttention: attempts >= retryAttempts };
-    await this.showBlock(failure.hint);
+    this.hint = failure.hint;
+    await this.showBlock();
   }
 
   /** Raises attention without a failure: something takes too long. */
   async flagOverdue(blockedOn: Blocker, reason: string): Promise<void> {
     this.block = { blockedOn, attempts: Math.max(1, this.block?.attempts ?? 0), reason, needsAttention: true };
+    this.hint = undefined;
     await this.showBlock();
   }
 
@@ -193,29 +197,29 @@ export class Pipeline {
   }
 
   /** Shows what blocks the pipeline to who filters by it. */
-  protected showToOperators(now: Block | null, before: Block | null, hint?: string): void {
+  protected showToOperators(now: Block | null, before: Block | null): void {
     if ((now?.needsAttention ?? false) !== (before?.needsAttention ?? false) || now?.blockedOn !== before?.blockedOn)
       wf.upsertSearchAttributes([
         { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: now?.needsAttention ?? false },
         { key: SEARCH_ATTRIBUTE_KEYS.blockedOn, value: now?.blockedOn ?? null },
       ]);
-    this.describe(hint);
+    this.describe();
   }
 
   /** What the details say of a block; null where there is none. */
-  protected blockToDescribe(): { block: Block; nextTurnAt?: number; workflowId?: string } | null {
-    return this.block && { block: this.block, nextTurnAt: this.nextTurnAt };
+  protected blockToDescribe(): { block: Block; hint?: string; nextTurnAt?: number; workflowId?: string } | null {
+    return this.block && { block: this.block, hint: this.hint, nextTurnAt: this.nextTurnAt };
   }
 
   /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
-  private async showBlock(hint?: string): Promise<void> {
+  private async showBlock(): Promise<void> {
     await this.recordActions();
     const [now, before] = [this.block, this.blockInRow];
     if (JSON.stringify(now) === JSON.stringify(before)) return;
-    this.showToOperators(now, before, hint);
+    this.showToOperators(now, before);
     this.blockInRow = now;
     try {
-      await this.options.showBlock(now);
+      await this.options.showBlock({ block: now, hint: this.hint, hadAttention: before?.needsAttention ?? false });
     } catch (error) {
       if (wf.isCancellation(error)) throw error;
       // The row cannot be written while the database is what is away; the next change tries again.
@@ -259,7 +263,7 @@ export class Pipeline {
     };
   }
 
-  private describe(hint?: string): void {
+  private describe(): void {
     const lines = [
       `**Stage** ${this.stageNow}`,
       `**Waiting for** ${this.waitingFor}, since ${this.since.toISOString()}`,
@@ -267,7 +271,7 @@ export class Pipeline {
     const shown = this.blockToDescribe();
     if (shown) {
       const { blockedOn, attempts, reason } = shown.block;
-      const why = hint ? `${reason} (${hint})` : reason;
+      const why = shown.hint ? `${reason} (${shown.hint})` : reason;
       const next = shown.nextTurnAt ? ` The next try is at ${new Date(shown.nextTurnAt).toISOString()}.` : '';
       const where = shown.workflowId ? ` in \`${shown.workflowId}\`` : '';
       lines.push(

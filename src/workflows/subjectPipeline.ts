@@ -27,8 +27,8 @@ class SubjectPipeline extends Pipeline {
     super({
       waits: subject.waits,
       stage: 'awaiting_end',
-      showBlock: async (block) => {
-        if (this.subjectId) await database.showBlock({ ...this.key(this.subjectId), block });
+      showBlock: async (shown) => {
+        if (this.subjectId) await database.showBlock({ ...this.key(this.subjectId), ...shown });
       },
       record: async (action) => {
         const self = wf.workflowInfo().workflowId;

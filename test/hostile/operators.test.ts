@@ -1,10 +1,13 @@
 /** What operators and orchestrators see: whether the process has to be started again, whether the database can write. */
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../dev/local/processes.ts';
 import { operatorApp } from '../../src/api/routes/system.ts';
 import { registerInboxMetrics } from '../../src/background/inboxMetrics.ts';
 import { createReadiness } from '../../src/background/readiness.ts';
 import { openDatabase } from '../../src/db/client.ts';
+import { usesCallRailApi } from '../../src/db/queries/reconciliation.ts';
+import { callrailProblem, shunyaProblem } from '../../src/providers/probe.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { createTestDatabase } from '../harness/infra.ts';
 import { makeCompany } from '../harness/rows.ts';
@@ -97,5 +100,24 @@ describe('readiness', () => {
     await writing.close();
     await close();
     await database.drop();
+  });
+
+  it('tells of providers that are away and is ready all the same', async () => {
+    await makeCompany(api.db, { callrailApiKey: 'a-key' });
+    const host = `127.0.0.1:${await freePort()}`;
+    const nobody = `http://${host}`;
+    const { ready, parts } = await createReadiness({
+      db: api.db,
+      connection: api.connection,
+      config: api.config,
+      informative: {
+        shunya: () => shunyaProblem({ baseUrl: nobody, apiKey: 'key' }),
+        callrail: async () => ((await usesCallRailApi(api.db)) ? callrailProblem(nobody) : undefined),
+      },
+    })();
+    const isAway = { ok: false, informative: true, reason: expect.stringContaining(`connection refused ${host}`) };
+    expect(parts).toMatchObject({ shunya: isAway, callrail: isAway });
+    const required = Object.values(parts).filter((part) => !part.informative);
+    expect(ready).toBe(required.every((part) => part.ok));
   });
 });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { SimulatedCall } from '../../simulators/callrail.ts';
+import { modifiedPayload, type SimulatedCall } from '../../simulators/callrail.ts';
 import { openDatabase } from '../../src/db/client.ts';
 import type { OperatorAction } from '../../src/domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../../src/domain/workflowIds.ts';
@@ -52,6 +52,12 @@ async function expectOneAppointment(company: TestCompany, call: SimulatedCall) {
   const { contact } = await company.findCall(call);
   expect((await company.manager.get(`/contacts/${contact.id}`)).appointments).toHaveLength(1);
 }
+
+const waitingEvents = async (company: TestCompany): Promise<number> => {
+  const [row] = await service.sql<{ count: number }[]>`
+    select count(*)::int as count from webhook_events where company_id = ${company.id} and status in ('pending', 'dispatched')`;
+  return row?.count ?? 0;
+};
 
 const callbackEvents = async (company: TestCompany, call: SimulatedCall) => {
   const jobs = await company.jobs(call);
@@ -382,10 +388,14 @@ describe.concurrent('Shunya', () => {
     await expectOneAppointment(given.company, given.call);
   });
 
-  it('with 422 because the audio is not there yet, and is tried again until it is', async () => {
+  it.each([
+    ['422 AUDIO_NOT_READY', { status: 422, error_code: 'AUDIO_NOT_READY' }],
+    ['400 AUDIO_NOT_FOUND', { status: 400, error_code: 'AUDIO_NOT_FOUND' }],
+    ['422 AUDIO_DOWNLOAD_FAILED', { status: 422, error_code: 'AUDIO_DOWNLOAD_FAILED' }],
+    ['400 EMPTY_AUDIO', { status: 400, error_code: 'EMPTY_AUDIO' }],
+  ])('with %s because the audio is not there yet, and is tried again until it is', async (_what, notYet) => {
     const { company, call, fault } = await oneCall();
-    const notYet = { status: 422, error_code: 'AUDIO_NOT_READY', times: 2 };
-    await fault({ type: 'error', on: 'submit', kind: 'transcription', ...notYet });
+    await fault({ type: 'error', on: 'submit', kind: 'transcription', ...notYet, times: 2 });
     await company.play(call);
     await company.callIn(call, 'done');
     await expectAccepted(company, call);
@@ -411,6 +421,28 @@ describe.concurrent('Shunya', () => {
       await expectAccepted(given.company, given.call, 0, 0);
     },
   );
+
+  it('for good is asked again when CallRail tells of the same recording again, not of a note on the call', async () => {
+    const { company, call, fault } = await oneCall();
+    const end = await fault({
+      type: 'error',
+      on: 'submit',
+      kind: 'transcription',
+      status: 422,
+      error_code: 'BAD_AUDIO',
+    });
+    await company.play(call);
+    await company.callIn(call, 'not_analyzable');
+    await end();
+
+    await company.sender.send('modified', modifiedPayload(call, ['note']));
+    await eventually(async () => expect(await waitingEvents(company)).toBe(0));
+    expect((await company.findCall(call)).pipeline.stage).toBe('not_analyzable');
+    await company.sender.send('modified', modifiedPayload(call));
+    await company.callIn(call, 'done');
+    await expectAccepted(company, call);
+    await expectOneAppointment(company, call);
+  });
 
   it('whose job fails and is worth another try gets a new attempt with a new key and the same call id', async () => {
     const { company, call, fault } = await oneCall();

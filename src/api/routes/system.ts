@@ -115,7 +115,17 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 const readinessSchema = z
   .object({
     ready: z.boolean(),
-    parts: z.record(z.string(), z.object({ ok: z.boolean(), reason: z.string().optional() })),
+    parts: z.record(
+      z.string(),
+      z.object({
+        ok: z.boolean(),
+        reason: z.string().optional(),
+        informative: z
+          .boolean()
+          .optional()
+          .openapi({ description: 'True for Shunya and CallRail: such a part never makes the service unready.' }),
+      }),
+    ),
   })
   .openapi('Readiness', {
     example: { ready: false, parts: { database: { ok: true }, worker: { ok: false, reason: 'no worker polls' } } },
@@ -152,7 +162,8 @@ function describeSystem(app: OpenAPIHono<ApiEnv>, withOperators: boolean): void 
     path: '/readyz',
     operationId: 'get_readyz',
     summary: 'Check that every part works',
-    description: '200 while every required part works, else 503. With `OPS_TOKEN` set it needs that token as bearer.',
+    description:
+      '200 while every required part works, else 503. Shunya and CallRail are listed, and do not count. With `OPS_TOKEN` set it needs that token as bearer.',
     responses: { 200: json('Ready', readinessSchema), 503: json('Not ready, and why', readinessSchema) },
   });
   app.openAPIRegistry.registerPath({

@@ -94,3 +94,10 @@ export async function numberOwners(db: Queryable, phoneNumbers: readonly string[
     );
   return new Map(rows.map((row) => [row.phoneNumber, row.companyId]));
 }
+
+/** Whether any company lets CallRail's API be asked: its webhooks need nothing of that. */
+export async function usesCallRailApi(db: Queryable): Promise<boolean> {
+  const hasKey = isNotNull(companies.callrailApiKey);
+  const [row] = await db.select({ id: companies.id }).from(companies).where(hasKey).limit(1);
+  return row !== undefined;
+}

@@ -2,6 +2,7 @@
  * CallRail's REST API v3, as far as we use it: the list of calls, to catch up with webhooks that never came, and the
  * audio link behind a recording. 1,000 requests an hour and 10,000 a day per account; a 429 does not say for how long.
  */
+import { hintOfFailure, hintOfStatus } from '../networkHint.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
 /** What the API allows at most. */
@@ -40,7 +41,7 @@ export type CallRailErrorCode =
   | 'foreign_link';
 
 /**
- * A failed request to CallRail. The message names the code and the status only: no link, key or payload, since it is
+ * A failed request to CallRail. The message names the code, status and host only: no link, key or payload, since it is
  * stored in Temporal's history. `transient` is false where the same request can never work.
  */
 export class CallRailError extends Error {
@@ -48,12 +49,15 @@ export class CallRailError extends Error {
   readonly code: CallRailErrorCode;
   readonly status: number | undefined;
   readonly transient: boolean;
+  /** Where and how, for who reads it. */
+  readonly hint: string | undefined;
 
-  constructor(code: CallRailErrorCode, options: { status?: number; transient: boolean }) {
-    super(options.status === undefined ? `CallRail: ${code}` : `CallRail: ${code} (HTTP ${options.status})`);
+  constructor(code: CallRailErrorCode, options: { status?: number; transient: boolean; hint?: string }) {
+    super(options.hint === undefined ? `CallRail: ${code}` : `CallRail: ${code} (${options.hint})`);
     this.code = code;
     this.status = options.status;
     this.transient = options.transient;
+    this.hint = options.hint;
   }
 }
 
@@ -182,9 +186,9 @@ async function getJson(url: URL, apiKey: string, timeoutMs: number): Promise<unk
     text = await response.text();
   } catch (error) {
     const timedOut = error instanceof Error && error.name === 'TimeoutError';
-    throw new CallRailError(timedOut ? 'timeout' : 'network', { transient: true });
+    throw new CallRailError(timedOut ? 'timeout' : 'network', { transient: true, hint: hintOfFailure(error, url) });
   }
-  if (status !== 200) throw errorOfStatus(status);
+  if (status !== 200) throw errorOfStatus(status, hintOfStatus(status, url));
   try {
     return JSON.parse(text);
   } catch {
@@ -193,12 +197,13 @@ async function getJson(url: URL, apiKey: string, timeoutMs: number): Promise<unk
 }
 
 /** Only what is wrong with the request itself is permanent: a key, a right or a missing call can be mended. */
-function errorOfStatus(status: number): CallRailError {
-  if (status === 401 || status === 403) return new CallRailError('unauthorized', { status, transient: true });
-  if (status === 404) return new CallRailError('not_found', { status, transient: true });
-  if (status === 429) return new CallRailError('rate_limited', { status, transient: true });
-  if ([400, 410, 413, 415, 422].includes(status)) return new CallRailError('bad_request', { status, transient: false });
-  return new CallRailError('unavailable', { status, transient: true });
+function errorOfStatus(status: number, hint: string): CallRailError {
+  if (status === 401 || status === 403) return new CallRailError('unauthorized', { status, hint, transient: true });
+  if (status === 404) return new CallRailError('not_found', { status, hint, transient: true });
+  if (status === 429) return new CallRailError('rate_limited', { status, hint, transient: true });
+  if ([400, 410, 413, 415, 422].includes(status))
+    return new CallRailError('bad_request', { status, hint, transient: false });
+  return new CallRailError('unavailable', { status, hint, transient: true });
 }
 
 function unreadable(): CallRailError {

@@ -74,6 +74,7 @@ describe("CallRail's real payloads", () => {
     expect(readCallRailEvent('incoming', PRE_CALL)).toEqual({
       providerCallId: 'CAL00000000000000000000000000000001',
       callrailCompanyIds: ['COM00000000000000000000000000000001', '422269185'],
+      tellsRecording: false,
       fields: {
         callerNumber: '+13035550119',
         callerLabel: 'Denver Co',
@@ -127,6 +128,7 @@ describe("CallRail's real payloads", () => {
     ).toEqual({
       providerCallId: '111222333',
       callrailCompanyIds: [],
+      tellsRecording: false,
       fields: {
         callerNumber: '+13035550119',
         callerName: 'DOE JANE',
@@ -148,6 +150,7 @@ describe("CallRail's real payloads", () => {
     expect(readCallRailEvent('modified', row)).toEqual({
       providerCallId: 'CAL1',
       callrailCompanyIds: ['COM1'],
+      tellsRecording: false,
       fields: { answered: true, durationSeconds: 41, startedAt: '2026-03-02T21:54:53.505Z' },
     });
   });
@@ -167,6 +170,7 @@ it('reads the short form', () => {
   ).toEqual({
     providerCallId: 'call-1',
     callrailCompanyIds: [],
+    tellsRecording: true,
     fields: {
       callerNumber: '+13035550119',
       trackingNumber: '+12125550180',
@@ -427,4 +431,15 @@ describe('what is no call', () => {
   ])('is not %s', (_, payload) => {
     expect(read(payload).notACall).toBeUndefined();
   });
+});
+
+it.each([
+  [['recording'], true],
+  [['note', 'recording_duration'], true],
+  [[], true],
+  ['x', true],
+  [['note'], false],
+])('a change of %j with a link tells of the recording: %s', (changes, expected) => {
+  const recording = 'https://s3.amazonaws.com/recordings/1.mp3';
+  expect(readCallRailEvent('modified', { resource_id: 'CAL1', recording, changes }).tellsRecording).toBe(expected);
 });

@@ -11,6 +11,8 @@ export interface CallRailEvent {
   /** CallRail's ids of the company, to be compared with `callrail_company_id`: its resource id, its numeric one, or both. */
   callrailCompanyIds: string[];
   fields: CallEventFields;
+  /** It tells of the recording, rather than of a note or a tag on a call whose recording was told before. */
+  tellsRecording: boolean;
   /** What it is of instead, where it is no event of a call. */
   notACall?: NotACall;
 }
@@ -66,6 +68,7 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
   return withoutUndefined<CallRailEvent>({
     providerCallId: first(readId, 'resource_id', 'call_id', 'id'),
     callrailCompanyIds: [...new Set(companyIds)],
+    tellsRecording: first(readUrl, ...LINKS) !== undefined && changesRecording(body.changes),
     notACall: readNotACall(body),
     fields: withoutUndefined<CallEventFields>({
       callerNumber,
@@ -79,7 +82,7 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
       direction: first(readDirection, 'direction') ?? (callType === 'outbound' ? 'outbound' : undefined),
       spam: first(readBoolean, 'spam'),
       durationSeconds: first(readDuration, 'duration'),
-      recordingUrl: first(readUrl, 'recording', 'recording_url'),
+      recordingUrl: first(readUrl, ...LINKS),
       startedAt: first(readTime, 'start_time', 'created_at', 'datetime'),
       eventAt: first(readTime, 'timestamp'),
       agentEmail: first(readText, 'agent_email'),
@@ -115,7 +118,12 @@ const FACTS = [
   ],
   ...['agent_email', 'csr_id', 'source_name', 'source', 'formatted_tracking_source', 'formatted_source'],
 ];
-const RECORDINGS = ['recording', 'recording_url', 'recording_player', 'recording_redirect'];
+const LINKS = ['recording', 'recording_url'];
+const RECORDINGS = [...LINKS, 'recording_player', 'recording_redirect'];
+
+/** Where an event says what has changed, whether that is the recording. */
+const changesRecording = (changes: unknown): boolean =>
+  !Array.isArray(changes) || changes.length === 0 || changes.some((name) => /^recording/i.test(String(name)));
 
 /** Leaves of a payload what a call is folded from, and nothing that says who called. */
 export const withoutCaller = (payload: unknown): Record<string, unknown> =>

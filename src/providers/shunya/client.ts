@@ -1,5 +1,12 @@
 import type { JobKind } from '../../domain/pipeline.ts';
-import { parseRetryAfter, readProviderError, ShunyaError, type ShunyaJobFailure, transient } from './errors.ts';
+import {
+  isAudioMissing,
+  parseRetryAfter,
+  readProviderError,
+  ShunyaError,
+  type ShunyaJobFailure,
+  transient,
+} from './errors.ts';
 import { type Exchanged, exchange } from './exchange.ts';
 import { isObject, type JsonObject, readBoolean, readId, readText } from './fields.ts';
 import {
@@ -143,16 +150,18 @@ function createSend(base: string, apiKey: string, timeoutMs: number) {
 }
 
 /** What a refusal means: the same answer for ever, or a wait. */
-function refusalOf({ ok, status, retryAfter, body }: Exchanged, isSubmit: boolean): ShunyaError {
+function refusalOf({ hint, ok, status, retryAfter, body }: Exchanged, isSubmit: boolean): ShunyaError {
   const now = Date.now();
   const error = readProviderError(body, now);
   const waits = [parseRetryAfter(retryAfter, now), error.retryAfterSeconds].filter((wait) => wait !== null);
-  const isFinal = isSubmit && PERMANENT_STATUSES.includes(status) && !saysNotReady(error.code);
+  // The audio of a call may be there only some minutes after it: the same submit works then.
+  const isFinal = isSubmit && PERMANENT_STATUSES.includes(status) && !isAudioMissing(error.code ?? '');
   return new ShunyaError({
     code: error.code ?? (ok ? 'unknown' : `http_${status}`),
     status,
     permanent: error.retryable === false || isFinal,
     retryAfterSeconds: waits.length > 0 ? Math.max(...waits) : undefined,
+    hint,
   });
 }
 
@@ -168,10 +177,6 @@ const rawTranscript = ({ text, turns, language, confidence }: Transcript) => ({
   language,
   confidence_score: confidence,
 });
-
-/** The audio of a call may be there only some minutes after it: the same submit works then. */
-const saysNotReady = (code: string | null): boolean =>
-  code !== null && /(audio|recording|file|media).*not_?(yet_?)?(ready|available)/i.test(code);
 
 /** A 200 can be a refusal: `success: false`, or an error and nothing that says how far a job is. */
 function saysFailure(body: unknown): boolean {

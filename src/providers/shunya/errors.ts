@@ -7,7 +7,7 @@ export interface ShunyaJobFailure {
 }
 
 /**
- * Any failure of a call to Shunya. It holds a code and numbers and neither a cause nor provider text:
+ * Any failure of a call to Shunya. It holds a code, numbers and the host, and neither a cause nor provider text:
  * Temporal keeps messages in clear.
  */
 export class ShunyaError extends Error {
@@ -17,14 +17,29 @@ export class ShunyaError extends Error {
   /** This input will never work. Everything else is worth another try. */
   readonly permanent: boolean;
   readonly retryAfterSeconds: number | undefined;
+  /** Where and how, for who reads it. */
+  readonly hint: string | undefined;
 
-  constructor(fields: { code: string; permanent: boolean; status?: number; retryAfterSeconds?: number }) {
+  constructor(fields: {
+    code: string;
+    permanent: boolean;
+    status?: number;
+    retryAfterSeconds?: number;
+    hint?: string;
+  }) {
     const code = sanitizeCode(fields.code);
-    super(fields.status === undefined ? `Shunya: ${code}` : `Shunya: ${code} (HTTP ${fields.status})`);
+    const how = fields.hint ?? (fields.status === undefined ? '' : `HTTP ${fields.status}`);
+    super(how === '' ? `Shunya: ${code}` : `Shunya: ${code} (${how})`);
     this.code = code;
     this.status = fields.status;
     this.permanent = fields.permanent;
     this.retryAfterSeconds = fields.retryAfterSeconds;
+    this.hint = fields.hint;
+  }
+
+  /** Shunya could not get at the recording: the link may be an old one, or the audio not there yet. */
+  get isAboutAudio(): boolean {
+    return isAudioMissing(this.code);
   }
 
   /** Shunya took this Idempotency-Key before, with another body: only a new attempt, with a new key, gets anywhere. */
@@ -36,6 +51,12 @@ export class ShunyaError extends Error {
 /** A failure that another try may not meet. */
 export const transient = (code: string, status?: number): ShunyaError =>
   new ShunyaError({ code, status, permanent: false });
+
+/** Whether a code says that the audio is not to be had, which some minutes after a call it may be. */
+export const isAudioMissing = (code: string): boolean =>
+  /(audio|recording|file|media).*(not_?(yet_?)?(ready|available|found|accessible|there)|unavailable|unreachable|missing|empty)/i.test(
+    code,
+  ) || /(empty|missing|no)_?(audio|recording|file|media)|(download|fetch)(ing)?_?(failed|error|timeout)/i.test(code);
 
 /** A provider's code if it looks like one; anything that could be text, or a phone number, is `unknown`. */
 export function sanitizeCode(code: unknown): string {

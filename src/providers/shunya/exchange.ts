@@ -1,10 +1,13 @@
 /** One request to Shunya and its answer, whatever that says. */
-import { transient } from './errors.ts';
+import { hintOfFailure, hintOfStatus } from '../networkHint.ts';
+import { ShunyaError } from './errors.ts';
 import { cleanJson } from './fields.ts';
 
 const MAX_ANSWER_BYTES = 20 * 1024 * 1024;
 
 export interface Exchanged {
+  /** Status and host, for who reads how it failed. */
+  hint: string;
   status: number;
   ok: boolean;
   retryAfter: string | null;
@@ -18,14 +21,22 @@ export async function exchange(url: string, init: RequestInit): Promise<Exchange
   try {
     response = await fetch(url, init);
     const text = await readLimited(response);
-    const head = { status: response.status, ok: response.ok, retryAfter: response.headers.get('retry-after') };
+    const hint = hintOfStatus(response.status, url);
+    const head = { hint, status: response.status, ok: response.ok, retryAfter: response.headers.get('retry-after') };
     return { ...head, body: text === null ? undefined : parseJson(text) };
   } catch (error) {
     const { status, ok, headers } = response ?? {};
     if (status !== undefined && !ok) {
-      return { status, ok: false, retryAfter: headers?.get('retry-after') ?? null, body: undefined };
+      return {
+        hint: hintOfStatus(status, url),
+        status,
+        ok: false,
+        retryAfter: headers?.get('retry-after') ?? null,
+        body: undefined,
+      };
     }
-    throw transient(error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'network', status);
+    const code = error instanceof Error && error.name === 'TimeoutError' ? 'timeout' : 'network';
+    throw new ShunyaError({ code, status, permanent: false, hint: hintOfFailure(error, url) });
   }
 }
 

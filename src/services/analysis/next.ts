@@ -2,8 +2,10 @@
 import { eq } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
-import type { PipelineStage } from '../../domain/pipeline.ts';
+import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
 import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts';
+import { analysisWorkflowId } from '../../domain/workflowIds.ts';
+import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { currentState, subjectTable } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { selectRun, startRun } from './runs.ts';
@@ -26,15 +28,22 @@ export const inStage = (stage: PipelineStage, next: NextStep, reason: string | n
 
 const FINISH: NextStep = { do: 'finish' };
 
+interface AnalyzedSubject extends SubjectKey {
+  generation: number;
+  recordingUrl: string;
+  providerCallId?: string;
+  /** The recording was told of just now, by the same link perhaps: its audio may be there only since. */
+  recordingTold?: boolean;
+}
+
+/** What another try at the same link may mend. */
+const MAY_BE_MENDED = /^(refused_by_shunya:|recording_host_not_allowed$)/;
+
 /**
- * The next step by the newest run. Starts a run where there is none, or where the recording has changed since one that could
- * not be analyzed.
+ * The next step by the newest run. Starts a run where there is none, or where the recording has changed, or was told of once
+ * more, since one that could not be analyzed.
  */
-export async function nextAnalysisStep(
-  tx: Transaction,
-  config: Config,
-  subject: SubjectKey & { generation: number; recordingUrl: string; providerCallId?: string },
-): Promise<Decision> {
+export async function nextAnalysisStep(tx: Transaction, config: Config, subject: AnalyzedSubject): Promise<Decision> {
   const { generation } = subject;
   const run = await selectRun(tx, subject, generation);
   switch (run?.state) {
@@ -43,6 +52,7 @@ export async function nextAnalysisStep(
     case 'running': {
       const now = await currentState(tx, subject);
       const stage = now?.stage === 'analyzing' ? 'analyzing' : 'transcribing';
+      if (subject.recordingTold) await tryAtOnce(tx, subject, now?.block?.blockedOn);
       return { stage, reason: null, block: now?.block ?? null, next: { do: 'analyze', generation } };
     }
     case 'analyzed':
@@ -52,7 +62,9 @@ export async function nextAnalysisStep(
     case 'applied':
       return inStage('done', FINISH);
     case 'not_analyzable': {
-      if (run.recordingUrl === subject.recordingUrl) return inStage('not_analyzable', FINISH, run.reason);
+      const isWorthwhile = subject.recordingTold && MAY_BE_MENDED.test(run.reason ?? '');
+      if (run.recordingUrl === subject.recordingUrl && !isWorthwhile)
+        return inStage('not_analyzable', FINISH, run.reason);
       const table = subjectTable(subject.subjectKind);
       await tx
         .update(table)
@@ -65,11 +77,16 @@ export async function nextAnalysisStep(
   }
 }
 
-async function begin(
-  tx: Transaction,
-  config: Config,
-  subject: Parameters<typeof nextAnalysisStep>[2],
-): Promise<Decision> {
+/** An analysis that waits for its next turn at the recording has it now. */
+async function tryAtOnce(tx: Transaction, subject: AnalyzedSubject, blockedOn?: Blocker): Promise<void> {
+  if (blockedOn !== 'shunya_transcription' && blockedOn !== 'callrail_recording') return;
+  const { companyId, subjectKind, subjectId, generation } = subject;
+  const workflowId = analysisWorkflowId(subjectKind, subjectId, generation);
+  const told = { workflowIds: [workflowId], operator: 'callrail', reason: 'told of the recording again' };
+  await queueOperatorAction(tx, 'retry', { companyId, providerCallId: null, workflowId }, told);
+}
+
+async function begin(tx: Transaction, config: Config, subject: AnalyzedSubject): Promise<Decision> {
   const refused = await startRun(tx, config, subject);
   if (refused) return inStage('not_analyzable', FINISH, refused);
   return inStage('transcribing', { do: 'analyze', generation: subject.generation });

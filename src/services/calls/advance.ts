@@ -10,7 +10,7 @@ import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { isCallDeleted, lockCompanyAgainstRemoval } from '../inbox/routeCall.ts';
 import { takeRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
-import { foldEvents, type ProviderCall, redactEvents, type StoredCall } from './fold.ts';
+import { type FoldedCallRow, foldEvents, type ProviderCall, redactEvents } from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
@@ -41,7 +41,7 @@ async function decideNext(
   tx: Transaction,
   config: Config,
   input: AdvanceCallInput,
-  call: StoredCall,
+  call: FoldedCallRow,
 ): Promise<SubjectState> {
   const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
   const decided = await stageOf(tx, config, input, call);
@@ -58,7 +58,7 @@ async function stageOf(
   tx: Transaction,
   config: Config,
   input: AdvanceCallInput,
-  call: StoredCall,
+  call: FoldedCallRow,
 ): Promise<Decision | 'call_overdue'> {
   const ended = call.status !== 'ringing' && call.status !== 'in_progress';
   if (!ended) {
@@ -67,8 +67,8 @@ async function stageOf(
     return inStage('awaiting_end', { do: 'wait', for: 'call_end', seconds });
   }
   if (call.recordingUrl) {
-    const { generation, recordingUrl } = call;
-    const subject = { ...input, subjectKind: 'call' as const, subjectId: call.id, generation, recordingUrl };
+    const { id: subjectId, generation, recordingUrl, recordingTold } = call;
+    const subject = { ...input, subjectKind: 'call' as const, subjectId, generation, recordingUrl, recordingTold };
     return nextAnalysisStep(tx, config, subject);
   }
   if (isUnanswered(call.status)) return inStage('done', { do: 'finish' });

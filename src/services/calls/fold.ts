@@ -59,6 +59,9 @@ const callColumns = {
 
 export type StoredCall = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
 
+/** A call as its events say; `recordingTold`: one of those that came now tells of the recording. */
+export type FoldedCallRow = StoredCall & { recordingTold: boolean };
+
 async function selectCall(tx: Transaction, companyId: string, callId: string) {
   const [row] = await tx
     .select(callColumns)
@@ -72,7 +75,7 @@ export async function foldEvents(
   tx: Transaction,
   input: ProviderCall,
   config: Config,
-): Promise<StoredCall | undefined> {
+): Promise<FoldedCallRow | undefined> {
   const rows = await tx
     .select({
       id: webhookEvents.id,
@@ -87,23 +90,27 @@ export async function foldEvents(
     .orderBy(asc(webhookEvents.sequence));
   const unapplied = rows.filter((row) => row.status !== 'applied').map((row) => row.id);
   const existing = await selectCall(tx, input.companyId, callIdOf(input.companyId, input.providerCallId));
-  if (unapplied.length === 0) return existing;
+  if (unapplied.length === 0) return existing && { ...existing, recordingTold: false };
   if (!existing) await adoptEventsOfCall(tx, input.providerCallId, config);
 
   const events = rows.flatMap(toCallEvent);
+  const recordingTold = events.some((event) => event.tellsRecording && event.isNew);
   const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
   await tx
     .update(webhookEvents)
     .set({ status: 'applied', appliedAt: sql`now()` })
     .where(inArray(webhookEvents.id, unapplied));
-  return call;
+  return call && { ...call, recordingTold };
 }
 
-function toCallEvent(row: { sequence: number; route: string; body: Buffer; receivedAt: Date }): CallEvent[] {
+type StoredEvent = Pick<typeof webhookEvents.$inferSelect, 'sequence' | 'route' | 'status' | 'body' | 'receivedAt'>;
+
+function toCallEvent(row: StoredEvent): (CallEvent & { isNew: boolean; tellsRecording: boolean })[] {
   const kind = row.route.replace(/^call\./, '') as CallEventKind;
   if (!CALL_EVENT_KINDS.includes(kind)) return [];
-  const { fields } = readCallRailEvent(kind, parseBodyBytes(row.body));
-  return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields }];
+  const { fields, tellsRecording } = readCallRailEvent(kind, parseBodyBytes(row.body));
+  const isNew = row.status !== 'applied';
+  return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields, tellsRecording, isNew }];
 }
 
 async function writeCall(

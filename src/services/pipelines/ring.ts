@@ -68,7 +68,8 @@ export const isRingOf = (workflowId: string) =>
     inArray(webhookEvents.status, ['pending', 'dispatched']),
   );
 
-async function findProviderCallId(tx: Queryable, callId: string): Promise<string | null> {
+/** CallRail's id of a call; null where there is no such call. */
+export async function findProviderCallId(tx: Queryable, callId: string): Promise<string | null> {
   const [call] = await tx.select({ providerCallId: calls.providerCallId }).from(calls).where(eq(calls.id, callId));
   return call?.providerCallId ?? null;
 }
