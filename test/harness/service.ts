@@ -71,6 +71,7 @@ export async function startService(env: Record<string, string> = {}, databaseSet
       TEMPORAL_ADDRESS: address,
       TEMPORAL_NAMESPACE: namespace,
       SHUNYA_BASE_URL: shunya.url,
+      SHUNYA_SIM_PORT: new URL(shunya.url).port,
       SHUNYA_API_KEY,
       SHUNYA_WEBHOOK_SECRETS: SHUNYA_WEBHOOK_SECRET,
       AUTH_JWT_SECRET: AUTH_SECRET,

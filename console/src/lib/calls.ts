@@ -1,6 +1,6 @@
 /** Lists of calls, as the address asks for them. */
 import type { InfiniteData, QueryClient } from '@tanstack/react-query';
-import { api, type Call, request, unwrap } from './api.ts';
+import { api, type Call, list, unwrap } from './api.ts';
 import { addDays, isoDay } from './format.ts';
 import type { Search } from './search.ts';
 
@@ -27,10 +27,7 @@ export function callQuery({ day, date_from, date_to, ...rest }: Search): Search 
 }
 
 export function fetchCalls(query: Search, cursor?: string, limit = PAGE_ROWS): Promise<CallPage> {
-  const text = new URLSearchParams(
-    Object.entries({ ...query, cursor, limit: String(limit) }).filter((entry): entry is [string, string] => !!entry[1]),
-  );
-  return request<CallPage>('GET', `/api/v1/calls?${text}`);
+  return list<CallPage>('/api/v1/calls', { ...query, cursor, limit: String(limit) });
 }
 
 /**
@@ -40,8 +37,8 @@ export function fetchCalls(query: Search, cursor?: string, limit = PAGE_ROWS): P
 export async function refreshCalls(queries: QueryClient): Promise<void> {
   const lists = queries.getQueryCache().findAll({ queryKey: ['calls'], type: 'active' });
   for (const { queryKey, state } of lists) {
-    const list = state.data as InfiniteData<CallPage> | undefined;
-    if (!list?.pages || list.pages.length <= 2) {
+    const loaded = state.data as InfiniteData<CallPage> | undefined;
+    if (!loaded?.pages || loaded.pages.length <= 2) {
       void queries.invalidateQueries({ queryKey, exact: true });
       continue;
     }

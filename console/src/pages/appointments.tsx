@@ -1,7 +1,7 @@
 /** Appointments by day; those without a time, those to look at, and the rows behind a number. */
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { type Appointment, request } from '../lib/api.ts';
+import { type Appointment, list as fetchList } from '../lib/api.ts';
 import { addDays, dayName, isoDay, number } from '../lib/format.ts';
 import { useFallbackInterval } from '../lib/live.ts';
 import { useUsers } from '../lib/me.ts';
@@ -40,12 +40,8 @@ export function AppointmentsPage() {
   const interval = useFallbackInterval();
   const list = useInfiniteQuery({
     queryKey: ['appointments', query],
-    queryFn: ({ pageParam }) => {
-      const given = Object.entries({ ...query, limit: '100', cursor: pageParam }).filter(
-        (entry): entry is [string, string] => Boolean(entry[1]),
-      );
-      return request<AppointmentPage>('GET', `/api/v1/appointments?${new URLSearchParams(given)}`);
-    },
+    queryFn: ({ pageParam: cursor }) =>
+      fetchList<AppointmentPage>('/api/v1/appointments', { ...query, limit: '100', cursor }),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: interval,

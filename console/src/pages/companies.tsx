@@ -313,16 +313,17 @@ interface TestCallAnswer {
   call: { id: string; caller: string; started_at: string };
   answer: { status: number; body: { status?: string; detail?: string } };
 }
-const TEST_STEPS = ['incoming', 'answered', 'completed'] as const;
+const TEST_CALLS = { booked: ['incoming', 'answered', 'completed'], missed: ['incoming', 'missed'] } as const;
+type TestKind = keyof typeof TEST_CALLS;
 const TEST_PAUSE_MS = 1500;
 
-/** Plays CallRail: three signed webhooks over HTTP, as a real call would come. */
+/** Plays CallRail: signed webhooks over HTTP, as a real call would come. */
 function TestCall({ companyId }: { companyId: string }) {
   const queries = useQueryClient();
   const send = useMutation({
-    mutationFn: async () => {
+    mutationFn: async (kind: TestKind) => {
       let call: TestCallAnswer['call'] | undefined;
-      for (const event of TEST_STEPS) {
+      for (const event of TEST_CALLS[kind]) {
         if (call) await new Promise((resolve) => setTimeout(resolve, TEST_PAUSE_MS));
         const sent: TestCallAnswer = await askLocal<TestCallAnswer>('test-call', {
           company_id: companyId,
@@ -334,13 +335,21 @@ function TestCall({ companyId }: { companyId: string }) {
         void queries.invalidateQueries({ queryKey: ['webhook-events'] });
       }
     },
-    onSuccess: () => announce('The test call has ended. Its analysis takes some seconds.'),
+    onSuccess: (_, kind) =>
+      announce(
+        kind === 'booked'
+          ? 'The test call has ended. Its analysis takes some seconds.'
+          : 'Nobody answered the test call. It is among the follow-ups.',
+      ),
   });
   return (
     <span className="row">
       {send.error && <Badge tone="bad">{send.error.message}</Badge>}
-      <Button icon="phone" busy={send.isPending} onPress={() => send.mutate()}>
+      <Button icon="phone" busy={send.isPending} onPress={() => send.mutate('booked')}>
         Send a test call
+      </Button>
+      <Button isDisabled={send.isPending} onPress={() => send.mutate('missed')}>
+        Send a missed one
       </Button>
     </span>
   );

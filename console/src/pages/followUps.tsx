@@ -2,7 +2,7 @@
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
-import { ApiProblem, request } from '../lib/api.ts';
+import { ApiProblem, api, type Schemas, unwrap } from '../lib/api.ts';
 import { ago, callerName, number, phone } from '../lib/format.ts';
 import { useFallbackInterval } from '../lib/live.ts';
 import { useCan, useKnownMe, useNameOf } from '../lib/me.ts';
@@ -23,33 +23,14 @@ import {
   TextField,
 } from '../ui/kit.tsx';
 
-interface FollowUp {
-  id: string;
-  kind: 'missed' | 'abandoned' | 'voicemail' | 'unbooked';
-  contact: { id: string; name: string | null; phone_number: string | null };
-  lead_id: string | null;
-  call_id: string | null;
-  status: 'open' | 'claimed' | 'done' | 'dismissed';
-  due_at: string;
-  overdue: boolean;
-  suggested_step: string | null;
-  assigned_to: string | null;
-  closed_by: string | null;
-  note?: string | null;
-  created_at: string;
-}
-interface FollowUpPage {
-  items: FollowUp[];
-  total: number;
-  next_cursor: string | null;
-}
-type Change = { status?: FollowUp['status']; assigned_to?: string | null; note?: string; reason?: string };
+type FollowUp = Schemas['FollowUp'];
+type Change = Schemas['FollowUpPatch'];
 
-const KINDS: Record<FollowUp['kind'], { text: string; step: string }> = {
-  missed: { text: 'Missed call', step: 'Call back.' },
-  abandoned: { text: 'Call without an end', step: 'Call back and ask what they needed.' },
-  voicemail: { text: 'Voicemail', step: 'Listen to the message, then call back.' },
-  unbooked: { text: 'Qualified, not booked', step: 'Call again and offer a time.' },
+const KINDS: Record<FollowUp['kind'], string> = {
+  missed: 'Missed call',
+  abandoned: 'Call without an end',
+  voicemail: 'Voicemail',
+  unbooked: 'Qualified, not booked',
 };
 
 export function FollowUpsPage() {
@@ -60,29 +41,15 @@ export function FollowUpsPage() {
   const query = { status: 'open,claimed', ...search };
   const list = useInfiniteQuery({
     queryKey: ['follow-ups', query],
-    queryFn: ({ pageParam }) => {
-      const given = Object.entries({ ...query, limit: '100', cursor: pageParam }).filter(
-        (entry): entry is [string, string] => Boolean(entry[1]),
-      );
-      return request<FollowUpPage>('GET', `/api/v1/follow-ups?${new URLSearchParams(given)}`);
-    },
+    queryFn: ({ pageParam: cursor }) =>
+      unwrap(api.GET('/api/v1/follow-ups', { params: { query: { ...query, limit: 100, cursor } } })),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (page) => page.next_cursor ?? undefined,
     refetchInterval: interval,
   });
   return (
     <Page title="Follow-ups" lead="Callers nobody has spoken to yet, and good leads that did not book.">
-      <Loaded
-        query={list}
-        missing={
-          <Empty title="This service keeps no follow-ups yet" icon="queue">
-            It runs a version without them. Meanwhile:{' '}
-            <Link to="/calls" search={{ day: '7', status: 'missed,abandoned,voicemail' }}>
-              missed calls of the last 7 days
-            </Link>
-          </Empty>
-        }
-      >
+      <Loaded query={list}>
         {({ pages }) => {
           const items = pages.flatMap((page) => page.items);
           return (
@@ -147,7 +114,8 @@ function Entry({ item }: { item: FollowUp }) {
   const queries = useQueryClient();
   const [closing, setClosing] = useState<'done' | 'dismissed'>();
   const change = useMutation({
-    mutationFn: (body: Change) => request<FollowUp>('PATCH', `/api/v1/follow-ups/${encodeURIComponent(item.id)}`, body),
+    mutationFn: (body: Change) =>
+      unwrap(api.PATCH('/api/v1/follow-ups/{id}', { params: { path: { id: item.id } }, body })),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: ['follow-ups'] });
       void queries.invalidateQueries({ queryKey: ['metrics'] });
@@ -155,7 +123,6 @@ function Entry({ item }: { item: FollowUp }) {
       announce('Saved.');
     },
   });
-  const kind = KINDS[item.kind] ?? { text: plain(item.kind), step: '' };
   const isOpen = item.status === 'open' || item.status === 'claimed';
   return (
     <>
@@ -168,7 +135,7 @@ function Entry({ item }: { item: FollowUp }) {
             {item.contact.name && <span className="muted">{phone(item.contact.phone_number)}</span>}
           </p>
           <p className="row small">
-            <Badge tone={item.kind === 'unbooked' ? 'warn' : 'bad'}>{kind.text}</Badge>
+            <Badge tone={item.kind === 'unbooked' ? 'warn' : 'bad'}>{KINDS[item.kind]}</Badge>
             {isOpen && (
               <Badge tone={item.overdue ? 'bad' : 'info'}>
                 {item.overdue ? `Overdue, ${ago(item.due_at)}` : `Due ${ago(item.due_at)}`}
@@ -181,10 +148,14 @@ function Entry({ item }: { item: FollowUp }) {
                   ? 'Nobody has it yet'
                   : plain(item.status)}
             </span>
-            {item.call_id && (
-              <Link to="/calls/$id" params={{ id: item.call_id }}>
-                The call, {ago(item.created_at)}
-              </Link>
+            <Link to="/calls/$id" params={{ id: item.call_id }}>
+              The call, {ago(item.called_at)}
+            </Link>
+            {item.closed_at && item.closed_by && (
+              <span className="muted">
+                {item.closed_by === 'call' ? 'by a later conversation' : `by ${nameOf(item.closed_by)}`},{' '}
+                {ago(item.closed_at)}
+              </span>
             )}
           </p>
         </div>
@@ -194,8 +165,9 @@ function Entry({ item }: { item: FollowUp }) {
           </a>
         )}
       </div>
-      <p>{item.suggested_step ? plain(item.suggested_step) : kind.step}</p>
+      {isOpen && <p>{item.suggested_step}</p>}
       {item.note && <p className="muted">{item.note}</p>}
+      {item.reason && <p className="muted">{item.reason}</p>}
       <FormProblem problem={closing ? undefined : change.error} />
       {isOpen && can('work follow-ups') && (
         <div className="row">

@@ -1,7 +1,7 @@
 /** What makes a good call at this company: steps with weights, and what counts as qualified. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { request } from '../lib/api.ts';
+import { api, type Schemas, unwrap } from '../lib/api.ts';
 import { decimal } from '../lib/format.ts';
 import { useCan, useKnownMe } from '../lib/me.ts';
 import { plain } from '../lib/words.ts';
@@ -19,28 +19,21 @@ import {
   Time,
 } from '../ui/kit.tsx';
 
-interface Stage {
-  name: string;
-  weight: number;
-  description?: string | null;
-}
-interface Scorecard {
-  version: number;
-  stages: Stage[];
-  qualification_criteria: string | null;
-  created_at: string | null;
-  created_by?: string | null;
-}
+type Scorecard = Schemas['Scorecard'];
+type Stage = Scorecard['stages'][number];
 
 export function ScorecardsPage() {
   const me = useKnownMe();
   const can = useCan();
-  const path = `/api/v1/companies/${encodeURIComponent(me.company_id ?? '')}/scorecard`;
+  const params = { path: { id: me.company_id ?? '' } };
   const [editing, setEditing] = useState(false);
-  const card = useQuery({ queryKey: ['scorecard'], queryFn: () => request<Scorecard>('GET', path) });
+  const card = useQuery({
+    queryKey: ['scorecard'],
+    queryFn: () => unwrap(api.GET('/api/v1/companies/{id}/scorecard', { params })),
+  });
   const versions = useQuery({
     queryKey: ['scorecard', 'versions'],
-    queryFn: () => request<{ items: Scorecard[] }>('GET', `${path}/versions`),
+    queryFn: () => unwrap(api.GET('/api/v1/companies/{id}/scorecard/versions', { params })),
     enabled: card.isSuccess,
   });
   return (
@@ -52,22 +45,19 @@ export function ScorecardsPage() {
         can('write scorecards') &&
         !editing && (
           <Button kind="primary" icon="edit" onPress={() => setEditing(true)}>
-            Make a new version
+            {card.data.version === 0 ? 'Write the first version' : 'Make a new version'}
           </Button>
         )
       }
     >
-      <Loaded
-        query={card}
-        missing={
-          <Empty title="This service has no scorecards yet" icon="score">
-            It runs a version without them, or nobody has written one: calls are judged by Shunya’s own steps.
-          </Empty>
-        }
-      >
+      <Loaded query={card}>
         {(data) =>
           editing ? (
-            <ScorecardForm card={data} path={path} onDone={() => setEditing(false)} />
+            <ScorecardForm card={data} companyId={params.path.id} onDone={() => setEditing(false)} />
+          ) : data.version === 0 ? (
+            <Empty title="No scorecard yet" icon="score">
+              Calls and visits are scored by Shunya’s own steps. With a scorecard, your steps and their weights count.
+            </Empty>
           ) : (
             <div className="split">
               <Card title={`Version ${data.version}`}>
@@ -108,8 +98,8 @@ function Steps({ stages }: { stages: Stage[] }) {
   const whole = stages.reduce((sum, { weight }) => sum + weight, 0);
   return (
     <ul className="list">
-      {stages.map(({ name, weight, description }) => (
-        <li key={name}>
+      {stages.map(({ key, name, weight, description }) => (
+        <li key={key}>
           <span className="row between">
             <strong>{plain(name)}</strong>
             <Badge>{decimal((100 * weight) / (whole || 1))} % of the score</Badge>
@@ -121,26 +111,43 @@ function Steps({ stages }: { stages: Stage[] }) {
   );
 }
 
-function ScorecardForm({ card, path, onDone }: { card: Scorecard; path: string; onDone: () => void }) {
+interface DraftStage extends Omit<Stage, 'key' | 'weight'> {
+  id: string;
+  key?: string;
+  weight: string;
+}
+
+const newStage = (): DraftStage => ({ id: crypto.randomUUID(), name: '', weight: '1', description: null });
+
+function ScorecardForm({ card, companyId, onDone }: { card: Scorecard; companyId: string; onDone: () => void }) {
   const queries = useQueryClient();
-  const [stages, setStages] = useState(() =>
-    card.stages.map((stage, index) => ({ ...stage, key: String(index), weight: String(stage.weight) })),
+  // A stage keeps its key under a new name; one that is new gets its key from the service.
+  const [stages, setStages] = useState<DraftStage[]>(() =>
+    card.stages.length > 0
+      ? card.stages.map((stage) => ({ ...stage, id: stage.key, weight: String(stage.weight) }))
+      : [newStage()],
   );
   const [criteria, setCriteria] = useState(card.qualification_criteria ?? '');
-  const change = (key: string, part: Partial<(typeof stages)[number]>) =>
-    setStages((old) => old.map((stage) => (stage.key === key ? { ...stage, ...part } : stage)));
+  const change = (id: string, part: Partial<(typeof stages)[number]>) =>
+    setStages((old) => old.map((stage) => (stage.id === id ? { ...stage, ...part } : stage)));
   const save = useMutation({
     mutationFn: () =>
-      request<Scorecard>('PUT', path, {
-        stages: stages
-          .filter(({ name }) => name.trim())
-          .map(({ name, weight, description }) => ({
-            name: name.trim(),
-            weight: Number(weight),
-            description: description?.trim() || null,
-          })),
-        qualification_criteria: criteria.trim() || null,
-      }),
+      unwrap(
+        api.PUT('/api/v1/companies/{id}/scorecard', {
+          params: { path: { id: companyId } },
+          body: {
+            stages: stages
+              .filter(({ name }) => name.trim())
+              .map(({ key, name, weight, description }) => ({
+                ...(key && { key }),
+                name: name.trim(),
+                weight: Number(weight),
+                description: description?.trim() || null,
+              })),
+            qualification_criteria: criteria.trim() || null,
+          },
+        }),
+      ),
     onSuccess: ({ version }) => {
       void queries.invalidateQueries({ queryKey: ['scorecard'] });
       announce(`Version ${version} counts from now on.`);
@@ -156,39 +163,43 @@ function ScorecardForm({ card, path, onDone }: { card: Scorecard; path: string; 
         }}
       >
         {stages.map((stage, index) => (
-          <fieldset key={stage.key} className="columns">
+          <fieldset key={stage.id} className="columns">
             <legend className="visually-hidden">Step {index + 1}</legend>
             <TextField
               label={`Step ${index + 1}`}
               value={stage.name}
-              onChange={(name) => change(stage.key, { name })}
+              onChange={(name) => change(stage.id, { name })}
               maxLength={200}
             />
             <TextField
               label="Weight"
-              hint="0 leaves it out of the score."
+              hint="Relative to the others."
               type="number"
-              min={0}
+              min={0.01}
               max={100}
               step="any"
               value={stage.weight}
-              onChange={(weight) => change(stage.key, { weight })}
+              onChange={(weight) => change(stage.id, { weight })}
             />
             <TextField
               label="What is meant"
               value={stage.description ?? ''}
-              onChange={(description) => change(stage.key, { description })}
+              onChange={(description) => change(stage.id, { description })}
               maxLength={500}
             />
+            {stages.length > 1 && (
+              <Button
+                kind="quiet"
+                aria-label={`Remove step ${index + 1}`}
+                onPress={() => setStages((old) => old.filter(({ id }) => id !== stage.id))}
+              >
+                Remove
+              </Button>
+            )}
           </fieldset>
         ))}
         <div>
-          <Button
-            icon="plus"
-            onPress={() =>
-              setStages((old) => [...old, { key: crypto.randomUUID(), name: '', weight: '1', description: '' }])
-            }
-          >
+          <Button icon="plus" onPress={() => setStages((old) => [...old, newStage()])}>
             Add a step
           </Button>
         </div>
