@@ -4,6 +4,9 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** The long files come first, so that no core is idle at the end while one of them is still at work. */
 const LONG = ['restore', 'shunya-faults', 'kill', 'console', 'pipeline'];
 
+/** Replays histories, with a worker in its own process. */
+const OWN_RUNTIME = 'test/service/deploy.test.ts';
+
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files);
@@ -43,9 +46,18 @@ export default defineConfig({
       },
       // The API within the test's process. Files share it: loading the API takes longer than most of them run.
       { test: { ...guarantees, name: 'api', include: ['test/{api,hostile}/**/*.test.ts'], isolate: false } },
-      { test: { ...guarantees, name: 'workflows', include: ['test/workflows/**/*.test.ts'] } },
       // The whole service as processes of its own, as it is built for production.
-      { test: { ...guarantees, name: 'service', include: ['test/{service,commands,console,replay}/**/*.test.ts'] } },
+      {
+        test: {
+          ...guarantees,
+          name: 'service',
+          include: ['test/{service,commands,console}/**/*.test.ts'],
+          exclude: [OWN_RUNTIME],
+          isolate: false,
+        },
+      },
+      // Each in a process of its own, which may have one Runtime of the Temporal SDK.
+      { test: { ...guarantees, name: 'workflows', include: ['test/{workflows,replay}/**/*.test.ts', OWN_RUNTIME] } },
     ],
     // What fails once fails: a test that passes on the second try has found a race.
     retry: 0,

@@ -33,11 +33,13 @@ const TEMPLATE_DATABASE = 'callwright_template';
 
 /** Runs once for each project that has files in this run. The servers are started by the first, for all. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { servers } = project.vitest.getProvidedContext();
+  const { servers, built } = project.vitest.getProvidedContext();
   if (!servers) return startServers(project);
-  if (project.name === 'service') project.vitest.provide('built', await buildService(servers.dataDir));
+  if (startsTheService(project) && !built) project.vitest.provide('built', await buildService(servers.dataDir));
   return async () => {};
 }
+
+const startsTheService = ({ name }: TestProject) => name !== 'api';
 
 /** Starts one Postgres and one Temporal server, in a folder of their own, and builds the service beside. */
 async function startServers(project: TestProject): Promise<() => Promise<void>> {
@@ -62,7 +64,7 @@ async function startServers(project: TestProject): Promise<() => Promise<void>> 
   const steps = await Promise.allSettled([
     postgresPart.then(() => makeTemplate(databaseUrl)),
     temporalPart,
-    project.name === 'service' ? buildService(dataDir) : undefined,
+    startsTheService(project) ? buildService(dataDir) : undefined,
   ]);
   const [, , built] = steps;
   const failed = steps.find((step) => step.status === 'rejected');
