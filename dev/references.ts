@@ -5,7 +5,7 @@ import path from 'node:path';
 
 const FOLDERS = ['src', 'dev', 'demo', 'simulators', 'test', 'bench', 'docs', 'drizzle'];
 const FILE_IN_BACKTICKS = new RegExp(
-  String.raw`\x60((?:${[...FOLDERS, String.raw`\.github`].join('|')})/[\w./*{},-]*[\w/*}])\x60`,
+  String.raw`\x60((?:${[...FOLDERS, 'console', String.raw`\.github`].join('|')})/[\w./*{},-]*[\w/*}])\x60`,
   'g',
 );
 const DOCUMENT_IN_CODE = /\b(docs\/[\w/-]+\.md)\b/g;
