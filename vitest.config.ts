@@ -38,7 +38,7 @@ export default defineConfig({
         // Pure rules, beside the file they test. Needs no server.
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'dev/**/*.test.ts', 'simulators/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'dev/**/*.test.ts', 'demo/**/*.test.ts', 'simulators/**/*.test.ts'],
           environment: 'node',
           // Property tests run thousands of cases; a shared machine may be ten times slower.
           testTimeout: 60_000,

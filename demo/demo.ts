@@ -1,4 +1,5 @@
 import { ensureConsole } from '../dev/console.ts';
+import { attentionUrl } from '../dev/local/ask.ts';
 import { type Infrastructure, startInfrastructure } from '../dev/local/infra.ts';
 import { isSupervised, StartError, waitUntil } from '../dev/local/processes.ts';
 import { apiUrl, isReady, type RunningServices, startServices } from '../dev/local/services.ts';
@@ -6,7 +7,7 @@ import { mintToken } from '../dev/token.ts';
 import { readCommandLine } from '../src/config/commandLine.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { createDemo, type Demo, STEPS } from './steps.ts';
-import { bold, dim, endStep, print, printAll } from './story.ts';
+import { bold, dim, endStep, print, printAll, printAside } from './story.ts';
 
 // `npm run demo [-- --once]`: boots everything, or uses what runs on this DATA_DIR, then plays the story of steps.ts.
 const USAGE = 'usage: npm run demo [-- --once] [--verbose]';
@@ -35,9 +36,9 @@ async function start(): Promise<void> {
   }
   // Beside the infrastructure, which mostly waits.
   void ensureConsole(print);
-  infrastructure = await startInfrastructure(config, print);
+  infrastructure = await startInfrastructure(config, printAside);
   if (isStopping) return;
-  services = await startServices(config, print);
+  services = await startServices(config, printAside);
   if (!(await services.ready) && !isStopping) throw new StartError(`${apiUrl(config)}/readyz is not ready; see above`);
 }
 
@@ -63,19 +64,17 @@ async function play(): Promise<void> {
   print('\nCtrl-C stops it.');
 }
 
-function tellWhereToLook({ companyId, people }: Demo): void {
-  print(
-    `\nConsole    ${apiUrl(config)}/#token=${people.manager.token}\nAPI        ${apiUrl(config)}/api/v1\nAPI docs   ${apiUrl(config)}/docs`,
-  );
-  if (config.temporal.uiUrl) {
-    const query = encodeURIComponent(`CompanyId="${companyId}"`);
-    const path = `/namespaces/${encodeURIComponent(config.temporal.namespace)}/workflows?query=${query}`;
-    print(`Web UI     ${config.temporal.uiUrl}${path}`);
-  }
-  print(`\nReady to paste: what the manager sees of the calls, newest first`);
-  print(`curl -s -H "Authorization: Bearer ${people.manager.token}" ${apiUrl(config)}/api/v1/calls`);
-  print(`\nA token for another role: npm run token -- --role csr --company ${companyId} --user csr_casey`);
-  print('\nnpm run cleanup -- --demo removes what demos made.');
+function tellWhereToLook({ companyId, people: { manager } }: Demo): void {
+  const stuck = attentionUrl(config);
+  print('\nTo look around, as the manager; the first link signs in:');
+  print(`Console    ${apiUrl(config)}/#token=${manager.token}`);
+  print(`API docs   ${apiUrl(config)}/docs`);
+  if (config.temporal.uiUrl) print(`Web UI     ${config.temporal.uiUrl}`);
+  if (stuck) print(`Stuck      ${stuck}`);
+  print('\nReady to paste (other roles: csr, sales_rep, executive):');
+  print(`token=$(npm run -s token -- --role manager --company ${companyId})`);
+  print(`curl -H "Authorization: Bearer $token" ${apiUrl(config)}/api/v1/calls`);
+  print('\nOne more call: npm run call -- booked. Clean up: npm run cleanup -- --demo');
 }
 
 /** Whether the API there is ready and takes our tokens: another instance's would not. */

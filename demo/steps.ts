@@ -1,6 +1,7 @@
 /** The demo's story, told over HTTP alone: the webhooks as CallRail sends them, all else through the REST API. */
 import { randomBytes } from 'node:crypto';
 import { DateTime } from 'luxon';
+import { isAlive, readRecord } from '../dev/local/processes.ts';
 import { newPhoneNumber } from '../dev/local/sampleCalls.ts';
 import { apiUrl } from '../dev/local/services.ts';
 import {
@@ -16,9 +17,10 @@ import type { Config } from '../src/config/config.ts';
 import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
 import { createPerson, type Data, type Person } from './people.ts';
-import { check, print, printExchange, SHOWN, StepFailed, waitFor } from './story.ts';
+import { check, printExchange, SHOWN, StepFailed, tell, tellSent, waitFor } from './story.ts';
 
 const TIME_ZONE = 'America/New_York';
+const NO_SIMULATOR = 'Shunya is not the simulator here';
 
 export interface Demo {
   companyId: string;
@@ -30,8 +32,16 @@ export interface Demo {
   recording(words: string): string;
   /** Where failures of Shunya are switched on; undefined where Shunya is not the simulator. */
   simulatorUrl: string | undefined;
+  /** Ends the worker of this DATA_DIR as a crash would. @returns false where none is known here */
+  killWorker(): boolean;
   /** What later steps need of earlier ones. */
-  booked: { call: SimulatedCall; sent: [CallRailEventName, string][]; leadId: string; appointmentId: string };
+  booked: {
+    call: SimulatedCall;
+    sent: [CallRailEventName, string][];
+    leadId: string;
+    appointmentId: string;
+    callId: string;
+  };
 }
 
 /** Prepares a company that no earlier run has used; nothing is sent yet. */
@@ -55,8 +65,15 @@ export async function createDemo(config: Config): Promise<Demo> {
     callrail: createCallRailSender({ baseUrl: apiUrl(config), signingKey }),
     trackingNumber: newPhoneNumber(),
     simulatorUrl: config.embedded.shunya ? config.shunya.baseUrl : undefined,
+    killWorker: () => {
+      const worker = readRecord(config.dataDir, 'worker');
+      if (!worker || !isAlive(worker)) return false;
+      // Its whole group: the process that npm's runner has started is the worker.
+      process.kill(-worker.pid, 'SIGKILL');
+      return true;
+    },
     recording: (words) => sampleRecording(config, run, words),
-    booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '' },
+    booked: { call: simulateCall({ trackingNumber: '' }), sent: [], leadId: '', appointmentId: '', callId: '' },
   };
 }
 
@@ -64,26 +81,39 @@ export async function createDemo(config: Config): Promise<Demo> {
 export const STEPS: readonly { title: string; why: string; play: (demo: Demo) => Promise<void> }[] = [
   {
     title: 'An admin sets a company up',
-    why: 'A company is found by the number that is called, and its webhooks are signed.',
+    why: 'A company is found by the number that is called; its webhooks are signed.',
     play: setUp,
   },
   {
-    title: 'Nothing has happened: empty lists and zeros',
-    why: 'A dashboard of a new company shows zeros, never errors.',
+    title: 'Nothing has happened yet',
+    why: 'A dashboard of a new company shows empty lists and zeros, never errors.',
     play: emptyState,
   },
   {
-    title: 'Somebody calls and books: three webhooks',
-    why: 'Three events make one call, its lead, its analysis and one appointment.',
+    title: 'Somebody calls and books',
+    why: 'Three webhooks make one call, its lead, its analysis and one appointment.',
     play: bookedCall,
   },
-  { title: 'CallRail sends all three again', why: 'Whatever arrives twice takes effect once.', play: duplicates },
   {
-    title: 'A call that does not book leaves a warm lead and an objection',
-    why: 'The manager sees why a good lead did not book.',
-    play: warmCall,
+    title: 'CallRail sends all three again',
+    why: 'Whatever arrives twice takes effect once.',
+    play: duplicates,
   },
-  { title: 'A missed call', why: 'Nobody answered: the caller stands in the follow-up queue.', play: missedCall },
+  {
+    title: 'The manager listens to the call',
+    why: 'A link of five minutes plays it; the provider’s own link never leaves.',
+    play: listen,
+  },
+  {
+    title: 'The worker is killed in the middle of an analysis (kill -9)',
+    why: 'Another takes over: nothing is lost, nothing is done twice.',
+    play: killedWorker,
+  },
+  {
+    title: 'A missed call',
+    why: 'Nobody answered: the caller stands in the follow-up queue.',
+    play: missedCall,
+  },
   { title: 'A voicemail', why: 'A recorded message is analyzed like a conversation.', play: voicemail },
   {
     title: 'The appointment goes to the sales rep',
@@ -92,7 +122,7 @@ export const STEPS: readonly { title: string; why: string; play: (demo: Demo) =>
   },
   {
     title: 'The rep records the visit, and it is won',
-    why: 'The recording of the visit decides the outcome.',
+    why: 'The recording decides the outcome; the lead is closed with it.',
     play: visit,
   },
   {
@@ -100,20 +130,14 @@ export const STEPS: readonly { title: string; why: string; play: (demo: Demo) =>
     why: 'Own calls and those that name nobody; `mine` and `unassigned` split them.',
     play: csrMetrics,
   },
-  { title: 'Metrics: the rep’s own appointments', why: 'Scores are 0..1, their averages 0..10.', play: salesMetrics },
   {
-    title: 'Metrics: all calls, for the executive',
-    why: 'The same calls for the whole company, by agent; the counts add up.',
-    play: execCsrMetrics,
+    title: 'Metrics: the company, for its executive',
+    why: 'The same calls and visits by agent and rep; the counts add up.',
+    play: companyMetrics,
   },
   {
-    title: 'Metrics: all appointments, for the executive',
-    why: 'The same appointments for the whole company, by rep.',
-    play: execSalesMetrics,
-  },
-  {
-    title: 'Shunya is away: the call waits, and an operator frees it',
-    why: 'A provider that fails loses nothing: its call is retried for ever, and at once by hand.',
+    title: 'Shunya is away: a call waits, and an operator frees it',
+    why: 'A failing provider loses nothing: its calls are tried for ever, or now.',
     play: shunyaAway,
   },
 ];
@@ -183,7 +207,7 @@ async function bookedCall(demo: Demo): Promise<void> {
     'items.0.service_type': SHOWN,
     'items.0.location': SHOWN,
   });
-  demo.booked = { call, sent, leadId: found.lead_id, appointmentId: appointments.items[0].id };
+  demo.booked = { call, sent, leadId: found.lead_id, appointmentId: appointments.items[0].id, callId: found.id };
 }
 
 /** Byte-identical, as CallRail's own repeat would be. */
@@ -193,18 +217,45 @@ async function duplicates(demo: Demo): Promise<void> {
   check(await manager.get('/calls'), { total: 1 });
   check(await manager.get('/leads'), { total: 1 });
   check(await manager.get('/appointments'), { total: 1, 'items.0.id': demo.booked.appointmentId });
+  tell('still one call, one lead, one appointment');
 }
 
-async function warmCall(demo: Demo): Promise<void> {
+/** Plays one second of the recording, as a player would that was moved to its middle. */
+async function listen({ simulatorUrl, people: { manager }, booked }: Demo): Promise<void> {
+  if (simulatorUrl === undefined) return tell(`skipped: ${NO_SIMULATOR}`);
+  const { url } = await manager.get(`/calls/${booked.callId}/recording`);
+  const second = { range: 'bytes=8044-16043' };
+  const audio = await fetch(url, { headers: second, signal: AbortSignal.timeout(10_000) });
+  const bytes = (await audio.arrayBuffer()).byteLength;
+  printExchange('GET   /recordings/…', audio.status, `${bytes} bytes`);
+  check(
+    { status: audio.status, type: audio.headers.get('content-type'), bytes },
+    { status: 206, type: 'audio/wav', bytes: 8000 },
+  );
+  tell('one second of the conversation');
+}
+
+/** A call that does not book, whose worker dies after Shunya has taken its recording. */
+async function killedWorker(demo: Demo): Promise<void> {
   const { morgan, manager } = demo.people;
+  const recording = demo.recording('not-booked.wav');
   const call = simulate(demo, {
     customerName: 'Bartholomew Quigley',
     agentEmail: emailOf(morgan),
     durationSeconds: 96,
-    recording: demo.recording('not-booked.wav'),
+    recording,
   });
   await send(demo, call, ['incoming', 'answered', 'completed']);
+  const jobs = () => jobsOf(demo, recording);
+  if (demo.simulatorUrl !== undefined) {
+    await waitFor('Shunya has the recording', jobs, ({ transcription }) => transcription === 1);
+    tell(demo.killWorker() ? 'the worker was killed; another runs' : 'no worker of this machine was killed');
+  }
   const found = await analyzedCall(demo, call);
+  if (demo.simulatorUrl !== undefined) {
+    const accepted = await jobs();
+    check(accepted, { transcription: 1, analysis: 1 });
+  }
   check(found, {
     csr_id: morgan.userId,
     'analysis.qualification': 'warm',
@@ -217,6 +268,13 @@ async function warmCall(demo: Demo): Promise<void> {
   });
   check(await manager.get('/leads?status=warm'), { total: 1, 'items.0.id': found.lead_id });
   check(await manager.get('/appointments'), { total: 1 });
+}
+
+/** How many jobs Shunya has accepted for a recording. */
+async function jobsOf({ simulatorUrl }: Demo, recording: string): Promise<{ transcription: number; analysis: number }> {
+  const { jobs } = await tellSimulator(`${simulatorUrl}/_control/jobs`, 'GET');
+  const count = (kind: string) => jobs.filter((job: Data) => job.kind === kind && job.audio_url === recording).length;
+  return { transcription: count('transcription'), analysis: count('analysis') };
 }
 
 async function missedCall(demo: Demo): Promise<void> {
@@ -268,7 +326,7 @@ async function visit({ people: { rep, manager }, booked, recording }: Demo): Pro
   const path = `/recordings/sessions/${session.id}`;
   const audio = { audio_url: recording('visit-won.wav') };
   check(await rep.post(`${path}/stop`, audio), { status: 'completed' });
-  await waitFor('the analysis of the visit', () => rep.peek(path), isFinished);
+  await waitFor('the visit is analyzed', () => rep.peek(path), isFinished);
   check(await rep.get(path), {
     'pipeline.stage': 'done',
     'analysis.outcome': 'won',
@@ -290,20 +348,10 @@ async function csrMetrics({ people: { casey } }: Demo): Promise<void> {
   });
 }
 
-async function salesMetrics({ people: { rep } }: Demo): Promise<void> {
-  const metrics = await rep.get('/metrics/sales/rep/overview/self');
-  check(metrics, { ...SALES, 'trend.length': 30 });
-  check(sumTrend(metrics, 'appointments'), {
-    'sum_of_days.total_appointments': 1,
-    'sum_of_days.won_appointments': 1,
-    'sum_of_days.lost_appointments': 0,
-  });
-}
-
-async function execCsrMetrics({ people: { executive, casey, morgan } }: Demo): Promise<void> {
-  const metrics = await executive.get('/metrics/exec/csr/overview');
-  check(metrics, { ...CSR_ALL, 'trend.length': 30, 'by_csr.length': 3 });
-  check(groupBy(metrics.by_csr, 'csr_id'), {
+async function companyMetrics({ people: { executive, rep, casey, morgan } }: Demo): Promise<void> {
+  const calls = await executive.get('/metrics/exec/csr/overview');
+  check(calls, { ...CSR_ALL, 'trend.length': 30, 'by_csr.length': 3 });
+  check(groupBy(calls.by_csr, 'csr_id'), {
     [`${casey.userId}.total_calls`]: 1,
     [`${casey.userId}.booked_calls`]: 1,
     [`${casey.userId}.booking_rate`]: 1,
@@ -314,21 +362,25 @@ async function execCsrMetrics({ people: { executive, casey, morgan } }: Demo): P
     'nobody.missed_calls': 2,
     'nobody.analyzed_calls': 1,
   });
-}
-
-async function execSalesMetrics({ people: { executive, rep } }: Demo): Promise<void> {
-  const metrics = await executive.get('/metrics/exec/sales/overview');
-  check(metrics, { ...SALES, team_win_rate: 1, 'trend.length': 30, 'by_rep.length': 1 });
-  check(groupBy(metrics.by_rep, 'rep_id'), {
+  const visits = await executive.get('/metrics/exec/sales/overview');
+  check(visits, { ...SALES, team_win_rate: 1, 'trend.length': 30, 'by_rep.length': 1 });
+  check(groupBy(visits.by_rep, 'rep_id'), {
     [`${rep.userId}.name`]: rep.name,
     [`${rep.userId}.total_appointments`]: 1,
     [`${rep.userId}.win_rate`]: 1,
+  });
+  const own = await rep.get('/metrics/sales/rep/overview/self');
+  check(own, { ...SALES, 'trend.length': 30 });
+  check(sumTrend(own, 'appointments'), {
+    'sum_of_days.total_appointments': 1,
+    'sum_of_days.won_appointments': 1,
+    'sum_of_days.lost_appointments': 0,
   });
 }
 
 async function shunyaAway(demo: Demo): Promise<void> {
   const { simulatorUrl, companyId } = demo;
-  if (simulatorUrl === undefined) return print('   skipped: Shunya is not the simulator here');
+  if (simulatorUrl === undefined) return tell(`skipped: ${NO_SIMULATOR}`);
   const { manager } = demo.people;
   const fault = { type: 'error', status: 503, company_id: companyId };
   const { faults } = await tellSimulator(`${simulatorUrl}/_control/faults`, 'POST', fault);
@@ -338,7 +390,7 @@ async function shunyaAway(demo: Demo): Promise<void> {
     await send(demo, call, ['incoming', 'answered', 'completed']);
     const list = '/pipelines?kind=call&stage=transcribing';
     const stuck = async () => (await manager.peek(list)).items.find((each: Data) => each.attempts > 1);
-    const { workflow_id: id } = await waitFor('Shunya to fail twice', stuck, (found) => found !== undefined);
+    const { workflow_id: id } = await waitFor('Shunya fails twice', stuck, (found) => found !== undefined);
     check(await manager.get(`/pipelines/${encodeURIComponent(id)}`), {
       stage: 'transcribing',
       blocked_on: 'shunya_transcription',
@@ -382,7 +434,7 @@ async function send(demo: Demo, call: SimulatedCall, events: CallRailEventName[]
 async function sendOne(demo: Demo, event: CallRailEventName, body: string, expected: { duplicate: boolean }) {
   const answer = await demo.callrail.send(event, body);
   const { status, duplicate } = answer.body as Data;
-  printExchange(`POST  /callrail/call.${event}`, answer.status, `${status}, duplicate: ${duplicate}`);
+  tellSent(event, answer.status, `${status}, duplicate: ${duplicate}`);
   if (answer.status !== 200 || status !== 'accepted' || duplicate !== expected.duplicate)
     throw new StepFailed(
       `call.${event} was answered ${answer.status} ${status}, duplicate ${duplicate}, ` +
@@ -394,7 +446,7 @@ const FINAL_STAGES = ['done', 'not_analyzable', 'failed'];
 const isFinished = (subject: Data) => FINAL_STAGES.includes(subject?.pipeline.stage);
 
 /** The call as the API shows it once its pipeline has ended. */
-async function finishedCall({ people: { manager } }: Demo, call: SimulatedCall, what = 'the call'): Promise<Data> {
+async function finishedCall({ people: { manager } }: Demo, call: SimulatedCall, what = 'stored'): Promise<Data> {
   const list = `/calls?phone_number=${call.customerNumber}`;
   const find = async () => (await manager.peek(list)).items[0];
   const found = await waitFor(what, find, isFinished);
@@ -402,7 +454,7 @@ async function finishedCall({ people: { manager } }: Demo, call: SimulatedCall, 
 }
 
 async function analyzedCall(demo: Demo, call: SimulatedCall): Promise<Data> {
-  const found = await finishedCall(demo, call, 'transcript and analysis');
+  const found = await finishedCall(demo, call, 'transcribed and analyzed');
   check(found, { 'pipeline.stage': 'done' });
   return found;
 }

@@ -13,10 +13,11 @@ const POLL_MS = 300;
 const DOT_MS = 1500;
 const LABEL_WIDTH = 38;
 const TEXT_MAX = 76;
-/** Terminals of 80 columns show a line whole. */
-const LINE_MAX = 78;
-/** Facts of one step that are shown; `--verbose` shows all. */
-const FACTS_MAX = 7;
+/** Terminals of 80 columns show a line whole; a tick stands before it. */
+const FACT_WIDTH = 74;
+/** Lines of facts of one step; `--verbose` shows all. */
+const FACT_LINES_MAX = 2;
+const DOTS_MAX = 8;
 
 let isVerbose = false;
 /** Prints every request and every fact instead of the most telling ones. */
@@ -35,16 +36,34 @@ export function print(line = ''): void {
   process.stdout.write(`${line}\n`);
 }
 
+let isWaiting = false;
+/** What the servers say for themselves; in the middle of a wait it has a line of its own. */
+export function printAside(line: string): void {
+  print(isWaiting ? `\n   ${line}` : line);
+  if (isWaiting) process.stdout.write('   ');
+}
+
 const UUID = /([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
-let lastRequest = '';
+/** Webhooks that were sent and are not told yet. */
+let sent: string[] = [];
 
-/** One exchange over HTTP, as a line; ids are cut short in it. Reads and repeats are told only when everything is. */
+/** One exchange over HTTP, as a line; ids are cut short in it. Only told when everything is. */
 export function printExchange(request: string, status: number, note: string): void {
-  const isRepeat = request === lastRequest;
-  lastRequest = request;
-  if (!isVerbose && (isRepeat || request.startsWith('GET'))) return;
-  print(`   ${request.replaceAll(UUID, '$1…').padEnd(52)} ${dim(String(status))}  ${dim(note)}`);
+  if (isVerbose) print(`   ${request.replaceAll(UUID, '$1…').padEnd(52)} ${dim(String(status))}  ${dim(note)}`);
+}
+
+/** A webhook that was sent; several in a row are told on one line. */
+export function tellSent(event: string, status: number, note: string): void {
+  printExchange(`POST  /callrail/call.${event}`, status, note);
+  sent.push(event);
+}
+
+/** The webhooks since the last line, as the beginning of the next. */
+function takeSent(): string {
+  const told = sent.length > 0 && !isVerbose ? `${sent.join(', ')} → ` : '';
+  sent = [];
+  return told;
 }
 
 /**
@@ -73,37 +92,63 @@ let empty = 0;
 function keepFacts(answer: unknown, paths: string[]): void {
   for (const path of paths) {
     const value = valueAt(answer, path);
-    const isEmpty = value === 0 || value === false || value === null || (Array.isArray(value) && value.length === 0);
+    const isEmpty = [0, false, null, ''].includes(value as never) || (Array.isArray(value) && value.length === 0);
     if (isEmpty) empty += 1;
-    else facts.push(`${path.replace(/^items\.0\./, '')} ${short(format(value))}`);
+    // Ids and lists of one tell a reader nothing.
+    else if (/(^|[._])(id|ids)$/.test(path) || (path === 'total' && value === 1)) continue;
+    else facts.push(short(`${nameOf(path)} ${format(value)}`));
   }
 }
 
-/** Prints what the step has shown, on as few lines as it takes. */
+/** The last names of a path that say enough: `analysis.qualification` is `qualification`. */
+const nameOf = (path: string): string =>
+  path
+    .replace(/^(items|analysis|pipeline|objections)\./, '')
+    .replace(/^(objections\.)?\d+\./, '')
+    .replace(/\.length$/, 's')
+    .replaceAll('_', ' ');
+
+/** A fact that is no field of an answer. */
+export function tell(fact: string): void {
+  if (isVerbose) print(`     ${green('✓')} ${fact}`);
+  else facts.push(fact);
+}
+
+/** Prints what the step has shown, on two lines at most. */
 export function endStep(): void {
   if (isVerbose) return;
-  const shown = facts.filter((fact) => fact !== 'total 1').slice(0, FACTS_MAX);
-  const more = facts.length - shown.length;
-  if (more > 0) shown.push(`${more} more`);
-  if (empty > 0) shown.push(`${empty} empty or zero`);
-  let line = `   ${green('✓')}`;
-  let width = 4;
-  for (const [index, fact] of shown.entries()) {
-    const text = index === shown.length - 1 ? ` ${fact}` : ` ${fact} ·`;
-    if (width + text.length > LINE_MAX) {
-      print(line);
-      line = '    ';
-      width = 4;
+  const told = takeSent();
+  if (told) facts.unshift(`${told.replace(' → ', '')} sent`);
+  const lines: string[] = [];
+  const rest = (from: number) => [
+    ...(from < facts.length ? [`${facts.length - from} more`] : []),
+    ...(empty > 0 ? [`${empty} empty or zero`] : []),
+  ];
+  let line = '';
+  for (const [index, fact] of facts.entries()) {
+    const longer = line === '' ? fact : `${line} · ${fact}`;
+    const isLast = lines.length === FACT_LINES_MAX - 1;
+    const room = FACT_WIDTH - (isLast ? [longer, ...rest(index + 1)].join(' · ').length - longer.length : 0);
+    if (longer.length <= room) {
+      line = longer;
+      continue;
     }
-    line += text;
-    width += text.length;
+    if (isLast) {
+      line = [line, ...rest(index)].join(' · ');
+      lines.push(line);
+      line = '';
+      break;
+    }
+    lines.push(line);
+    line = fact;
   }
-  print(line);
+  if (line !== '' || lines.length === 0) lines.push([...(line ? [line] : []), ...rest(facts.length)].join(' · '));
+  for (const [index, text] of lines.entries()) print(`   ${index === 0 ? green('✓') : ' '} ${text}`);
   facts = [];
   empty = 0;
 }
 
-const short = (text: string): string => (text.length > 40 ? `${text.slice(0, 39)}…` : text).replaceAll(UUID, '$1…');
+const short = (text: string): string => (text.length > 46 ? `${text.slice(0, 45)}…` : text).replaceAll(UUID, '$1…');
 
 /** Asks until the answer is as wanted; a dot now and then shows that it still waits. */
 export async function waitFor<T>(
@@ -114,19 +159,22 @@ export async function waitFor<T>(
 ): Promise<T> {
   const startedAt = Date.now();
   let dots = 0;
-  process.stdout.write(dim(`   waiting for ${what} `));
+  process.stdout.write(dim(`   ${takeSent()}${what} `));
+  isWaiting = true;
   for (;;) {
     const answer = await ask();
     const waitedMs = Date.now() - startedAt;
     if (isThere(answer)) {
+      isWaiting = false;
       print(dim(` ${(waitedMs / 1000).toFixed(1)} s`));
       return answer;
     }
     if (waitedMs > seconds * 1000) {
+      isWaiting = false;
       print();
       throw new StepFailed(`${what} did not come within ${seconds} s`);
     }
-    if (waitedMs > dots * DOT_MS) {
+    if (waitedMs > dots * DOT_MS && dots < DOTS_MAX) {
       dots += 1;
       process.stdout.write(dim('.'));
     }

@@ -146,10 +146,20 @@ async function tellOutcome(
   print(`  status       ${call.status}, pipeline ${pipeline.stage}${pipeline.reason ? ` (${pipeline.reason})` : ''}`);
   if (call.analysis) print(`  outcome      ${call.analysis.qualification}, ${call.analysis.call_outcome_category}`);
   if (appointment) print(`  appointment  ${appointment.scheduled_start} ${appointment.service_type ?? ''}`.trimEnd());
+  if (call.has_recording && config.embedded.shunya) print(`  recording    ${await playSecond(ask, call.id)}`);
   print(`  API          ${apiUrl(config)}/api/v1/calls/${call.id}`);
   if (pipeline.temporal_url) print(`  Web UI       ${pipeline.temporal_url}`);
   const token = await mintToken(config, { userId: USER, role: 'manager', companyId });
-  print(`  Console      ${apiUrl(config)}/#token=${token}`);
+  print(`  Console      ${apiUrl(config)}/calls/${call.id}#token=${token}`);
   if (!inTime) print(`It was not over after ${WAIT_SECONDS} s; npm run stuck and npm run doctor say why.`);
   return inTime && pipeline.stage === scenario.stage && (name !== 'booked' || appointment !== undefined);
+}
+
+/** Asks for one second of the recording, as a player does. */
+async function playSecond(ask: Ask, callId: string): Promise<string> {
+  const { url } = await ask('GET', `/calls/${callId}/recording`);
+  const init = { headers: { range: 'bytes=0-8043' }, signal: AbortSignal.timeout(20_000) };
+  const answer = await fetch(url, init).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.status === 206 ? `plays (${answer.headers.get('content-type')})` : 'cannot be played here';
 }

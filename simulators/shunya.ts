@@ -45,7 +45,7 @@ class Refusal extends Error {
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
-const DEFAULT_DELAYS_MS = { transcription: 1200, analysis: 1200 };
+const DEFAULT_DELAYS_MS = { transcription: 800, analysis: 800 };
 
 const callIdSchema = z.int().min(0);
 const transcribeSchema = z.object({

@@ -39,6 +39,7 @@ it('call plays one call and says what became of it', async () => {
   expect(booked, booked.output).toMatchObject({ code: 0 });
   expect(booked.output).toMatch(/status +completed, pipeline done\n.*\n +appointment +\d{4}-/);
   expect(booked.output).toMatch(/\/api\/v1\/calls\/[\w-]+\n/);
+  expect(booked.output).toMatch(/\/calls\/[\w-]+#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
 
   const { id } = await service.company();
   const [silence, missed] = await Promise.all([
