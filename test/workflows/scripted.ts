@@ -125,14 +125,14 @@ export async function startScripted() {
           const status = await handle.query(statusQuery);
           if (status.waitingFor !== words) throw new Error(`it waits for ${status.waitingFor}, not ${words}`);
           return status;
-        }, 10),
+        }),
       /** The status once it is blocked, by at least so many failures. */
       blocked: (attempts = 1) =>
         eventually(async () => {
           const status = await handle.query(statusQuery);
           if (status.attempts < attempts) throw new Error(`it has failed ${status.attempts} times, not ${attempts}`);
           return status;
-        }, 10),
+        }),
       ring: () => handle.signal(ringSignal, {}),
       result: () => handle.result(),
       attributes: async () => (await handle.describe()).searchAttributes,

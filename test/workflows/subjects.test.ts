@@ -149,7 +149,7 @@ describe.concurrent('a call', () => {
     await eventually(() => {
       const passed = analyzed.played.find(({ name }) => name === 'passActionOn');
       expect(passed?.input).toMatchObject({ action: 'retry', operator: 'jo', reason: 'r', workflowId: below });
-    }, 10);
+    });
     await analyzed.handle.terminate();
   });
 
@@ -158,9 +158,9 @@ describe.concurrent('a call', () => {
     await call.ring();
     await eventually(async () => {
       expect(await call.attributes()).toMatchObject({ NeedsAttention: [true], BlockedOn: ['shunya_analysis'] });
-    }, 10);
+    });
     await call.ring();
-    await eventually(async () => expect(await call.attributes()).toMatchObject({ NeedsAttention: [false] }), 10);
+    await eventually(async () => expect(await call.attributes()).toMatchObject({ NeedsAttention: [false] }));
     expect((await call.attributes()).BlockedOn ?? []).toEqual([]);
     await call.handle.terminate();
   });
@@ -247,7 +247,7 @@ describe.concurrent('a visit', () => {
     await eventually(() => {
       const passed = visit.played.find(({ name }) => name === 'passActionOn');
       expect(passed?.input.workflowId).toBe(analysisWorkflowId('visit', id, 1));
-    }, 10);
+    });
     await visit.handle.terminate();
   });
 });
