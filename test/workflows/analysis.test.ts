@@ -71,7 +71,7 @@ describe.concurrent('an analysis', () => {
     const run = await scripted.analysis((id) => ({ advance: [submit(id), wait(id), wait(id), DONE] }));
     await run.waitingFor("Shunya's transcription");
     await run.ring();
-    await eventually(() => expect(run.played.filter(({ name }) => name === 'advance')).toHaveLength(3), 10);
+    await eventually(() => expect(run.played.filter(({ name }) => name === 'advance')).toHaveLength(3));
     await run.ring();
     await run.result();
     expect(run.played.filter(({ name }) => name === 'submit')).toHaveLength(1);
@@ -99,7 +99,7 @@ describe.concurrent('an analysis', () => {
       advance: [wait(id, 'transcription', { ask: 0 }), DONE],
       read: [forever],
     }));
-    await eventually(() => expect(run.played.map(({ name }) => name)).toContain('read'), 10);
+    await eventually(() => expect(run.played.map(({ name }) => name)).toContain('read'));
     await run.ring();
     await run.result();
   });

@@ -93,7 +93,7 @@ describe.concurrent('a call', () => {
     await call.waitingFor('the end of the call');
     for (const looks of [2, 3, 4]) {
       await call.ring();
-      await eventually(() => expect(call.played).toHaveLength(looks), 10);
+      await eventually(() => expect(call.played).toHaveLength(looks));
     }
     await call.result();
   });
@@ -211,7 +211,7 @@ describe.concurrent('a call', () => {
     id = call.id;
     await call.waitingFor('the end of the call');
     await call.ring();
-    await eventually(() => expect(call.played.length).toBeGreaterThan(1), 10);
+    await eventually(() => expect(call.played.length).toBeGreaterThan(1));
     await call.blocked();
     return call;
   }
