@@ -71,7 +71,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
     app.use(cors({ origin: [...config.corsOrigins], allowMethods, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
   }
   // /pipelines/retry is no /pipelines/{workflow_id}, whatever the method.
-  const fixedPaths = new Map<string, string[]>();
+  let fixedPaths = new Map<string, string[]>();
   app.use(async (c, next) => {
     const methods = fixedPaths.get(c.req.path);
     if (methods && !methods.includes(c.req.method)) return methodNotAllowedResponse(c, methods);
@@ -80,6 +80,21 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.use(methodNotAllowed<ApiEnv>({ app, onMethodNotAllowed: methodNotAllowedResponse }));
   app.use(`${API_BASE}/*`, boundBodies());
 
+  addRoutes(app, deps);
+  app.route('/', systemRoutes(deps));
+  app.route('/docs', docsRoutes());
+  addConsolePage(app, config);
+  addLocalHelpers(app, deps);
+  const document = describeApi(app);
+  fixedPaths = methodsOf(document);
+  const text = JSON.stringify(document);
+  app.get('/openapi.json', (c) => c.body(text, 200, { 'Content-Type': 'application/json' }));
+  return app;
+}
+
+/** Everything below /api/v1, each group with the pool of its kind. */
+function addRoutes(app: ApiRouter, deps: ApiDeps): void {
+  const { pools } = deps;
   app.route(API_BASE, meRoutes(deps));
   app.route(API_BASE, companyRoutes(deps));
   app.route(API_BASE, userRoutes(deps));
@@ -102,19 +117,16 @@ export function createApp(appDeps: AppDeps): ApiRouter {
   app.route(API_BASE, webhookDeliveryRoutes(deps));
   app.route(`${API_BASE}/callrail`, callrailWebhooks({ ...deps, db: pools.webhooks }));
   app.route(`${API_BASE}/shunya`, shunyaWebhooks({ ...deps, db: pools.webhooks }));
+}
 
-  app.route('/', systemRoutes(deps));
-  app.route('/docs', docsRoutes());
-  addConsolePage(app, config);
-  addLocalHelpers(app, deps);
-  const document = describeApi(app);
+/** The methods of each path without parameters. */
+function methodsOf(document: ReturnType<typeof describeApi>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     const methods = Object.keys(item).map((method) => method.toUpperCase());
-    if (!path.includes('{')) fixedPaths.set(path, methods.includes('GET') ? [...methods, 'HEAD'] : methods);
+    if (!path.includes('{')) found.set(path, methods.includes('GET') ? [...methods, 'HEAD'] : methods);
   }
-  const text = JSON.stringify(document);
-  app.get('/openapi.json', (c) => c.body(text, 200, { 'Content-Type': 'application/json' }));
-  return app;
+  return found;
 }
 
 /** Who set a webhook up typed its address by hand, and its sender never tries another: slashes too many do not matter. */
