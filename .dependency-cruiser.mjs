@@ -13,7 +13,7 @@ const MAY_IMPORT = {
   providers: ['domain'],
   views: ['domain', 'db'],
   temporal: ['domain', 'config', 'runtime', 'workflows/contracts.ts'],
-  services: ['domain', 'config', 'runtime', 'db', 'providers', 'views', 'temporal'],
+  services: ['domain', 'config', 'runtime', 'db', 'providers', 'views'],
   activities: ['domain', 'config', 'runtime', 'db', 'providers', 'views', 'services'],
   background: ['domain', 'config', 'runtime', 'db', 'services', 'temporal', 'workflows/contracts.ts'],
   api: ['domain', 'config', 'runtime', 'db', 'providers', 'views', 'services'],
@@ -79,6 +79,12 @@ export default {
       { path: '^src/api/routes/([^/]+)' },
       { path: '^src/api/routes/', pathNot: '^src/api/routes/$1' },
       'what routes share is in src/api/filters or src/api/http',
+    ),
+    rule(
+      'temporal-apart',
+      { path: '^src/(services|api|views|providers|db)/' },
+      { path: `${NPM}@temporalio/` },
+      'workflows are told by src/temporal, through domain/workflowMessages.ts',
     ),
     rule(
       'audit-in-services',

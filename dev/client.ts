@@ -55,7 +55,7 @@ async function readDocument(): Promise<unknown> {
   const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:9/none', TEMPORAL_ADDRESS: '127.0.0.1:9' };
   const config = loadConfig({ env: { ...env, AUTH_JWT_SECRET: 'none', SHUNYA_WEBHOOK_SECRETS: 'none' } });
   const { pools, close } = openPools(config.databaseUrl);
-  const deps: Omit<AppDeps, 'temporal'> = {
+  const deps: Omit<AppDeps, 'workflows'> = {
     config,
     pools,
     logger: pino({ level: 'silent' }),

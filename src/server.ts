@@ -18,6 +18,7 @@ import { callrailProblem, shunyaProblem } from './providers/probe.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger } from './runtime/telemetry.ts';
 import { createClient } from './temporal/connect.ts';
+import { createWorkflowMessages } from './temporal/workflowMessages.ts';
 
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya', 'auth'] });
 const logger = createLogger(config, 'api');
@@ -34,7 +35,7 @@ const deps: AppDeps = {
   config,
   pools,
   logger,
-  temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
+  workflows: createWorkflowMessages(client),
   inbox: relay,
   readiness: createReadiness({
     db: pools.system,

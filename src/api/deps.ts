@@ -1,8 +1,8 @@
-import type { Client } from '@temporalio/client';
 import type { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Database } from '../db/client.ts';
 import type { Pools } from '../db/pools.ts';
+import type { WorkflowMessages } from '../domain/workflowMessages.ts';
 import type { Readiness } from '../runtime/readiness.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import type { Admission } from './http/admission.ts';
@@ -16,7 +16,7 @@ export interface AppDeps {
   config: Config;
   pools: Pools;
   logger: Logger;
-  temporal: { client: Client; namespace: string; taskQueue: string };
+  workflows: WorkflowMessages;
   /**
    * poke: called after a commit that stored an event, so that it is dispatched at once; reroute: after one that may have
    * told whose a waiting event is.

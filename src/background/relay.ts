@@ -19,8 +19,8 @@ import {
   releaseEvents,
 } from '../services/inbox/dispatch.ts';
 import { routeWaitingEvents } from '../services/inbox/reroute.ts';
-import { signalFirst } from '../temporal/operatorActions.ts';
 import { ringWorkflow } from '../temporal/ringWorkflow.ts';
+import { signalFirst } from '../temporal/workflowMessages.ts';
 
 export interface Relay {
   /** Something was committed: look now. */

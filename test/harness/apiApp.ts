@@ -18,6 +18,7 @@ import { openDatabase } from '../../src/db/client.ts';
 import { openPools } from '../../src/db/pools.ts';
 import type { Role } from '../../src/domain/user.ts';
 import { createClient } from '../../src/temporal/connect.ts';
+import { createWorkflowMessages } from '../../src/temporal/workflowMessages.ts';
 import { createTestDatabase } from './infra.ts';
 import { checkedRequest } from './openapi.ts';
 
@@ -59,7 +60,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
     config,
     pools,
     logger: pino({ level: 'debug' }, { write: (line) => void logs.push(line) }),
-    temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
+    workflows: createWorkflowMessages(client),
     inbox: {
       poke() {
         state.pokes += 1;
@@ -104,7 +105,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
     /** A test's own connections; the app has its pools. */
     db,
     pools,
-    temporal: deps.temporal,
+    temporal: { client, namespace: config.temporal.namespace, taskQueue: config.temporal.taskQueue },
     state,
     async as(role: Role, companyId: string | undefined, userId: string = role) {
       const claims = { role, ...(companyId === undefined ? {} : { company_id: companyId }) };

@@ -1,12 +1,11 @@
 /** What operators do to running pipelines, over Temporal. It may be away: nothing here waits long or fails a request. */
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Database, Transaction } from '../../db/client.ts';
 import { countPipelines, listPipelines, type PipelineFilter, type PipelineRow } from '../../db/queries/pipelines.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
+import type { WorkflowMessages } from '../../domain/workflowMessages.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
-import { signalFirst, updateWorkflow } from '../../temporal/operatorActions.ts';
 import { audit } from '../audit.ts';
 import type { Caller } from '../caller.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
@@ -16,16 +15,13 @@ import { ringRunningAnalysis } from './ring.ts';
 
 interface OperatorDeps {
   db: Database;
-  temporal: { client: Client };
+  workflows: WorkflowMessages;
   inbox: { poke(): void };
   logger: Logger;
 }
 
 /** Pipelines per batch; for more, send it again. */
 export const BATCH_MAX = 1000;
-const UPDATE_DEADLINE_MS = 5000;
-const SIGNAL_DEADLINE_MS = 2000;
-const TERMINATE_DEADLINE_MS = 2000;
 /** Retries of a batch: more at once would only queue up before Shunya's own limit. */
 const BATCH_SIGNALS_PER_SECOND = 100;
 /** A batch answers its caller before a proxy gives up on it. */
@@ -129,17 +125,13 @@ export async function sendOperatorUpdate(
 type UpdateResult = Exclude<Delivery, 'restarting'> | 'not_found';
 
 async function sendUpdate(
-  { temporal, logger }: OperatorDeps,
+  { workflows, logger }: OperatorDeps,
   name: 'retry' | 'skip',
   workflowId: string,
   action: OperatorAction,
 ): Promise<UpdateResult> {
-  const { client } = temporal;
   try {
-    // Without a worker an Update waits for ever; with a deadline we stop waiting and it still runs later.
-    return await client.withDeadline(Date.now() + UPDATE_DEADLINE_MS, () =>
-      updateWorkflow(client, workflowId, name, action),
-    );
+    return await workflows.update(workflowId, name, action);
   } catch (error) {
     logger.warn({ ...errorFields(error), workflowId, auditId: action.reason }, `${name} is not confirmed`);
     return 'unconfirmed';
@@ -179,7 +171,6 @@ export async function signalRetries(
   rows: readonly PipelineRow[],
   action: OperatorAction,
 ): Promise<number> {
-  const { client } = deps.temporal;
   const startedAt = Date.now();
   let sent = 0;
   for (const row of rows) {
@@ -187,9 +178,7 @@ export async function signalRetries(
     let isTaken: boolean;
     try {
       // It passes the signal on to its analysis where that is blocked.
-      isTaken = await client.withDeadline(Date.now() + SIGNAL_DEADLINE_MS, () =>
-        signalFirst(client, [pipelineWorkflowId(row)], 'retry', action),
-      );
+      isTaken = await deps.workflows.signal(pipelineWorkflowId(row), 'retry', action);
     } catch (error) {
       deps.logger.warn({ ...errorFields(error), auditId: action.reason, sent }, 'a batch of retries was cut short');
       break;
@@ -205,19 +194,12 @@ export async function signalRetries(
 
 /** Ends the workflows of something that was deleted, as far as Temporal can be reached; what is left finds no rows. */
 export async function stopWorkflows(
-  deps: Pick<OperatorDeps, 'temporal' | 'logger'>,
+  deps: Pick<OperatorDeps, 'workflows' | 'logger'>,
   workflowIds: readonly string[],
 ): Promise<void> {
-  const { client } = deps.temporal;
-  const results = await Promise.allSettled(
-    workflowIds.map((workflowId) =>
-      client.withDeadline(Date.now() + TERMINATE_DEADLINE_MS, () =>
-        client.workflow.getHandle(workflowId).terminate('deleted'),
-      ),
-    ),
-  );
+  const results = await Promise.allSettled(workflowIds.map((id) => deps.workflows.terminate(id, 'deleted')));
   for (const result of results) {
-    if (result.status === 'fulfilled' || result.reason instanceof WorkflowNotFoundError) continue;
+    if (result.status === 'fulfilled') continue;
     deps.logger.warn(
       errorFields(result.reason),
       'the workflow of something deleted could not be ended; it ends once it finds no rows',
