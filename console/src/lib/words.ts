@@ -1,5 +1,5 @@
 /** The API's values in the words of the people who read them. */
-import type { Appointment, Call, Lead, Role } from './api.ts';
+import type { Appointment, Call, Lead, Role, Schemas } from './api.ts';
 
 export type Tone = 'neutral' | 'info' | 'good' | 'warn' | 'bad';
 type Said = { text: string; tone: Tone };
@@ -165,8 +165,17 @@ export const ROLES: Record<Role, string> = {
   executive: 'Executive',
   admin: 'Admin',
 };
+/** Where an event of the inbox comes from. */
+export const SOURCES: Record<Schemas['WebhookEvent']['source'], string> = {
+  callrail: 'CallRail',
+  shunya: 'Shunya',
+  operator: 'Operator',
+  internal: 'Callwright',
+};
+
 export const PARTS: Record<string, { name: string; means: string }> = {
   database: { name: 'Database', means: 'Keeps everything.' },
+  writes: { name: 'Writes', means: 'The database takes new rows, so that webhooks are kept.' },
   migrations: { name: 'Migrations', means: 'The database has the tables this version needs.' },
   temporal: { name: 'Temporal', means: 'Runs the pipelines. Webhooks are taken without it, too.' },
   search_attributes: { name: 'Search attributes', means: 'What operators search workflows by.' },

@@ -149,7 +149,7 @@ const SPEEDS = ['0.75', '1', '1.25', '1.5', '2'] as const;
 
 function Conversation({ call }: { call: Call }) {
   const hasTranscript =
-    ['analyzing', 'applying', 'done', 'failed', 'not_analyzable'].includes(call.pipeline.stage) && call.has_recording;
+    ['analyzing', 'done', 'failed', 'not_analyzable'].includes(call.pipeline.stage) && call.has_recording;
   const transcript = useQuery({
     queryKey: ['transcript', call.id],
     queryFn: () =>

@@ -39,7 +39,7 @@ export function HealthPage() {
                   <span className="muted small">
                     {part.ok
                       ? PARTS[name]?.means
-                      : `${plain(part.reason ?? 'No reason is known')}. Webhooks are kept; what waits goes on by itself once it is back.`}
+                      : `${part.reason ?? 'No reason is known'}. Webhooks are kept; what waits goes on by itself once it is back.`}
                   </span>
                 </li>
               ))}

@@ -7,7 +7,7 @@ import { ago, number, phone } from '../lib/format.ts';
 import { useFallbackInterval } from '../lib/live.ts';
 import { useCan } from '../lib/me.ts';
 import type { Search } from '../lib/search.ts';
-import { blockReason, plain, stage, whatToDo } from '../lib/words.ts';
+import { blockReason, plain, SOURCES, stage, whatToDo } from '../lib/words.ts';
 import { OperateButtons } from '../parts/operate.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { announce, Badge, Button, Empty, FormProblem, Loaded, Page, Select, Tabs, Time } from '../ui/kit.tsx';
@@ -62,7 +62,7 @@ export function PipelinesPage() {
   const query = {
     limit: 100,
     ...(!search.show && { needs_attention: 'true' as const }),
-    ...(search.show === 'under_way' && { stage: 'awaiting_end,awaiting_recording,transcribing,analyzing,applying' }),
+    ...(search.show === 'under_way' && { stage: 'awaiting_end,awaiting_recording,transcribing,analyzing' }),
     ...(search.stage && { stage: search.stage }),
     ...(search.kind && { kind: search.kind as 'call' | 'visit' }),
   };
@@ -333,7 +333,7 @@ function EventRow({ event }: { event: Schemas['WebhookEvent'] }) {
       <div className="row between">
         <span className="row">
           <strong>
-            {plain(event.source)}: {event.route}
+            {SOURCES[event.source]}: {event.route}
           </strong>
           <Badge tone={said.tone}>{said.text}</Badge>
           <span className="muted small">

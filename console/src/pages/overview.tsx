@@ -199,7 +199,7 @@ function CallNumbers({ range, before, isSelf }: { range: Range; before: Range; i
               name="Not judged yet"
               value={number(data.pending_analysis_calls)}
               behind="still being processed"
-              to={rows({ stage: 'awaiting_end,awaiting_recording,transcribing,analyzing,applying' })}
+              to={rows({ stage: 'awaiting_end,awaiting_recording,transcribing,analyzing' })}
             />
             <Stat
               name="Steps of a good call"

@@ -7,6 +7,7 @@ import { Badge, Meter } from '../ui/kit.tsx';
 /** Objections, steps and sentiment. */
 export function AnalysisDetails({
   analysis,
+  of = 'call',
 }: {
   analysis: {
     objections: Schemas['Objection'][];
@@ -14,6 +15,7 @@ export function AnalysisDetails({
     sentiment_score: number | null;
     scorecard_version?: number | null;
   };
+  of?: 'call' | 'visit';
 }) {
   const { objections, sop_compliance: sop, sentiment_score: sentiment } = analysis;
   return (
@@ -41,7 +43,10 @@ export function AnalysisDetails({
         )}
       </div>
       <div className="stack-small">
-        <h3>Steps of a good call{analysis.scorecard_version ? ` (scorecard ${analysis.scorecard_version})` : ''}</h3>
+        <h3>
+          Steps of a good {of}
+          {analysis.scorecard_version ? ` (scorecard ${analysis.scorecard_version})` : ''}
+        </h3>
         {sop.score !== null && (
           <Meter
             value={sop.score}

@@ -8,14 +8,13 @@ import { Icon } from '../ui/icons.tsx';
 import { Card, Time } from '../ui/kit.tsx';
 import { OperateButtons } from './operate.tsx';
 
-const ORDER = ['awaiting_end', 'awaiting_recording', 'transcribing', 'analyzing', 'applying', 'done'] as const;
+const ORDER = ['awaiting_end', 'awaiting_recording', 'transcribing', 'analyzing', 'done'] as const;
 const FINAL = ['done', 'not_analyzable', 'failed'];
 const NAMES: Record<string, string> = {
   awaiting_end: 'Call',
   awaiting_recording: 'Recording',
   transcribing: 'Transcript',
-  analyzing: 'Analysis',
-  applying: 'Lead and appointment',
+  analyzing: 'Analysis, lead and appointment',
   done: 'Done',
 };
 

@@ -261,7 +261,7 @@ export function VisitResult({ visit, short = false }: { visit: Visit; short?: bo
         <Said said={visitOutcome(analysis.outcome)} /> <Badge>from the recording</Badge>
       </p>
       {analysis.summary && <p>{analysis.summary}</p>}
-      {!short && <AnalysisDetails analysis={analysis} />}
+      {!short && <AnalysisDetails analysis={analysis} of="visit" />}
     </div>
   );
 }
