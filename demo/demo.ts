@@ -61,7 +61,7 @@ async function play(): Promise<void> {
   if (!once) tellWhereToLook(demo);
   // What ran before the demo goes on without it.
   if (once || !infrastructure) return stop();
-  print('\nCtrl-C stops it.');
+  print('Ctrl-C stops it.');
 }
 
 function tellWhereToLook({ companyId, people: { manager } }: Demo): void {
@@ -74,7 +74,7 @@ function tellWhereToLook({ companyId, people: { manager } }: Demo): void {
   print('\nReady to paste (other roles: csr, sales_rep, executive):');
   print(`token=$(npm run -s token -- --role manager --company ${companyId})`);
   print(`curl -H "Authorization: Bearer $token" ${apiUrl(config)}/api/v1/calls`);
-  print('\nOne more call: npm run call -- booked. Clean up: npm run cleanup -- --demo');
+  print('One more call: npm run call -- booked. Clean up: npm run cleanup -- --demo');
 }
 
 /** Whether the API there is ready and takes our tokens: another instance's would not. */

@@ -12,6 +12,7 @@ import { createEventTickets } from '../../src/api/live/eventTickets.ts';
 import { createRecordingLinks } from '../../src/api/recordings/recordingLinks.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import {
+  analysisRuns,
   appointments,
   auditLog,
   callAnalyses,
@@ -21,6 +22,7 @@ import {
   leads,
   webhookEvents,
 } from '../../src/db/schema/index.ts';
+import { giveUp } from '../../src/services/analysis/runs.ts';
 import { createLinkKey } from '../../src/services/links/linkKey.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 import { makeCompany } from '../harness/rows.ts';
@@ -321,6 +323,21 @@ describe('PATCH /calls/{id}/analysis', () => {
 });
 
 describe('POST /calls/{id}/reanalyze', () => {
+  test('is not ended by a skip of the analysis before that is carried out twice', async () => {
+    const company = await makeCompany(api.db);
+    const call = await company.call({ status: 'completed', stage: 'transcribing' });
+    await company.run(call.id, { state: 'running' });
+    const key = { companyId: company.companyId, subjectKind: 'call' as const, subjectId: call.id };
+    await giveUp(api.db, api.config, { ...key, generation: 1 });
+    await company.run(call.id, { state: 'running', generation: 2 });
+    await giveUp(api.db, api.config, { ...key, generation: 1 });
+    const runs = await api.db.select().from(analysisRuns).where(eq(analysisRuns.subjectId, call.id));
+    expect(Object.fromEntries(runs.map(({ generation, state }) => [generation, state]))).toEqual({
+      1: 'failed',
+      2: 'running',
+    });
+  });
+
   test('starts a new generation once, and rings the workflow', async () => {
     const rows = await makeCompany(api.db);
     const call = await rows.call({ stage: 'not_analyzable', reason: 'no_speech' });

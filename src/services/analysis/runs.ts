@@ -79,6 +79,9 @@ export async function giveUp(
   { generation, ...key }: SubjectKey & { generation?: number },
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    // Given up before: a repeat of the step must not end an analysis that somebody asked for since.
+    const own = generation === undefined ? undefined : await selectRun(tx, key, generation);
+    if (own && own.state !== 'running' && own.state !== 'analyzed') return;
     const runs = await tx
       .update(analysisRuns)
       .set({ state: 'failed', reason: 'skipped_by_operator', finishedAt: sql`now()` })
