@@ -7,9 +7,16 @@ import { clearDatabaseBlock, setBlock, showAnalysisBlock } from '../services/pip
 import { type AdvanceVisitInput, advanceVisit } from '../services/visits/advance.ts';
 import { tellAttention } from './attention.ts';
 import type { ActivityDeps } from './deps.ts';
+import { createPromptSubmit } from './promptSubmit.ts';
+
+interface AdvanceAnalysis extends AdvanceAnalysisInput {
+  /** Nothing has failed that asks for patience. */
+  submitsPromptly: boolean;
+}
 
 export function createPipelineActivities(deps: ActivityDeps) {
   const { db, config, wakeRelay } = deps;
+  const submitPromptly = createPromptSubmit(deps);
   return {
     /** Folds a call's events and says what is next. */
     async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
@@ -25,12 +32,16 @@ export function createPipelineActivities(deps: ActivityDeps) {
       return state;
     },
 
-    /** Takes what callbacks said of an analysis and says what is next. */
-    async advanceAnalysis(input: AdvanceAnalysisInput): Promise<AnalysisStep> {
-      const step = await advanceAnalysis(db, config, input);
-      // The call or visit is rung, or others may have got the place of a job that ended.
-      if (step.do === 'finish' || step.kind === 'analysis') wakeRelay();
-      return step;
+    /** Takes what callbacks said of an analysis, submits the job that is next where that can be done at once, and says what is next. */
+    async advanceAnalysis({ submitsPromptly, ...input }: AdvanceAnalysis): Promise<AnalysisStep> {
+      for (let submits = submitsPromptly; ; submits = false) {
+        const { step, job } = await advanceAnalysis(db, config, input);
+        // The call or visit is rung, or others may have got the place of a job that ended.
+        if (step.do === 'finish' || step.kind === 'analysis') wakeRelay();
+        if (step.do !== 'submit' || !job || !submits) return step;
+        const next = await submitPromptly(job, step, input.waits);
+        if (next) return next;
+      }
     },
 
     /** Shows on the row of a call or visit that a step of its own is blocked, or that it goes on. */

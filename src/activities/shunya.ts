@@ -1,16 +1,12 @@
 /** The two calls to Shunya. Regular activities: each is one HTTP exchange, retried by the workflow, not by itself. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { isRecordingHostAllowed } from '../domain/recordingHosts.ts';
-import { CallRailError, isApiRecordingLink } from '../providers/callrail/client.ts';
-import { ShunyaError } from '../providers/shunya/client.ts';
-import {
-  type ExchangeFailure,
-  keepAudioUrl,
-  recordAcceptance,
-  recordFailure,
-  recordOutcome,
-} from '../services/analysis/exchange.ts';
+import { CallRailError } from '../providers/callrail/client.ts';
+import { keepAudioUrl, recordAcceptance, recordFailure, recordOutcome } from '../services/analysis/exchange.ts';
 import { type ShunyaJob, selectJob } from '../services/analysis/jobs.ts';
+import { takeTurn } from '../services/analysis/pace.ts';
 import type { ActivityDeps } from './deps.ts';
+import { isResolved, knownAudioOf, providerFailureOf, requestOf } from './exchanges.ts';
 import { jobNotReady } from './failures.ts';
 
 export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay }: ActivityDeps) {
@@ -23,7 +19,8 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
       const job = await selectJob(db, input.jobId);
       if (job?.state !== 'ready') return;
       await exchange(job, async () => {
-        const audioUrl = job.kind === 'transcription' ? await audioOf(job) : null;
+        const audioUrl = await audioOf(job);
+        await delay((await takeTurn(db, config.shunya.maxPerSecond)) * 1000);
         await recordAcceptance(db, config, job, await shunya.submit(requestOf(job), audioUrl));
       });
     },
@@ -56,48 +53,21 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
     try {
       await run();
     } catch (error) {
-      const failure = providerFailureOf(error, isResolved(job));
+      const failure = providerFailureOf(error, isResolved(job, config));
       if (!failure) throw error;
       await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;
     }
   }
 
-  /** Whether what is sent is a link of the moment, behind the one that CallRail gave. */
-  function isResolved(job: ShunyaJob): boolean {
-    return job.kind === 'transcription' && isApiRecordingLink(job.recordingUrl, config.callrailBaseUrl);
-  }
-
   /** The audio this attempt sends: resolved once and stored with it, so that a repeat has the same body. */
-  async function audioOf(job: ShunyaJob): Promise<string> {
-    if (job.audioUrl) return job.audioUrl;
-    const link = job.recordingUrl;
-    if (!isApiRecordingLink(link, config.callrailBaseUrl)) return link;
+  async function audioOf(job: ShunyaJob): Promise<string | null> {
+    const known = knownAudioOf(job, config);
+    if (known !== undefined) return known;
     if (!job.callrailApiKey) throw new CallRailError('unauthorized', { transient: true });
-    const { url } = await callrail.resolveRecording({ apiKey: job.callrailApiKey, url: link });
+    const { url } = await callrail.resolveRecording({ apiKey: job.callrailApiKey, url: job.recordingUrl });
     if (!isRecordingHostAllowed(url, config.recordingHosts))
       throw new CallRailError('foreign_link', { transient: false });
     return keepAudioUrl(db, job.id, url);
   }
-}
-
-const requestOf = (job: ShunyaJob) => ({
-  shunyaCallId: job.shunyaCallId,
-  idempotencyKey: job.idempotencyKey,
-  companyId: job.shunyaCompanyId ?? job.companyId,
-  callType: job.subjectKind === 'call' ? ('csr_call' as const) : ('sales_call' as const),
-});
-
-/**
- * A key that Shunya knows with another body, as after a restore from a backup, ends the attempt: the next has another key. So
- * does a resolved link behind which Shunya finds no audio: it is resolved again.
- */
-function providerFailureOf(error: unknown, isResolved: boolean): ExchangeFailure | undefined {
-  if (error instanceof ShunyaError) {
-    const needsAnotherBody = error.isKeyReused || (isResolved && error.isAboutAudio && !error.permanent);
-    const ends = needsAnotherBody ? 'attempt' : error.permanent ? 'job' : null;
-    return { code: error.code, ends };
-  }
-  if (!(error instanceof CallRailError)) return undefined;
-  return { code: `callrail_${error.code}`, ends: !error.transient && error.code === 'foreign_link' ? 'job' : null };
 }

@@ -14,7 +14,6 @@ import {
   claimDueEvents,
   closeLateCallbacks,
   markNotRung,
-  markRung,
   markSent,
   releaseEvents,
 } from '../services/inbox/dispatch.ts';
@@ -55,6 +54,7 @@ export function startRelay(deps: RelayDeps): Relay {
   let wake: (() => void) | undefined;
   let failures = 0;
   let nextRerouteAt = 0;
+  const rungBefore: ClaimedEvent[] = [];
   /** The last waiting event that this pass has looked at. */
   let reroutedTo = 0;
 
@@ -80,7 +80,7 @@ export function startRelay(deps: RelayDeps): Relay {
           if (next !== null) nextRerouteAt = 0;
           reroutedTo = next ?? 0;
         }
-        const { claimed, rung, unreachable } = await ringDue(deps);
+        const { claimed, rung, unreachable } = await ringDue(deps, rungBefore);
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
         if ((claimed === CLAIMED_TOGETHER || nextRerouteAt === 0) && !unreachable) continue;
@@ -114,15 +114,22 @@ export function startRelay(deps: RelayDeps): Relay {
   };
 }
 
-/** One round: claims what is due, rings each workflow once for all of its events, marks them. */
-async function ringDue(deps: RelayDeps): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
-  const claimed = await claimDueEvents(deps.db);
+/**
+ * One round: claims what is due and rings each workflow once for all of its events.
+ * @param rungBefore events that were rung and are not marked so yet: the next round marks these, and leaves its own there
+ */
+async function ringDue(
+  deps: RelayDeps,
+  rungBefore: ClaimedEvent[],
+): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
+  const claimed = await claimDueEvents(deps.db, rungBefore);
+  rungBefore.length = 0;
   const waiting = [...groupByWorkflow(claimed).values()];
   const refused: ClaimedEvent[][] = [];
   let rung = 0;
   const work = async () => {
     for (let group = waiting.shift(); group; group = waiting.shift()) {
-      if (await ringGroup(deps, group)) rung += 1;
+      if (await ringGroup(deps, group, rungBefore)) rung += 1;
       else refused.push(group);
       // Once Temporal answers nobody, the rest of the batch would only wait for the same deadline.
       if (refused.length > 0 && rung === 0) return;
@@ -148,7 +155,7 @@ function groupByWorkflow(events: ClaimedEvent[]): Map<string, ClaimedEvent[]> {
 }
 
 /** @returns false when Temporal cannot be reached, so that the round ends */
-async function ringGroup(deps: RelayDeps, group: ClaimedEvent[]): Promise<boolean> {
+async function ringGroup(deps: RelayDeps, group: ClaimedEvent[], rung: ClaimedEvent[]): Promise<boolean> {
   const { db, client, logger } = deps;
   const [first] = group;
   if (!first) return true;
@@ -156,7 +163,7 @@ async function ringGroup(deps: RelayDeps, group: ClaimedEvent[]): Promise<boolea
     await client.withDeadline(Date.now() + RING_DEADLINE_MS, () => deliver(deps, first));
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
-      await settleUntaken(deps, group, first);
+      if (await startAgain(deps, group, first)) rung.push(...group);
       return true;
     }
     if (isUnreachable(error)) return false;
@@ -168,7 +175,8 @@ async function ringGroup(deps: RelayDeps, group: ClaimedEvent[]): Promise<boolea
     await markNotRung(db, group);
     return true;
   }
-  await (first.action ? markSent(db, group) : markRung(db, group));
+  if (first.action) await markSent(db, group);
+  else rung.push(...group);
   return true;
 }
 
@@ -179,13 +187,13 @@ async function deliver({ client, config }: RelayDeps, event: ClaimedEvent): Prom
   await ringWorkflow(client, config, event);
 }
 
-/** No workflow took a callback: its analysis starts again where that should run. */
-async function settleUntaken({ db, client, config }: RelayDeps, group: ClaimedEvent[], first: ClaimedEvent) {
-  if (await closeLateCallbacks(db, group)) return;
+/** No workflow took a callback: its analysis starts again where that should run. @returns false where it is over */
+async function startAgain({ db, client, config }: RelayDeps, group: ClaimedEvent[], first: ClaimedEvent) {
+  if (await closeLateCallbacks(db, group)) return false;
   await client.withDeadline(Date.now() + RING_DEADLINE_MS, () =>
     ringWorkflow(client, config, { ...first, jobId: null }),
   );
-  await markRung(db, group);
+  return true;
 }
 
 /** gRPC: CANCELLED (a server that stops), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED, UNAVAILABLE, or no connection. */

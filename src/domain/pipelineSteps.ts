@@ -59,7 +59,8 @@ export type AnalysisStep =
   /** Nothing left to do: analyzed, not analyzable, given up, or deleted. */
   | { do: 'finish'; stage: PipelineStage | null }
   | ({ do: 'wait_for_slot' } & AnalysisJob)
-  | ({ do: 'submit' } & AnalysisJob)
+  /** `failed`: it was tried in this step. */
+  | ({ do: 'submit'; failed?: { code: string; retryAfterSeconds?: number } } & AnalysisJob)
   | ({ do: 'read' } & AnalysisJob)
   | ({ do: 'wait'; askInSeconds: number; overdueInSeconds: number } & AnalysisJob)
   | ({ do: 'repeat'; code: string } & AnalysisJob);

@@ -62,10 +62,11 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
 
   /** Takes what has come and asks the rows what is next; ends with what an operator gave up. */
   async function look(): Promise<AnalysisStep> {
-    const { repeatAttempt } = pipeline;
+    const { repeatAttempt, isBlocked } = pipeline;
+    const run = { companyId, subjectKind, subjectId, generation };
     return pipeline.look(
-      () => database.advanceAnalysis({ companyId, subjectKind, subjectId, generation, waits, repeatAttempt }),
-      () => database.giveUp({ companyId, subjectKind, subjectId, generation }),
+      () => database.advanceAnalysis({ ...run, waits, repeatAttempt, submitsPromptly: !isBlocked }),
+      () => database.giveUp(run),
     );
   }
 }

@@ -4,7 +4,7 @@ import type { Blocker, JobKind } from '../domain/pipeline.ts';
 import type { AnalysisStep } from '../domain/pipelineSteps.ts';
 import { database, reads, submits } from './activities.ts';
 import type { ShunyaAnalysisInput } from './contracts.ts';
-import { failureOf } from './failures.ts';
+import { failureOf, type StepFailure } from './failures.ts';
 import { Pipeline } from './pipeline.ts';
 
 export type JobStep = Exclude<AnalysisStep, { do: 'finish' }>;
@@ -67,7 +67,9 @@ export class AnalysisPipeline extends Pipeline {
   async submit(step: Step<'submit'>): Promise<void> {
     this.describeWait(`Shunya to accept the ${step.kind}`);
     this.hasAsked = false;
-    await this.attempt(blockerOf(step), () => submits(this.input.companyId).submitJob({ jobId: step.jobId }), step);
+    if (step.failed) await this.fail(blockerOf(step), step.failed, step);
+    else
+      await this.attempt(blockerOf(step), () => submits(this.input.companyId).submitJob({ jobId: step.jobId }), step);
   }
 
   async read(step: Step<'read'>): Promise<void> {
@@ -131,13 +133,7 @@ export class AnalysisPipeline extends Pipeline {
       // Something new came while Shunya was asked.
       if (wf.isCancellation(error) && !wf.CancellationScope.current().consideredCancelled) return true;
       if (wf.isCancellation(error)) throw error;
-      this.failures += 1;
-      const failedJobs = step ? step.attempt - 1 : 0;
-      const failure = failureOf(error);
-      // The link to the recording is resolved in the same step; who looks must know whom to ask.
-      const blockedOn = failure.code.startsWith('callrail_') ? 'callrail_recording' : blocker;
-      await this.reportFailure(blockedOn, this.failures + failedJobs, failure);
-      if (blocker === 'database') await this.waitForRetry();
+      await this.fail(blocker, failureOf(error), step);
       return false;
     }
     const keepsFailures = blocker === 'database' && this.isBlocked && this.blockedOn !== 'database';
@@ -147,6 +143,15 @@ export class AnalysisPipeline extends Pipeline {
       this.blockedOn === blocker || (this.blockedOn === 'callrail_recording' && blocker === 'shunya_transcription');
     if (isOurs && (step?.attempt ?? 1) === 1) await this.clearBlock();
     return true;
+  }
+
+  private async fail(blocker: Blocker, failure: StepFailure, step?: JobStep): Promise<void> {
+    this.failures += 1;
+    const failedJobs = step ? step.attempt - 1 : 0;
+    // The link to the recording is resolved in the same step; who looks must know whom to ask.
+    const blockedOn = failure.code.startsWith('callrail_') ? 'callrail_recording' : blocker;
+    await this.reportFailure(blockedOn, this.failures + failedJobs, failure);
+    if (blocker === 'database') await this.waitForRetry();
   }
 }
 

@@ -77,7 +77,7 @@ async function resetEverywhere(
 ): Promise<number> {
   const before = await rowsOf(company);
   const points = await resetPoints(execution);
-  expect(points.length).toBeGreaterThan(1);
+  expect(points.length).toBeGreaterThan(0);
   for (const withSignals of [true, false])
     for (const eventId of points) {
       const runId = await reset(execution, eventId, withSignals);

@@ -55,6 +55,38 @@ describe.concurrent('an analysis', () => {
     expect((await run.attributes()).PipelineStage).toEqual(['done']);
   });
 
+  it('whose jobs the looks submit has no activity but its looks', async () => {
+    const run = await scripted.analysis((id) => ({ advance: [wait(id), wait(id, 'analysis'), DONE] }));
+    await run.waitingFor("Shunya's transcription");
+    await run.ring();
+    await run.waitingFor("Shunya's analysis");
+    expect((await run.attributes()).PipelineStage).toEqual(['analyzing']);
+    await run.ring();
+    await run.result();
+    expect(run.played.map(({ name }) => name)).toEqual(['advance', 'advance', 'advance']);
+    expect(run.played.every(({ input }) => input.submitsPromptly)).toBe(true);
+  });
+
+  it('whose look failed to submit keeps to what the provider said, and tries again by the queue', async () => {
+    const run = await scripted.analysis((id) => ({
+      advance: [
+        { ...submit(id), failed: { code: 'http_429', retryAfterSeconds: 3600 } } as AnalysisStep,
+        submit(id),
+        wait(id),
+      ],
+    }));
+    const { attempts, nextTryAt } = await run.blocked();
+    expect(attempts).toBe(1);
+    expect(Date.parse(nextTryAt ?? '')).toBeGreaterThan(Date.now() + 3_000_000);
+    await run.handle.executeUpdate(retryUpdate, { args: [ACTION] });
+    await run.waitingFor("Shunya's transcription");
+    expect(run.played.filter(({ name }) => name === 'submit')).toHaveLength(1);
+    const looks = run.played.filter(({ name }) => name === 'advance');
+    // While it is blocked no look may try by itself.
+    expect(looks.map(({ input }) => input.submitsPromptly)).toEqual([true, false, true]);
+    await run.handle.terminate();
+  });
+
   it('takes a callback that comes before the submit has answered', async () => {
     let ring: (() => Promise<void>) | undefined;
     const run = await scripted.analysis((id) => ({
@@ -122,7 +154,7 @@ describe.concurrent('an analysis', () => {
       attempt: 1,
     };
     const run = await scripted.analysis((id) => ({ advance: [repeat, submit(id, 'transcription', 2), DONE] }), {
-      retryInitialSeconds: 0.3,
+      retryInitialSeconds: 2,
     });
     expect(await run.blocked()).toMatchObject({ blockedOn: 'shunya_transcription', lastError: 'MODEL_OVERLOADED' });
     await run.result();
@@ -137,7 +169,7 @@ describe.concurrent('an analysis', () => {
         advance: [submit(id), submit(id), submit(id), submit(id), wait(id)],
         submit: [away, away, away, () => {}],
       }),
-      { retryInitialSeconds: 0.1, retryMaxSeconds: 0.4 },
+      { retryInitialSeconds: 1, retryMaxSeconds: 4 },
     );
     expect(await run.blocked(3)).toMatchObject({ blockedOn: 'shunya_transcription', needsAttention: true });
     await run.waitingFor("Shunya's transcription");

@@ -102,7 +102,7 @@ describe.concurrent('a call', () => {
     const away = failing('ECONNREFUSED');
     const call = await scripted.call(
       { advance: [away, away, away, DONE] },
-      { retryInitialSeconds: 0.4, retryMaxSeconds: 0.4 },
+      { retryInitialSeconds: 2, retryMaxSeconds: 2 },
     );
     const status = await call.blocked(3);
     expect(status).toMatchObject({ blockedOn: 'database', needsAttention: true, lastError: 'ECONNREFUSED' });

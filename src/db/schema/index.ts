@@ -18,6 +18,7 @@ export * from './recordingAnalyses.ts';
 export * from './recordingSessions.ts';
 export * from './scorecards.ts';
 export * from './shunyaJobs.ts';
+export * from './shunyaPace.ts';
 export * from './trackingNumbers.ts';
 export * from './users.ts';
 export * from './webhookEvents.ts';

@@ -2,18 +2,26 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, recordingSessions, shunyaJobs } from '../../db/schema/index.ts';
+import { analysisRuns, calls, companies, recordingSessions, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage } from '../../domain/pipeline.ts';
 import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
-import { ringPipeline, takeRings } from '../pipelines/ring.ts';
+import { isRingOf, ringPipeline } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { takeCallbacks } from './callbacks.ts';
-import { grantFreeSlots, markFailed, type ShunyaJob, selectJobs } from './jobs.ts';
-import { hasSpeech, storeResult } from './results.ts';
+import {
+  grantFreeSlots,
+  insertJob,
+  type JobOfRun,
+  markFailed,
+  runColumns,
+  type ShunyaJob,
+  selectJobs,
+} from './jobs.ts';
+import { storeResult } from './results.ts';
 import { endAsNotAnalyzable, runKey } from './runs.ts';
 
 export interface AdvanceAnalysisInput extends SubjectKey {
@@ -22,9 +30,6 @@ export interface AdvanceAnalysisInput extends SubjectKey {
   /** The failed attempt that is to be followed by another; repeats of the same number do nothing more. */
   repeatAttempt?: number;
 }
-
-/** A stage that has lasted so long is shown by the workflow of the call or visit too. */
-const STAGE_SHOWN_AFTER_SECONDS = 5;
 
 /** What a run has come to whose steps are over. */
 const STAGE_OF_ENDED = {
@@ -37,37 +42,48 @@ const STAGE_OF_ENDED = {
 /**
  * Looks at the run's jobs and their callbacks, takes what has come, and says what is next. Everything about a run is in
  * rows, so this answers the same after a crash, a Reset or a new run. The result of the last job is applied at once.
+ * @returns what is next, and the job that it is about
  */
 export async function advanceAnalysis(
   db: Database,
   config: Config,
   input: AdvanceAnalysisInput,
-): Promise<AnalysisStep> {
+): Promise<{ step: AnalysisStep; job?: ShunyaJob }> {
   return db.transaction(async (tx) => {
     const workflowId = analysisWorkflowId(input.subjectKind, input.subjectId, input.generation);
-    const run = await lockRun(tx, input);
-    await takeRings(tx, workflowId);
-    const callbacks = await takeCallbacks(tx, workflowId, run);
-    if (!run) return { do: 'finish', stage: null };
-    if (run.state !== 'running') return { do: 'finish', stage: STAGE_OF_ENDED[run.state] };
+    const run = await lockRun(tx, input, workflowId);
+    const callbacks = run && !run.hasCallbacks ? [] : await takeCallbacks(tx, workflowId, run);
+    if (!run) return { step: { do: 'finish', stage: null } };
+    if (run.state !== 'running') return { step: { do: 'finish', stage: STAGE_OF_ENDED[run.state] } };
 
     const jobs = await selectJobs(tx, input);
     const advance = new Advance(tx, config, input, run, jobs);
     for (const { jobId, body } of callbacks) await advance.take(jobId, body);
-    return advance.next();
+    const step = await advance.next();
+    return { step, job: step.do === 'finish' ? undefined : advance.find(step.jobId) };
   });
 }
 
 type Run = NonNullable<Awaited<ReturnType<typeof lockRun>>>;
 
-async function lockRun(tx: Transaction, input: AdvanceAnalysisInput) {
+/** Locks the run and takes its rings: what they were stored with is there for whoever reads after this. */
+async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId: string) {
+  const rings = tx
+    .$with('rings')
+    .as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
   const [run] = await tx
+    .with(rings)
     .select({
+      ...runColumns,
       state: analysisRuns.state,
       shunyaCallId: analysisRuns.shunyaCallId,
       stage: sql<PipelineStage | null>`coalesce(${calls.stage}, ${recordingSessions.stage})`,
+      providerCallId: calls.providerCallId,
+      hasCallbacks: sql<boolean>`exists (select 1 from webhook_events e where e.workflow_id = ${workflowId}
+        and e.source = 'shunya' and e.status in ('pending', 'dispatched'))`,
     })
     .from(analysisRuns)
+    .innerJoin(companies, eq(companies.id, analysisRuns.companyId))
     .leftJoin(calls, and(eq(analysisRuns.subjectKind, 'call'), eq(calls.id, analysisRuns.subjectId)))
     .leftJoin(
       recordingSessions,
@@ -89,9 +105,9 @@ class Advance {
   private readonly config: Config;
   private readonly input: AdvanceAnalysisInput;
   private readonly run: Run;
-  private readonly jobs: ShunyaJob[];
+  private readonly jobs: JobOfRun[];
 
-  constructor(tx: Transaction, config: Config, input: AdvanceAnalysisInput, run: Run, jobs: ShunyaJob[]) {
+  constructor(tx: Transaction, config: Config, input: AdvanceAnalysisInput, run: Run, jobs: JobOfRun[]) {
     this.tx = tx;
     this.config = config;
     this.input = input;
@@ -111,10 +127,11 @@ class Advance {
       return;
     }
     if (callback.outcome === 'completed' && callback.result) {
-      const readable = job.kind === 'analysis' || normalizeTranscript(callback.result) !== null;
-      if (readable) {
+      const transcript = job.kind === 'transcription' ? normalizeTranscript(callback.result) : undefined;
+      if (transcript !== null) {
         await storeResult(this.tx, job, callback.result);
         job.state = 'completed';
+        job.hasSpeech = /\S/.test(transcript?.text ?? '');
         this.hasFreedSlot = true;
         return;
       }
@@ -129,16 +146,23 @@ class Advance {
   async next(): Promise<AnalysisStep> {
     for (const kind of JOB_KINDS) {
       const job = this.newest(kind) ?? (await this.begin(kind));
-      if (job.state === 'completed' && (kind === 'analysis' || (await hasSpeech(this.tx, this.input)))) continue;
+      if (job.state === 'completed' && (kind === 'analysis' || job.hasSpeech)) continue;
       return this.stepOf(job);
     }
     await this.grantSlots();
     await applyAnalysis(this.tx, this.input);
-    await ringPipeline(this.tx, this.input);
+    await ringPipeline(this.tx, { ...this.input, providerCallId: this.run.providerCallId });
     return { do: 'finish', stage: 'done' };
   }
 
-  private async stepOf(newest: ShunyaJob): Promise<AnalysisStep> {
+  /** A job with what a call to Shunya needs. */
+  find(jobId: string): ShunyaJob | undefined {
+    const job = this.jobs.find(({ id }) => id === jobId);
+    const { shunyaCompanyId, callrailApiKey, recordingUrl } = this.run;
+    return job && { ...job, shunyaCompanyId, callrailApiKey, recordingUrl };
+  }
+
+  private async stepOf(newest: JobOfRun): Promise<AnalysisStep> {
     const { waits, repeatAttempt } = this.input;
     const isRepeated = newest.state === 'failed' && newest.retryable !== 'no' && repeatAttempt === newest.attempt;
     const job = isRepeated ? await this.create(newest.kind, newest.attempt + 1) : newest;
@@ -170,44 +194,30 @@ class Advance {
     return { do: 'finish', stage: 'not_analyzable' };
   }
 
-  private newest = (kind: JobKind): ShunyaJob | undefined => this.jobs.find((job) => job.kind === kind);
+  private newest = (kind: JobKind): JobOfRun | undefined => this.jobs.find((job) => job.kind === kind);
 
-  private async begin(kind: JobKind): Promise<ShunyaJob> {
+  private async begin(kind: JobKind): Promise<JobOfRun> {
     const stage = kind === 'transcription' ? 'transcribing' : 'analyzing';
-    if (this.run.stage !== stage) {
-      await setStage(this.tx, this.input, stage);
-      await ringPipeline(this.tx, this.input, STAGE_SHOWN_AFTER_SECONDS);
-    }
+    if (this.run.stage !== stage) await setStage(this.tx, this.input, stage);
     return this.create(kind, 1);
   }
 
-  private async create(kind: JobKind, attempt: number): Promise<ShunyaJob> {
+  private async create(kind: JobKind, attempt: number): Promise<JobOfRun> {
     const { companyId, subjectKind, subjectId, generation } = this.input;
     const { shunyaCallId } = this.run;
     const step = `${subjectKind}:${subjectId}:${generation}:${kind}:${attempt}`;
-    await this.tx
-      .insert(shunyaJobs)
-      .values({
-        id: step,
-        companyId,
-        subjectKind,
-        subjectId,
-        generation,
-        kind,
-        attempt,
-        state: 'waiting',
-        // The call id is random: a database restored from a backup never uses a key again with another body.
-        idempotencyKey: `${step}:${shunyaCallId}`,
-        shunyaCallId,
-      })
-      .onConflictDoNothing();
-    const job = (await selectJobs(this.tx, this.input)).find(({ id }) => id === step);
-    if (!job) throw new Error('a job that was just stored is gone');
+    // The call id is random: a database restored from a backup never uses a key again with another body.
+    const idempotencyKey = `${step}:${shunyaCallId}`;
+    const key = { id: step, companyId, subjectKind, subjectId, generation, kind, attempt };
+    const job = await insertJob(this.tx, { ...key, idempotencyKey, shunyaCallId });
+    // Only who holds the run's lock makes its jobs.
+    if (!job) throw new Error('a job is there that was not');
+    this.jobs.unshift(job);
     return job;
   }
 
   /** Gives free places to the jobs that have waited longest, this one among them perhaps. */
-  private async grantSlots(job?: ShunyaJob): Promise<void> {
+  private async grantSlots(job?: JobOfRun): Promise<void> {
     const { maxPerCompany } = this.config.shunya;
     const granted = await grantFreeSlots(this.tx, this.input.companyId, maxPerCompany, this.input);
     if (job && granted.includes(job.id)) job.state = 'ready';

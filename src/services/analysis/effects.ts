@@ -46,6 +46,7 @@ async function lockCallAndLead(tx: Transaction, key: CallKey) {
     .select({
       callStartedAt: calls.startedAt,
       contactId: calls.contactId,
+      companyId: leads.companyId,
       leadId: leads.id,
       leadStatus: leads.status,
       leadQualification: leads.qualification,
@@ -78,8 +79,8 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
   const raises = said !== null && (known === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[known]);
   const qualification = raises && !heldByPerson ? said : known;
   if (status !== row.leadStatus || qualification !== known) await moveLead(tx, row.leadId, { status, qualification });
-  await bookAppointment(tx, key, row, analysis);
-  await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
+  if (!(await bookAppointment(tx, key, row, analysis)))
+    await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
 
 /**
@@ -97,24 +98,25 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
   const isWon = row.leadStatus === 'closed_won';
   const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
   await moveLead(tx, row.leadId, { status, qualification: analysis.qualification });
-  await bookAppointment(tx, key, row, analysis);
-  await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
+  if (!(await bookAppointment(tx, key, row, analysis)))
+    await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
 
+/** @returns whether it made one, and so has brought the follow-up up to date */
 async function bookAppointment(
   tx: Transaction,
   key: CallKey,
   call: { contactId: string; leadId: string; timeZone: string },
   analysis: CurrentAnalysis,
-): Promise<void> {
-  if (analysis.bookingStatus !== 'booked') return;
+): Promise<boolean> {
+  if (analysis.bookingStatus !== 'booked') return false;
   const [rep] = analysis.assignedRepId
     ? await tx
         .select({ id: users.id })
         .from(users)
         .where(and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId)))
     : [];
-  await makeAppointment(
+  const { isNew } = await makeAppointment(
     tx,
     {
       companyId: key.companyId,
@@ -129,6 +131,7 @@ async function bookAppointment(
     },
     call.timeZone,
   );
+  return isNew;
 }
 
 /**

@@ -18,38 +18,46 @@ export async function keepAudioUrl(db: Database, jobId: string, audioUrl: string
   return stored?.audioUrl ?? audioUrl;
 }
 
-/** Records that Shunya took a job, and its result where that came at once. The first task id wins. */
+/**
+ * Records that Shunya took a job, and its result where that came at once. The first task id wins.
+ * @returns whether Shunya works on it now, and nothing of it has come yet
+ */
 export async function recordAcceptance(
   db: Database,
   config: Config,
   job: ShunyaJob,
-  accepted: { taskId: string | null; result?: unknown },
-): Promise<void> {
-  await db.transaction(async (tx) => {
-    if (accepted.taskId) await lockTaskId(tx, accepted.taskId);
-    const current = await selectJob(tx, job.id, true);
+  { taskId, result }: { taskId: string | null; result?: unknown },
+): Promise<{ isUnderWay: boolean }> {
+  return db.transaction(async (tx) => {
+    if (taskId) await lockTaskId(tx, taskId);
+    const current = taskId ? await storeTaskId(tx, job.id, taskId) : await selectJob(tx, job.id, true);
     if (!current) {
-      if (accepted.taskId)
-        await leaveTombstone(tx, config, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId });
-      return;
+      if (taskId) await leaveTombstone(tx, config, { taskId, shunyaCallId: job.shunyaCallId });
+      return { isUnderWay: false };
     }
-    if (accepted.taskId && !current.taskId) {
-      await tx
-        .update(shunyaJobs)
-        .set({
-          taskId: accepted.taskId,
-          ...(current.state === 'ready' ? { state: 'submitted' as const } : {}),
-          submittedAt: sql`now()`,
-          errorCode: null,
-          updatedAt: sql`now()`,
-        })
-        .where(eq(shunyaJobs.id, job.id));
-      await adoptCallbacks(tx, { taskId: accepted.taskId, shunyaCallId: job.shunyaCallId }, config);
-    }
-    if (accepted.result === undefined || current.state === 'failed') return;
-    await storeResult(tx, job, accepted.result);
+    const adopted = taskId ? await adoptCallbacks(tx, { taskId, shunyaCallId: job.shunyaCallId }, config) : 0;
+    if (result === undefined || current.state === 'failed')
+      return { isUnderWay: current.state === 'submitted' && adopted === 0 };
+    await storeResult(tx, job, result);
     await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
+    return { isUnderWay: false };
   });
+}
+
+async function storeTaskId(tx: Transaction, jobId: string, taskId: string) {
+  const isFirst = sql`${shunyaJobs.taskId} is null`;
+  const [stored] = await tx
+    .update(shunyaJobs)
+    .set({
+      taskId: sql`coalesce(${shunyaJobs.taskId}, ${taskId})`,
+      state: sql`case when ${isFirst} and ${shunyaJobs.state} = 'ready' then 'submitted' else ${shunyaJobs.state} end`,
+      submittedAt: sql`case when ${isFirst} then now() else ${shunyaJobs.submittedAt} end`,
+      errorCode: sql`case when ${isFirst} then null else ${shunyaJobs.errorCode} end`,
+      updatedAt: sql`now()`,
+    })
+    .where(eq(shunyaJobs.id, jobId))
+    .returning({ state: shunyaJobs.state });
+  return stored;
 }
 
 /** Its call was deleted while Shunya was asked: a callback that names only this id must be known for what it is. */

@@ -7,13 +7,12 @@ import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { ringAnalysis } from '../pipelines/ring.ts';
 
-export type ShunyaJob = Awaited<ReturnType<typeof selectJobs>>[number];
+export type ShunyaJob = NonNullable<Awaited<ReturnType<typeof selectJob>>>;
 
+/** A job's own columns. */
 const jobColumns = {
   id: shunyaJobs.id,
   companyId: shunyaJobs.companyId,
-  shunyaCompanyId: companies.shunyaCompanyId,
-  callrailApiKey: companies.callrailApiKey,
   subjectKind: shunyaJobs.subjectKind,
   subjectId: shunyaJobs.subjectId,
   generation: shunyaJobs.generation,
@@ -26,9 +25,15 @@ const jobColumns = {
   shunyaCallId: shunyaJobs.shunyaCallId,
   taskId: shunyaJobs.taskId,
   audioUrl: shunyaJobs.audioUrl,
-  recordingUrl: analysisRuns.recordingUrl,
   submittedAt: shunyaJobs.submittedAt,
   createdAt: shunyaJobs.createdAt,
+};
+
+/** What the jobs of a run share. */
+export const runColumns = {
+  shunyaCompanyId: companies.shunyaCompanyId,
+  callrailApiKey: companies.callrailApiKey,
+  recordingUrl: analysisRuns.recordingUrl,
 };
 
 const isRunOfJob = and(
@@ -37,13 +42,14 @@ const isRunOfJob = and(
   eq(analysisRuns.generation, shunyaJobs.generation),
 );
 
+/** A job among those of its run. */
+export type JobOfRun = Awaited<ReturnType<typeof selectJobs>>[number];
+
 /** Jobs of a run, newest attempt first. */
 export async function selectJobs(tx: Transaction, input: SubjectKey & { generation: number }) {
   return tx
-    .select(jobColumns)
+    .select({ ...jobColumns, hasSpeech })
     .from(shunyaJobs)
-    .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
-    .innerJoin(analysisRuns, isRunOfJob)
     .where(
       and(
         eq(shunyaJobs.subjectKind, input.subjectKind),
@@ -54,10 +60,31 @@ export async function selectJobs(tx: Transaction, input: SubjectKey & { generati
     .orderBy(desc(shunyaJobs.attempt));
 }
 
+/** Whether anything was said in the transcript that a transcription has brought. */
+const hasSpeech = sql<boolean>`shunya_jobs.kind = 'transcription' and (
+  exists (select 1 from call_transcripts t where shunya_jobs.subject_kind = 'call'
+    and t.call_id = shunya_jobs.subject_id and t.generation = shunya_jobs.generation and t.transcript_text ~ '\\S')
+  or exists (select 1 from recording_transcripts t where shunya_jobs.subject_kind = 'visit'
+    and t.session_id = shunya_jobs.subject_id and t.generation = shunya_jobs.generation and t.transcript_text ~ '\\S'))`;
+
+/** Stores the first state of a job. @returns it; undefined where it was there before */
+export async function insertJob(
+  tx: Transaction,
+  job: Pick<typeof shunyaJobs.$inferInsert, 'id' | 'companyId' | 'subjectKind' | 'subjectId' | 'generation'> &
+    Pick<typeof shunyaJobs.$inferInsert, 'kind' | 'attempt' | 'idempotencyKey' | 'shunyaCallId'>,
+): Promise<JobOfRun | undefined> {
+  const [stored] = await tx
+    .insert(shunyaJobs)
+    .values({ ...job, state: 'waiting' })
+    .onConflictDoNothing()
+    .returning(jobColumns);
+  return stored && { ...stored, hasSpeech: false };
+}
+
 /** One job with what a call to Shunya needs, locked where `tx` is to write it. */
-export async function selectJob(tx: Queryable, jobId: string, lock = false): Promise<ShunyaJob | undefined> {
+export async function selectJob(tx: Queryable, jobId: string, lock = false) {
   const query = tx
-    .select(jobColumns)
+    .select({ ...jobColumns, ...runColumns })
     .from(shunyaJobs)
     .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
     .innerJoin(analysisRuns, isRunOfJob)

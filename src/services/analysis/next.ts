@@ -6,9 +6,9 @@ import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
 import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
-import { currentState, subjectTable } from '../pipelines/state.ts';
+import { blockOf, type ShownState, subjectTable } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
-import { selectRun, startRun } from './runs.ts';
+import { type selectRun, startRun } from './runs.ts';
 
 /** A decision on a pipeline, to be written to its row. */
 export interface Decision {
@@ -42,18 +42,24 @@ const MAY_BE_MENDED = /^(refused_by_shunya:|recording_host_not_allowed$)/;
 /**
  * The next step by the newest run. Starts a run where there is none, or where the recording has changed, or was told of once
  * more, since one that could not be analyzed.
+ * @param run of this generation
+ * @param now what the row of the call or visit shows
  */
-export async function nextAnalysisStep(tx: Transaction, config: Config, subject: AnalyzedSubject): Promise<Decision> {
+export async function nextAnalysisStep(
+  tx: Transaction,
+  config: Config,
+  subject: AnalyzedSubject,
+  run: Awaited<ReturnType<typeof selectRun>>,
+  now: ShownState,
+): Promise<Decision> {
   const { generation } = subject;
-  const run = await selectRun(tx, subject, generation);
   switch (run?.state) {
     case undefined:
       return begin(tx, config, subject);
     case 'running': {
-      const now = await currentState(tx, subject);
-      const stage = now?.stage === 'analyzing' ? 'analyzing' : 'transcribing';
-      if (subject.recordingTold) await tryAtOnce(tx, subject, now?.block?.blockedOn);
-      return { stage, reason: null, block: now?.block ?? null, next: { do: 'analyze', generation } };
+      const stage = now.stage === 'analyzing' ? 'analyzing' : 'transcribing';
+      if (subject.recordingTold) await tryAtOnce(tx, subject, now.blockedOn ?? undefined);
+      return { stage, reason: null, block: blockOf(now), next: { do: 'analyze', generation } };
     }
     case 'analyzed':
       // An analysis is applied by the transaction that ends it; one from before 0.2 was left to its call.

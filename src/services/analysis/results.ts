@@ -78,6 +78,7 @@ async function storeCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown):
 }
 
 async function selectPrevious(tx: Transaction, job: ResultKey) {
+  if (job.generation === 1) return undefined;
   const [row] = await tx
     .select()
     .from(callAnalyses)
@@ -150,18 +151,4 @@ async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown)
       raw: cleanJson(raw),
     })
     .onConflictDoNothing();
-}
-
-/** Whether anything was said in the recording of a run that has its transcript. */
-export async function hasSpeech(
-  tx: Transaction,
-  run: { subjectKind: SubjectKind; subjectId: string; generation: number },
-): Promise<boolean> {
-  const { subjectKind, subjectId, generation } = run;
-  const [row] = await tx.execute<{ spoken: boolean }>(
-    subjectKind === 'call'
-      ? sql`select transcript_text ~ '\\S' as spoken from call_transcripts where call_id = ${subjectId} and generation = ${generation}`
-      : sql`select transcript_text ~ '\\S' as spoken from recording_transcripts where session_id = ${subjectId} and generation = ${generation}`,
-  );
-  return row?.spoken ?? false;
 }

@@ -32,7 +32,7 @@ export async function createAppointment(
   await assertUserOfCompany(tx, companyId, appointment.assignedRepId);
   if (!force) await refuseOverlap(tx, { ...appointment, companyId });
   const timeZone = await companyTimeZone(tx, companyId);
-  const id = await makeAppointment(tx, { ...appointment, companyId, contactId: lead.contactId }, timeZone);
+  const { id } = await makeAppointment(tx, { ...appointment, companyId, contactId: lead.contactId }, timeZone);
   await audit(tx, caller, { action: 'appointment.create', subject: { kind: 'appointment', id } });
   return id;
 }

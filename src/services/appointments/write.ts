@@ -58,7 +58,11 @@ export type NewAppointment = Pick<
  * @param timeZone the company's
  * @returns its id. Nothing is made where the call that books it has an appointment already.
  */
-export async function makeAppointment(tx: Transaction, appointment: NewAppointment, timeZone: string): Promise<string> {
+export async function makeAppointment(
+  tx: Transaction,
+  appointment: NewAppointment,
+  timeZone: string,
+): Promise<{ id: string; isNew: boolean }> {
   const id = randomUUID();
   const [made] = await tx
     .insert(appointments)
@@ -69,13 +73,13 @@ export async function makeAppointment(tx: Transaction, appointment: NewAppointme
     })
     .onConflictDoNothing({ target: appointments.callId })
     .returning(lockedColumns);
-  if (!made) return id;
+  if (!made) return { id, isNew: false };
   await announce(tx, { companyId: made.companyId, type: 'appointment.created', subjectId: made.id });
   if (appointment.callId) await reviewBooking(tx, made, timeZone);
   // A new one may answer what another was marked for.
   await refreshReviews(tx, made, timeZone);
   await refreshFollowUp(tx, { companyId: made.companyId, id: made.contactId });
-  return id;
+  return { id, isNew: true };
 }
 
 export type AppointmentChange = Partial<

@@ -7,10 +7,8 @@ import { type PipelineWaits, remaining, type SubjectState } from '../../domain/p
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
-import { isCallDeleted, lockCompanyAgainstRemoval } from '../inbox/routeCall.ts';
-import { takeRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
-import { type FoldedCallRow, foldEvents, type ProviderCall, redactEvents } from './fold.ts';
+import { type FoldedCallRow, foldEvents, lookAtCall, type ProviderCall, type RunRow, redactEvents } from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
@@ -26,14 +24,16 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    await takeRings(tx, callWorkflowId(input.companyId, input.providerCallId));
-    const isGone = !(await lockCompanyAgainstRemoval(tx, input.companyId));
-    if (isGone || (await isCallDeleted(tx, input.companyId, input.providerCallId))) {
+    const found = await lookAtCall(tx, input);
+    if (!found || found.isDeleted) {
       await redactEvents(tx, input);
       return GONE;
     }
-    const call = await foldEvents(tx, input, config);
-    return call ? decideNext(tx, config, input, call) : GONE;
+    const { call: known } = found;
+    const call = found.hasNews
+      ? await foldEvents(tx, input, config, known ?? undefined)
+      : known && { ...known, recordingTold: false };
+    return call ? decideNext(tx, config, input, call, found.run ?? undefined) : GONE;
   });
 }
 
@@ -42,15 +42,17 @@ async function decideNext(
   config: Config,
   input: AdvanceCallInput,
   call: FoldedCallRow,
+  run: RunRow | undefined,
 ): Promise<SubjectState> {
   const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
-  const decided = await stageOf(tx, config, input, call);
+  const decided = await stageOf(tx, config, input, call, run);
   if (decided === 'call_overdue') {
     await storeAbandoned(tx, input);
-    const abandoned = await foldEvents(tx, input, config);
-    return abandoned ? decideNext(tx, config, input, abandoned) : GONE;
+    const abandoned = await foldEvents(tx, input, config, call);
+    return abandoned ? decideNext(tx, config, input, abandoned, run) : GONE;
   }
-  await setStage(tx, key, decided.stage, decided.reason);
+  if (decided.stage !== call.stage || decided.reason !== call.reason)
+    await setStage(tx, key, decided.stage, decided.reason);
   return { subjectId: call.id, stage: decided.stage, block: decided.block, next: decided.next };
 }
 
@@ -59,6 +61,7 @@ async function stageOf(
   config: Config,
   input: AdvanceCallInput,
   call: FoldedCallRow,
+  run: RunRow | undefined,
 ): Promise<Decision | 'call_overdue'> {
   const ended = call.status !== 'ringing' && call.status !== 'in_progress';
   if (!ended) {
@@ -69,7 +72,7 @@ async function stageOf(
   if (call.recordingUrl) {
     const { id: subjectId, generation, recordingUrl, recordingTold } = call;
     const subject = { ...input, subjectKind: 'call' as const, subjectId, generation, recordingUrl, recordingTold };
-    return nextAnalysisStep(tx, config, subject);
+    return nextAnalysisStep(tx, config, subject, run, call);
   }
   if (isUnanswered(call.status)) return inStage('done', { do: 'finish' });
   const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);

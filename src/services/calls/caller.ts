@@ -1,6 +1,6 @@
 /** Whose call it is: the contact of the other side, its name, and the lead that the call belongs to. */
 import { randomUUID } from 'node:crypto';
-import { and, desc, eq, inArray, ne, notInArray, sql } from 'drizzle-orm';
+import { and, desc, eq, inArray, ne, notInArray, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { lockKey } from '../../db/locks.ts';
 import { appointments, auditLog, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
@@ -23,53 +23,79 @@ export async function contactOfCaller(
   companyId: string,
   folded: FoldedCall,
   existing: PlacedCall | undefined,
-): Promise<string> {
+): Promise<Caller> {
   const { callerNumber } = folded;
-  const card = { id: randomUUID(), companyId, phoneNumber: callerNumber ?? null };
-  if (!callerNumber) {
-    if (existing) return existing.contactId;
-    await tx.insert(contactCards).values(card);
-    return card.id;
+  if (!callerNumber && existing) {
+    const [card] = await selectCards(tx, eq(contactCards.id, existing.contactId));
+    if (!card) throw new Error('the contact of a call is gone');
+    return card;
   }
-  const known = await findCard(tx, companyId, callerNumber);
+  const known = callerNumber && (await findCard(tx, companyId, callerNumber));
   if (known) return known;
-  await tx
+  const named = namesOf(folded, new Date(folded.startedAt));
+  const [made] = await tx
     .insert(contactCards)
-    .values(card)
-    .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] });
-  const contactId = await findCard(tx, companyId, callerNumber);
-  if (!contactId) throw new Error('a contact that was just stored is gone');
-  return contactId;
+    .values({ ...named, id: randomUUID(), companyId, phoneNumber: callerNumber ?? null })
+    .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] })
+    .returning(callerColumns);
+  if (made) return { ...made, isNew: true };
+  const other = callerNumber && (await findCard(tx, companyId, callerNumber));
+  if (!other) throw new Error('a contact that was just stored is gone');
+  return other;
 }
+
+/** A contact's card, locked. */
+interface Caller {
+  id: string;
+  name: string | null;
+  namedAt: Date | null;
+  nameByPerson: boolean;
+  /** Nothing is known of it yet. */
+  isNew?: boolean;
+}
+
+const callerColumns = {
+  id: contactCards.id,
+  name: contactCards.name,
+  namedAt: contactCards.namedAt,
+  nameByPerson: contactCards.nameByPerson,
+};
+
+const selectCards = (tx: Transaction, which: SQL | undefined) =>
+  tx
+    .select({ ...callerColumns, phoneNumber: contactCards.phoneNumber, mergedIntoId: contactCards.mergedIntoId })
+    .from(contactCards)
+    .where(which)
+    .for('no key update');
+
+/** What a call says of its caller's name: that a carrier put one where it knows none is no word of its time. */
+const namesOf = ({ callerName, callerLabel }: FoldedCall, startedAt: Date) => ({
+  name: callerName ?? callerLabel ?? null,
+  namedAt: callerName ? startedAt : null,
+});
 
 /**
  * The card of a phone in any of its forms, locked. It takes the best form once a call shows it. A lock that lets others
  * refer to the card: who writes a follow-up or an appointment of the contact meanwhile need not wait, nor be waited for.
  */
-async function findCard(tx: Transaction, companyId: string, phone: string): Promise<string | undefined> {
+async function findCard(tx: Transaction, companyId: string, phone: string): Promise<Caller | undefined> {
   const forms = phoneForms(phone);
   // No unique index keeps two forms of one phone apart.
   if (forms.length > 1) await lockKey(tx, 'phone', companyId, forms[0] ?? '');
-  const cards = await tx
-    .select({ id: contactCards.id, phoneNumber: contactCards.phoneNumber, mergedIntoId: contactCards.mergedIntoId })
-    .from(contactCards)
-    .where(and(eq(contactCards.companyId, companyId), inArray(contactCards.phoneNumber, forms)))
-    .for('no key update');
+  const ofPhone = and(eq(contactCards.companyId, companyId), inArray(contactCards.phoneNumber, forms));
+  const cards = await selectCards(tx, ofPhone);
   const card = cards.find(({ phoneNumber }) => phoneNumber === forms[0]) ?? cards[0];
   if (!card) return undefined;
   if (phone === forms[0] && card.phoneNumber !== phone)
     await tx.update(contactCards).set({ phoneNumber: phone }).where(eq(contactCards.id, card.id));
-  return card.mergedIntoId === null ? card.id : lockSurvivor(tx, card.mergedIntoId);
+  return card.mergedIntoId === null ? card : lockSurvivor(tx, card.mergedIntoId);
 }
 
 /** The contact that a merged one has become, locked. It may be merged itself in this moment. */
-async function lockSurvivor(tx: Transaction, id: string): Promise<string> {
-  const [card] = await tx
-    .select({ mergedIntoId: contactCards.mergedIntoId })
-    .from(contactCards)
-    .where(eq(contactCards.id, id))
-    .for('no key update');
-  return card?.mergedIntoId ? lockSurvivor(tx, card.mergedIntoId) : id;
+async function lockSurvivor(tx: Transaction, id: string): Promise<Caller> {
+  const [card] = await selectCards(tx, eq(contactCards.id, id));
+  if (!card) throw new Error('the contact that another was merged into is gone');
+  return card.mergedIntoId ? lockSurvivor(tx, card.mergedIntoId) : card;
 }
 
 /**
@@ -79,13 +105,14 @@ async function lockSurvivor(tx: Transaction, id: string): Promise<string> {
 export async function leadOfCall(
   tx: Transaction,
   companyId: string,
-  contactId: string,
+  { id: contactId, isNew }: Caller,
   folded: FoldedCall,
   existing: PlacedCall | undefined,
 ): Promise<string | null> {
   if (folded.spam) return null;
   const makesLead = folded.direction === 'inbound' || folded.answered;
-  const lead = await selectLead(tx, companyId, contactId, makesLead, existing);
+  const isFirst = isNew && !existing;
+  const lead = isFirst ? undefined : await selectLead(tx, companyId, contactId, makesLead, existing);
   if (lead) {
     if (lead.source === null && folded.source)
       await tx.update(leads).set({ source: folded.source }).where(eq(leads.id, lead.id));
@@ -215,26 +242,18 @@ export async function dropLeftovers(tx: Transaction, before: PlacedCall): Promis
  */
 export async function nameContact(
   tx: Transaction,
-  call: { companyId: string; contactId: string; startedAt: Date },
-  { callerName, callerLabel }: FoldedCall,
+  { companyId, contact: card, startedAt }: { companyId: string; contact: Caller; startedAt: Date },
+  folded: FoldedCall,
 ): Promise<void> {
-  const said = callerName ?? callerLabel;
-  if (said === undefined) return;
-  const [card] = await tx
-    .select({ name: contactCards.name, namedAt: contactCards.namedAt, nameByPerson: contactCards.nameByPerson })
-    .from(contactCards)
-    .where(eq(contactCards.id, call.contactId))
-    .for('no key update');
-  if (!card || card.nameByPerson) return;
-  const isWanted = callerName ? card.namedAt === null || card.namedAt <= call.startedAt : card.name === null;
+  const { name: said, namedAt } = namesOf(folded, startedAt);
+  if (said === null || card.nameByPerson) return;
+  const isWanted = namedAt ? card.namedAt === null || card.namedAt <= namedAt : card.name === null;
   if (!isWanted) return;
-  const namedAt = callerName ? call.startedAt : null;
   if (card.name === said && card.namedAt?.getTime() === namedAt?.getTime()) return;
   await tx
     .update(contactCards)
     .set({ name: said, namedAt, ...(card.name === said ? {} : { updatedAt: nextUpdatedAt(contactCards.updatedAt) }) })
-    .where(eq(contactCards.id, call.contactId));
+    .where(eq(contactCards.id, card.id));
   if (card.name === null || card.name === said) return;
-  const { companyId, contactId: subjectId } = call;
-  await announce(tx, { companyId, type: 'contact.updated', subjectId, previous: { name: card.name } });
+  await announce(tx, { companyId, type: 'contact.updated', subjectId: card.id, previous: { name: card.name } });
 }

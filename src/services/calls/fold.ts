@@ -1,8 +1,8 @@
 /** Folds all stored events of a call into its contact, lead and call rows. */
-import { and, asc, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, inArray, ne, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
-import { calls, users, webhookEvents } from '../../db/schema/index.ts';
+import { analysisRuns, calls, callTombstones, companies, users, webhookEvents } from '../../db/schema/index.ts';
 import {
   CALL_EVENT_KINDS,
   type CallEvent,
@@ -14,12 +14,15 @@ import { callIdOf } from '../../domain/callId.ts';
 import { foldCall } from '../../domain/foldCall.ts';
 import { UNANSWERED_STATUSES } from '../../domain/followUp.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { REDACTED } from '../inbox/redacted.ts';
 import { adoptEventsOfCall } from '../inbox/reroute.ts';
+import { isRingOf } from '../pipelines/ring.ts';
+import { shownColumns } from '../pipelines/state.ts';
 import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
 
 /** A call by the provider's id. */
@@ -45,6 +48,7 @@ export async function redactEvents(tx: Transaction, input: ProviderCall): Promis
 }
 
 const callColumns = {
+  ...shownColumns(calls),
   id: calls.id,
   status: calls.status,
   contactId: calls.contactId,
@@ -57,30 +61,73 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-export type StoredCall = NonNullable<Awaited<ReturnType<typeof selectCall>>>;
+type Look = NonNullable<Awaited<ReturnType<typeof lookAtCall>>>;
+export type StoredCall = NonNullable<Look['call']>;
+export type RunRow = NonNullable<Look['run']>;
 
 /** A call as its events say; `recordingTold`: one of those that came now tells of the recording. */
 export type FoldedCallRow = StoredCall & { recordingTold: boolean };
 
-async function selectCall(tx: Transaction, companyId: string, callId: string) {
-  const [row] = await tx
-    .select(callColumns)
-    .from(calls)
-    .where(and(eq(calls.companyId, companyId), eq(calls.id, callId)));
-  return row;
+/**
+ * All that is known of a call, with the run of its generation; its lock must be held. Takes its rings, and holds its company
+ * against removal. @returns undefined where the company is gone
+ */
+export async function lookAtCall(tx: Transaction, input: ProviderCall) {
+  const { companyId, providerCallId } = input;
+  const isRing = isRingOf(callWorkflowId(companyId, providerCallId));
+  const rings = tx.$with('rings').as(tx.delete(webhookEvents).where(isRing).returning({ id: webhookEvents.id }));
+  // This statement still sees the rings that it takes.
+  const isNews = and(eventsOf(input), ne(webhookEvents.status, 'applied'), sql`not ${isRing}`);
+  const news = tx.select({ id: webhookEvents.id }).from(webhookEvents);
+  const tombstone = tx.select({ id: callTombstones.providerCallId }).from(callTombstones);
+  const isOfCall = and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId));
+  const [found] = await tx
+    .with(rings)
+    .select({
+      call: callColumns,
+      run: { state: analysisRuns.state, reason: analysisRuns.reason, recordingUrl: analysisRuns.recordingUrl },
+      isDeleted: sql<boolean>`${exists(tombstone.where(isOfCall))}`,
+      hasNews: sql<boolean>`${exists(news.where(isNews))}`,
+    })
+    .from(companies)
+    .leftJoin(calls, and(eq(calls.companyId, companies.id), eq(calls.id, callIdOf(companyId, providerCallId))))
+    .leftJoin(
+      analysisRuns,
+      and(
+        eq(analysisRuns.subjectKind, 'call'),
+        eq(analysisRuns.subjectId, calls.id),
+        eq(analysisRuns.generation, calls.generation),
+      ),
+    )
+    .where(eq(companies.id, companyId))
+    .for('key share', { of: companies });
+  return found;
 }
 
-/** Updates the call's rows to what all of its events say. @returns the call, or undefined where no event speaks of it */
+/**
+ * Updates the call's rows to what all of its events say, and marks those applied.
+ * @param existing the call as it is
+ * @returns the call, or undefined where no event speaks of it
+ */
 export async function foldEvents(
   tx: Transaction,
   input: ProviderCall,
   config: Config,
+  existing: StoredCall | undefined,
 ): Promise<FoldedCallRow | undefined> {
+  const applied = tx.$with('applied').as(
+    tx
+      .update(webhookEvents)
+      .set({ status: 'applied', appliedAt: sql`now()` })
+      .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')))
+      .returning({ id: webhookEvents.id }),
+  );
   const rows = await tx
+    .with(applied)
     .select({
-      id: webhookEvents.id,
       sequence: webhookEvents.sequence,
       route: webhookEvents.route,
+      // As it was before this statement.
       status: webhookEvents.status,
       body: webhookEvents.body,
       receivedAt: webhookEvents.receivedAt,
@@ -88,18 +135,11 @@ export async function foldEvents(
     .from(webhookEvents)
     .where(eventsOf(input))
     .orderBy(asc(webhookEvents.sequence));
-  const unapplied = rows.filter((row) => row.status !== 'applied').map((row) => row.id);
-  const existing = await selectCall(tx, input.companyId, callIdOf(input.companyId, input.providerCallId));
-  if (unapplied.length === 0) return existing && { ...existing, recordingTold: false };
   if (!existing) await adoptEventsOfCall(tx, input.providerCallId, config);
 
   const events = rows.flatMap(toCallEvent);
   const recordingTold = events.some((event) => event.tellsRecording && event.isNew);
   const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
-  await tx
-    .update(webhookEvents)
-    .set({ status: 'applied', appliedAt: sql`now()` })
-    .where(inArray(webhookEvents.id, unapplied));
   return call && { ...call, recordingTold };
 }
 
@@ -123,8 +163,9 @@ async function writeCall(
   const { companyId, providerCallId } = input;
   const id = callIdOf(companyId, providerCallId);
   const startedAt = new Date(folded.startedAt);
-  const contactId = await contactOfCaller(tx, companyId, folded, existing);
-  const leadId = await leadOfCall(tx, companyId, contactId, folded, existing);
+  const contact = await contactOfCaller(tx, companyId, folded, existing);
+  const { id: contactId } = contact;
+  const leadId = await leadOfCall(tx, companyId, contact, folded, existing);
   const facts = {
     status: folded.status,
     direction: folded.direction,
@@ -152,7 +193,7 @@ async function writeCall(
   // What was judged while it had no lead is made up for.
   if (existing && existing.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
-  await nameContact(tx, { companyId, contactId, startedAt }, folded);
+  await nameContact(tx, { companyId, contact, startedAt }, folded);
   if (folded.ended) await refreshFollowUp(tx, { companyId, id: contactId });
   if (
     !folded.spam &&

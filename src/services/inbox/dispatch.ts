@@ -1,5 +1,5 @@
 /** Which stored events are due to ring their workflow, and what is written of those that were rung. */
-import { and, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, inArray, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
@@ -28,8 +28,13 @@ export interface ClaimedEvent {
   callName: string | null;
 }
 
-/** Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call. */
-export async function claimDueEvents(db: Database): Promise<ClaimedEvent[]> {
+/**
+ * Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call.
+ * @param rung events whose workflows were rung since the last time: they are dispatched, and due again later in case they
+ * are not applied. Most are by now, and their lease holds until here, so that this needs no statement of its own.
+ */
+export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<ClaimedEvent[]> {
+  const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
   const rows = await db.execute<{
     id: string;
     workflow_id: string;
@@ -40,10 +45,14 @@ export async function claimDueEvents(db: Database): Promise<ClaimedEvent[]> {
     route: string;
     body: Buffer;
   }>(sql`
+    with marked as (
+      update webhook_events set status = 'dispatched', dispatched_at = coalesce(dispatched_at, now()), attempts = attempts + 1,
+        next_ring_at = ${nextRing(RERING_SECONDS)}
+      where id = any(${rungIds}) and status in ('pending', 'dispatched'))
     update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
     where id in (
       select id from webhook_events
-      where status in ('pending', 'dispatched') and next_ring_at <= now() and id in (
+      where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id in (
         select id from (
           select id, sequence, row_number() over (partition by company_id order by sequence) as turn
           from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
@@ -74,39 +83,21 @@ export async function releaseEvents(db: Database, events: readonly ClaimedEvent[
     .where(inArray(webhookEvents.id, idsOf(events)));
 }
 
-/** The workflow of these was rung: they are dispatched, and due again later in case it does not apply them. */
-export async function markRung(db: Database, events: readonly ClaimedEvent[]): Promise<void> {
-  await countAttempt(db, events, RERING_SECONDS, {
-    status: 'dispatched',
-    dispatchedAt: sql`coalesce(${webhookEvents.dispatchedAt}, now())`,
-  });
-}
-
 /** The workflow of these could not be rung. @param againSeconds the wait for the first try after this, doubled by each */
 export async function markNotRung(
   db: Database,
   events: readonly ClaimedEvent[],
   againSeconds = RERING_SECONDS,
 ): Promise<void> {
-  await countAttempt(db, events, againSeconds, {});
-}
-
-async function countAttempt(
-  db: Database,
-  events: readonly ClaimedEvent[],
-  againSeconds: number,
-  outcome: { status?: 'dispatched'; dispatchedAt?: SQL },
-): Promise<void> {
   if (events.length === 0) return;
   await db
     .update(webhookEvents)
-    .set({
-      attempts: sql`${webhookEvents.attempts} + 1`,
-      nextRingAt: sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${againSeconds}::int * power(2, least(${webhookEvents.attempts}, 10))))`,
-      ...outcome,
-    })
+    .set({ attempts: sql`${webhookEvents.attempts} + 1`, nextRingAt: nextRing(againSeconds) })
     .where(unapplied(events));
 }
+
+const nextRing = (againSeconds: number) =>
+  sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${againSeconds}::int * power(2, least(attempts, 10))))`;
 
 /** An operator's action has its effect by being sent. */
 export async function markSent(db: Database, events: readonly ClaimedEvent[]): Promise<void> {

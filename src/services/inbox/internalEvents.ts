@@ -1,6 +1,5 @@
 /** Events of our own in the inbox: how a change of rows rings a workflow. */
 import { createHash, randomUUID } from 'node:crypto';
-import { sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 
@@ -16,8 +15,6 @@ export interface InternalEvent {
   id?: string;
   /** Ids and states only. */
   body?: Record<string, unknown>;
-  /** Rings the workflow only so much later, unless something else has made it look by then. */
-  afterSeconds?: number;
 }
 
 /**
@@ -38,7 +35,6 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
     bodySha256: createHash('sha256').update(body).digest('hex'),
     providerCallId: event.providerCallId,
     workflowId: event.workflowId,
-    ...(event.afterSeconds && { nextRingAt: sql`now() + make_interval(secs => ${event.afterSeconds})` }),
   });
   // Operators' actions of one content are told apart by their id; a repeat under the same id is the same.
   await (event.id ? stored.onConflictDoNothing() : stored);

@@ -85,10 +85,18 @@ export async function adoptEventsOfCall(tx: Queryable, providerCallId: string, c
   );
 }
 
-/** Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id. */
-export async function adoptCallbacks(tx: Queryable, job: { taskId: string; shunyaCallId: number }, config: Config) {
+/**
+ * Gives the callbacks that came before their job was known to it. Called in the transaction that records the job's id.
+ * @returns how many
+ */
+export async function adoptCallbacks(
+  tx: Queryable,
+  job: { taskId: string; shunyaCallId: number },
+  config: Config,
+): Promise<number> {
   const ofJob = or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId));
-  await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
+  const { routed } = await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
+  return routed;
 }
 
 /**

@@ -1,8 +1,8 @@
 /** Which company a CallRail event belongs to: the candidates are looked up, and a pure rule decides. */
-import { and, eq, sql } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import type { Queryable } from '../../db/client.ts';
 import { executePrepared } from '../../db/prepared.ts';
-import { callTombstones, companies } from '../../db/schema/index.ts';
+import { companies } from '../../db/schema/index.ts';
 import { type CallRoute, decideRoute } from '../../domain/callRoute.ts';
 import type { CallRailEvent } from '../../providers/callrail/payload.ts';
 import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
@@ -110,13 +110,4 @@ export async function lockCompanyAgainstRemoval(tx: Queryable, companyId: string
     .where(eq(companies.id, companyId))
     .for('key share');
   return locked.length > 0;
-}
-
-/** Whether a person had this call deleted; its late webhooks must not bring it back. */
-export async function isCallDeleted(db: Queryable, companyId: string, providerCallId: string): Promise<boolean> {
-  const rows = await db
-    .select({ one: sql`1` })
-    .from(callTombstones)
-    .where(and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId)));
-  return rows.length > 0;
 }

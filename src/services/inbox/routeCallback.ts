@@ -15,21 +15,21 @@ export type CallbackRoute =
 
 /**
  * Matches a callback of Shunya to its job: by job id; without one by call id and kind. A job id that contradicts its row,
- * or another company, makes it invalid; a job that is not known (yet) leaves it unrouted.
+ * or another company, makes it invalid; a job that is not known (yet) leaves it unrouted. What could be its job is held until
+ * the transaction ends, so that a deletion of it comes either before, and is seen, or after, and takes the callback along.
  */
-export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
+export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
   if (callback.invalidReason) return { decision: 'invalid', reason: callback.invalidReason };
-  const byCall = callback.shunyaCallId
-    ? await selectCandidateJobs(
-        db,
-        and(
-          eq(shunyaJobs.shunyaCallId, callback.shunyaCallId),
-          callback.jobType ? eq(shunyaJobs.kind, callback.jobType) : undefined,
-        ),
-      )
-    : [];
-  // Read last: a job id that is recorded between the two reads must not look like one that contradicts its row.
-  const byTask = callback.jobId ? await selectCandidateJobs(db, eq(shunyaJobs.taskId, callback.jobId)) : [];
+  const { jobId, shunyaCallId, jobType } = callback;
+  const found = await selectCandidateJobs(
+    tx,
+    or(
+      shunyaCallId ? eq(shunyaJobs.shunyaCallId, shunyaCallId) : sql`false`,
+      jobId ? eq(shunyaJobs.taskId, jobId) : sql`false`,
+    ),
+  );
+  const byCall = found.filter((job) => job.shunyaCallId === shunyaCallId && (!jobType || job.kind === jobType));
+  const byTask = found.filter((job) => jobId && job.taskId === jobId);
 
   if (byTask.length > 0) {
     const job = byTask.find(
@@ -40,30 +40,14 @@ export async function routeShunyaCallback(db: Queryable, callback: ShunyaCallbac
     return job ? matched(job, callback) : { decision: 'invalid', reason: 'job_contradicts_its_row' };
   }
   const newest = byCall[0];
-  if (!newest) return (await findJobTombstone(db, callback)) ?? { decision: 'unrouted' };
+  if (!newest) return (await findJobTombstone(tx, callback)) ?? { decision: 'unrouted' };
   if (callback.jobId) {
     // The submit may still be under way: only its answer tells whether this job id is ours.
     const open = byCall.some((row) => row.taskId === null && row.state !== 'failed');
     if (open) return { decision: 'unrouted' };
-    // Its row may have been deleted between the two reads.
-    return (await findJobTombstone(db, callback)) ?? { decision: 'invalid', reason: 'job_contradicts_its_row' };
+    return (await findJobTombstone(tx, callback)) ?? { decision: 'invalid', reason: 'job_contradicts_its_row' };
   }
   return matched(newest, callback);
-}
-
-/**
- * The same for a callback that is about to be stored: a job that it matches is held until the transaction ends, so that a
- * deletion of it comes either before, and is seen, or after, and takes the callback along.
- */
-export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallback): Promise<CallbackRoute> {
-  const route = await routeShunyaCallback(tx, callback);
-  if (route.decision !== 'matched') return route;
-  const held = await tx
-    .select({ id: shunyaJobs.id })
-    .from(shunyaJobs)
-    .where(eq(shunyaJobs.id, route.jobId))
-    .for('key share');
-  return held.length > 0 ? route : routeShunyaCallback(tx, callback);
 }
 
 type JobRow = Awaited<ReturnType<typeof selectCandidateJobs>>[number];
@@ -101,7 +85,8 @@ async function selectCandidateJobs(db: Queryable, where: SQL | undefined) {
     .innerJoin(companies, eq(companies.id, shunyaJobs.companyId))
     .where(where)
     .orderBy(sql`${shunyaJobs.attempt} desc, ${shunyaJobs.createdAt} desc`)
-    .limit(50);
+    .limit(50)
+    .for('key share', { of: shunyaJobs });
 }
 
 function matched(job: JobRow, callback: ShunyaCallback): CallbackRoute {

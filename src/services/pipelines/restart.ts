@@ -7,7 +7,7 @@ import { isFinalStage } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseWorkflowId } from '../../domain/workflowIds.ts';
 import { isRingOf, ringAnalysis, ringPipeline } from './ring.ts';
-import { currentState } from './state.ts';
+import { currentStage } from './state.ts';
 
 /** Rings a workflow that was ended, where it should run. @returns whether it should */
 export async function restartEnded(
@@ -51,8 +51,8 @@ export async function restartEnded(
 }
 
 async function restartPipeline(tx: Transaction, key: SubjectKey): Promise<boolean> {
-  const state = await currentState(tx, key);
-  if (!state || isFinalStage(state.stage)) return false;
+  const stage = await currentStage(tx, key);
+  if (!stage || isFinalStage(stage)) return false;
   await ringPipeline(tx, key);
   return true;
 }

@@ -12,17 +12,17 @@ import { storeInternalEvent } from '../inbox/internalEvents.ts';
 /** The route of a ring in the inbox. */
 const RING = 'ring';
 
-/** Rings the workflow of a call or visit. @param afterSeconds only so much later, unless it has looked by then */
-export async function ringPipeline(tx: Queryable, key: SubjectKey, afterSeconds?: number): Promise<void> {
+/** Rings the workflow of a call or visit. */
+export async function ringPipeline(tx: Queryable, key: SubjectKey & { providerCallId?: string | null }): Promise<void> {
   const { companyId, subjectKind, subjectId } = key;
   if (subjectKind === 'visit') {
-    await storeInternalEvent(tx, { companyId, route: RING, workflowId: visitWorkflowId(subjectId), afterSeconds });
+    await storeInternalEvent(tx, { companyId, route: RING, workflowId: visitWorkflowId(subjectId) });
     return;
   }
-  const providerCallId = await findProviderCallId(tx, subjectId);
+  const providerCallId = key.providerCallId ?? (await findProviderCallId(tx, subjectId));
   if (providerCallId === null) return;
   const workflowId = callWorkflowId(companyId, providerCallId);
-  await storeInternalEvent(tx, { companyId, route: RING, workflowId, providerCallId, afterSeconds });
+  await storeInternalEvent(tx, { companyId, route: RING, workflowId, providerCallId });
 }
 
 /** Rings the analysis of one generation; the relay starts it where none runs. */

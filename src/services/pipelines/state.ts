@@ -66,25 +66,28 @@ export async function setBlock(tx: Queryable, key: SubjectKey, block: Block | nu
     .where(eq(table.id, key.subjectId));
 }
 
-/** Where a pipeline stands. */
-export async function currentState(
-  tx: Transaction,
-  key: SubjectKey,
-): Promise<{ stage: PipelineStage; block: Block | null } | undefined> {
+/** Where a pipeline stands, as its row shows it. */
+export const shownColumns = <T extends ReturnType<typeof subjectTable>>(table: T) => ({
+  stage: table.stage as T['stage'],
+  reason: table.reason as T['reason'],
+  blockedOn: table.blockedOn as T['blockedOn'],
+  attempts: table.attempts as T['attempts'],
+  needsAttention: table.needsAttention as T['needsAttention'],
+});
+
+export type ShownState = Pick<
+  typeof calls.$inferSelect,
+  'stage' | 'reason' | 'blockedOn' | 'attempts' | 'needsAttention'
+>;
+
+export const blockOf = ({ blockedOn, attempts, reason, needsAttention }: ShownState): Block | null =>
+  blockedOn && { blockedOn, attempts, reason: reason ?? 'unknown', needsAttention };
+
+/** The stage of a pipeline. */
+export async function currentStage(tx: Transaction, key: SubjectKey): Promise<PipelineStage | undefined> {
   const table = subjectTable(key.subjectKind);
-  const [row] = await tx
-    .select({
-      stage: table.stage,
-      blockedOn: table.blockedOn,
-      attempts: table.attempts,
-      reason: table.reason,
-      needsAttention: table.needsAttention,
-    })
-    .from(table)
-    .where(eq(table.id, key.subjectId));
-  if (!row) return undefined;
-  const { stage, blockedOn, attempts, reason, needsAttention } = row;
-  return { stage, block: blockedOn && { blockedOn, attempts, reason: reason ?? 'unknown', needsAttention } };
+  const [row] = await tx.select({ stage: table.stage }).from(table).where(eq(table.id, key.subjectId));
+  return row?.stage;
 }
 
 /**

@@ -6,8 +6,9 @@ import { recordingSessions, webhookEvents } from '../../db/schema/index.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
+import { selectRun } from '../analysis/runs.ts';
 import { takeRings } from '../pipelines/ring.ts';
-import { setStage } from '../pipelines/state.ts';
+import { setStage, shownColumns } from '../pipelines/state.ts';
 
 export interface AdvanceVisitInput {
   companyId: string;
@@ -24,7 +25,7 @@ export async function advanceVisit(db: Database, config: Config, input: AdvanceV
     await markEventsApplied(tx, input.sessionId);
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
     const { stage, reason, block, next } = await decide(tx, config, input, session);
-    await setStage(tx, key, stage, reason);
+    if (stage !== session.stage || reason !== session.reason) await setStage(tx, key, stage, reason);
     return { subjectId: session.id, stage, block, next };
   });
 }
@@ -33,11 +34,13 @@ async function decide(
   tx: Transaction,
   config: Config,
   { companyId, waits }: AdvanceVisitInput,
-  { id, status, startedAt, generation, audioUrl }: Session,
+  session: Session,
 ): Promise<Decision> {
+  const { id, status, startedAt, generation, audioUrl } = session;
   if (status === 'completed') {
     const subject = { companyId, subjectKind: 'visit' as const, subjectId: id };
-    return nextAnalysisStep(tx, config, { ...subject, generation, recordingUrl: audioUrl ?? '' });
+    const run = await selectRun(tx, subject, generation);
+    return nextAnalysisStep(tx, config, { ...subject, generation, recordingUrl: audioUrl ?? '' }, run, session);
   }
   const seconds = remaining(startedAt, waits.visitMaxSeconds);
   if (status === 'recording' && seconds > 0) return inStage('awaiting_end', { do: 'wait', for: 'visit_end', seconds });
@@ -53,6 +56,7 @@ type Session = NonNullable<Awaited<ReturnType<typeof lockVisit>>>;
 async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
   const [session] = await tx
     .select({
+      ...shownColumns(recordingSessions),
       id: recordingSessions.id,
       status: recordingSessions.status,
       startedAt: recordingSessions.startedAt,
