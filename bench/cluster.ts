@@ -27,6 +27,8 @@ export interface ClusterOptions {
   jobMs?: number;
   /** Where the simulator's callbacks go; the first API unless said. */
   callbackUrl?: string;
+  /** Where API and worker leave a CPU profile each when they end. */
+  profileDir?: string | undefined;
   tell?: (line: string) => void;
 }
 
@@ -98,6 +100,7 @@ export async function startCluster(options: ClusterOptions = {}) {
       cwd: dataDir,
       env: { ...env, PORT: String(port) },
       logFile: path.join(dataDir, 'logs', `${name}.log`),
+      execArgv: options.profileDir ? ['--cpu-prof', `--cpu-prof-dir=${path.resolve(options.profileDir)}`] : [],
     });
   const apis = apiPorts.map((port, index) => product(`api-${index + 1}`, 'src/server.ts', port));
   const workers = Array.from({ length: options.workers ?? 1 }, (_, index) =>

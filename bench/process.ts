@@ -28,7 +28,7 @@ export interface Part {
 export function createProductProcess(
   name: string,
   file: string,
-  options: { env: Record<string, string>; cwd: string; logFile: string },
+  options: { env: Record<string, string>; cwd: string; logFile: string; execArgv?: string[] },
 ): Part {
   const deaths: string[] = [];
   let child: ChildProcess | undefined;
@@ -38,12 +38,12 @@ export function createProductProcess(
   const start = async () => {
     wanted = true;
     const log = openSync(options.logFile, 'a', 0o600);
-    const { env, cwd } = options;
+    const { env, cwd, execArgv = [] } = options;
     // Detached from the terminal's Ctrl-C; its IPC channel closes when this process dies, and run.mjs then ends it.
     const started = fork(RUNNER, [file], {
       env,
       cwd,
-      execArgv: [],
+      execArgv,
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
     });

@@ -1,14 +1,17 @@
-/** `npm run bench -- ack|ack-rate|outage|fairness|reads`, each with its own options; numbers are of the machine it runs on. */
+/** `npm run bench -- ack|ack-rate|pipelines|outage|fairness|reads|scaling`, each with its own options; numbers are of the machine it runs on. */
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { benchAck } from './ack.ts';
 import { benchAckRate } from './ackRate.ts';
 import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
 import { benchOutage } from './outage.ts';
+import { benchPipelines } from './pipelines.ts';
 import { benchReads } from './reads.ts';
+import { printScaling } from './scaling.ts';
 
-const USAGE = `usage: npm run bench -- ack|ack-rate|outage|fairness|reads [options]
-  ack: --rounds --rate --events · ack-rate: --rounds --seconds · outage: --calls --job-ms
+const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|outage|fairness|reads|scaling [options]
+  ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir · outage: --calls --job-ms
+  pipelines: --rounds --calls --concurrency --json FILE · scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company · reads: --calls --of-big --probes --database`;
 
 stopOnSignals();
@@ -23,6 +26,9 @@ const { positionals, values } = readCommandLine(USAGE, {
   probes: text,
   'of-big': text,
   database: text,
+  'profile-dir': text,
+  concurrency: text,
+  json: text,
   'job-ms': text,
   'max-per-second': text,
   'max-per-company': text,
@@ -38,8 +44,23 @@ const number = (name: keyof typeof values, fallback: number): number => {
 const BENCHES: Record<string, () => Promise<boolean>> = {
   ack: () =>
     benchAck({ rounds: number('rounds', 5), perSecond: number('rate', 8), events: number('events', 200) }, print),
-  'ack-rate': () => benchAckRate({ rounds: number('rounds', 3), seconds: number('seconds', 5) }, print),
+  'ack-rate': () =>
+    benchAckRate(
+      { rounds: number('rounds', 3), seconds: number('seconds', 5), profileDir: values['profile-dir'] },
+      print,
+    ),
   outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
+  pipelines: () =>
+    benchPipelines(
+      {
+        rounds: number('rounds', 3),
+        calls: number('calls', 60),
+        concurrency: number('concurrency', 8),
+        jsonFile: values.json,
+      },
+      print,
+    ),
+  scaling: async () => printScaling(print),
   reads: () =>
     benchReads(
       {
