@@ -120,7 +120,10 @@ export function csrFigures(sums: CallSums) {
 }
 
 /** One day of a CSR's trend. */
-export function csrTrendDay(date: string, sums: CallSums) {
+export function csrTrendDay(
+  date: string,
+  sums: Pick<CallSums, 'totalCalls' | 'analyzedCalls' | 'qualifiedCalls' | 'bookedCalls'>,
+) {
   return {
     date,
     total_calls: sums.totalCalls,
@@ -147,7 +150,10 @@ export function salesFigures(sums: AppointmentSums) {
 }
 
 /** One day of a sales rep's trend. */
-export function salesTrendDay(date: string, sums: AppointmentSums) {
+export function salesTrendDay(
+  date: string,
+  sums: Pick<AppointmentSums, 'totalAppointments' | 'wonAppointments' | 'lostAppointments'>,
+) {
   return {
     date,
     total_appointments: sums.totalAppointments,

@@ -6,6 +6,7 @@ import { companyTimeZone } from '../../db/queries/companies.ts';
 import type { DayRange } from '../../db/queries/days.ts';
 import { sumFollowUps } from '../../db/queries/followUps.ts';
 import {
+  type AppointmentDay,
   type CallMetrics,
   type GroupedSums,
   listUserNames,
@@ -327,7 +328,7 @@ function csrOverview(metrics: CallMetrics, days: DayRange) {
   };
 }
 
-function salesOverview(sums: GroupedSums<AppointmentSums>, days: DayRange) {
+function salesOverview(sums: GroupedSums<AppointmentSums, AppointmentDay>, days: DayRange) {
   return {
     ...rangeView(days),
     ...salesFigures(sums.total),

@@ -11,22 +11,22 @@ import { appointmentDaySums, callDaySums, users } from '../schema/index.ts';
 import { type DayRange, localDay, onDays } from './days.ts';
 
 /** Sums of the whole, of each day that has any, and of each person (null: nobody is named). */
-export interface GroupedSums<Sums> {
+export interface GroupedSums<Sums, DaySums> {
   total: Sums;
-  byDay: Map<string, Sums>;
+  byDay: Map<string, DaySums>;
   byPerson: Map<string | null, Sums>;
 }
 
-export interface CallMetrics extends GroupedSums<CallSums> {
+/** What the trends show of a day. */
+const CALLS_OF_DAY = ['totalCalls', 'analyzedCalls', 'qualifiedCalls', 'bookedCalls'] as const;
+const APPOINTMENTS_OF_DAY = ['totalAppointments', 'wonAppointments', 'lostAppointments'] as const;
+export type CallDay = Pick<CallSums, (typeof CALLS_OF_DAY)[number]>;
+export type AppointmentDay = Pick<AppointmentSums, (typeof APPOINTMENTS_OF_DAY)[number]>;
+
+export interface CallMetrics extends GroupedSums<CallSums, CallDay> {
   topMissedBookingReason: string | null;
   topReasonByPerson: Map<string | null, string | null>;
 }
-
-type GroupRow<Sums> = Sums & {
-  groupOf: 'total' | 'day' | 'person';
-  day: string | null;
-  person: string | null;
-};
 
 /** Grows with every change of what is counted: sums that were made by older formulas are not read any more. */
 export const METRICS_VERSION = 2;
@@ -37,6 +37,8 @@ interface Counted {
   sums: typeof callDaySums | typeof appointmentDaySums;
   /** The sum of each column over `judged`, the rows to count with their day and person. */
   figures: Record<string, SQL>;
+  /** Those that are summed by day. */
+  ofDay: readonly string[];
   /** Rows of `from`, which are rows of the table or some of them, that meet the condition. */
   judged: (of: { companyId: string; timeZone: string }, from: SQL, where: SQL) => SQL;
   table: SQL;
@@ -74,6 +76,7 @@ const CALLS: Counted = {
   kind: 'call',
   sums: callDaySums,
   figures: CALL_FIGURES,
+  ofDay: CALLS_OF_DAY,
   table: sql`calls`,
   moment: sql`calls.started_at`,
   judged: ({ companyId, timeZone }, from, where) => sql`
@@ -122,6 +125,7 @@ const APPOINTMENTS: Counted = {
   kind: 'appointment',
   sums: appointmentDaySums,
   figures: APPOINTMENT_FIGURES,
+  ofDay: APPOINTMENTS_OF_DAY,
   table: sql`appointments`,
   moment: appointmentMoment,
   judged: ({ companyId, timeZone }, from, where) => sql`
@@ -161,31 +165,20 @@ interface SumOptions {
 export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: string }): Promise<CallMetrics> {
   const { agentId } = options;
   const who = agentId === undefined ? sql`true` : sql`(person = ${agentId} or person is null)`;
-  const sums = await sumsOf<CallSums>(db, CALLS, options, who);
-  const reasons = await rows<CategoryCount & { groupOf: 'total' | 'person'; person: string | null }>(
-    db,
-    sql`
-      ${withDays(CALLS, options)}, named as (
-        select person, category, times::int as times
-        from ${callDaySums} cross join jsonb_each_text(unbooked_reasons) as each(category, times)
-        where ${summedDays(options)} and ${who}
-        union all
-        select person, category, times from (${reasonsOf(sql`select * from judged where ${who}`)}) as fresh
-      )
-      select
-        case when grouping(person) = 0 then 'person' else 'total' end as "groupOf",
-        person, category, sum(times)::int as count
-      from named
-      group by grouping sets ((category), (category, person))`,
-  );
-
+  const named = sql`
+    select person, category, times::int as times
+    from ${callDaySums} cross join jsonb_each_text(unbooked_reasons) as each(category, times)
+    where ${summedDays(options)} and ${who}
+    union all
+    select person, category, times from (${reasonsOf(sql`select * from judged where ${who}`)}) as fresh`;
+  const { sums, reasons } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who, named);
   const ofPerson = new Map<string | null, CategoryCount[]>();
-  for (const row of reasons.filter((each) => each.groupOf === 'person')) {
+  for (const row of reasons.filter((each) => !each.isTotal)) {
     ofPerson.set(row.person, [...(ofPerson.get(row.person) ?? []), row]);
   }
   return {
     ...sums,
-    topMissedBookingReason: topCategory(reasons.filter((row) => row.groupOf === 'total')),
+    topMissedBookingReason: topCategory(reasons.filter((row) => row.isTotal)),
     topReasonByPerson: new Map([...ofPerson].map(([person, counts]) => [person, topCategory(counts)])),
   };
 }
@@ -197,44 +190,68 @@ export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: 
 export async function sumAppointments(
   db: Queryable,
   options: SumOptions & { repId?: string },
-): Promise<GroupedSums<AppointmentSums>> {
+): Promise<GroupedSums<AppointmentSums, AppointmentDay>> {
   const { repId } = options;
-  return sumsOf<AppointmentSums>(db, APPOINTMENTS, options, repId === undefined ? sql`true` : sql`person = ${repId}`);
+  const who = repId === undefined ? sql`true` : sql`person = ${repId}`;
+  return (await sumsOf<AppointmentSums, AppointmentDay>(db, APPOINTMENTS, options, who)).sums;
 }
 
-/** Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment. */
-async function sumsOf<Sums extends object>(
+/** Of one person, or of all. */
+type PersonRow<Figures> = Figures & { isTotal: boolean; person: string | null };
+
+interface SumsRead<Sums, DaySums> {
+  people: PersonRow<Sums>[];
+  days: (DaySums & { day: string })[];
+  reasons: PersonRow<CategoryCount>[];
+}
+
+/**
+ * Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment.
+ * @param named person, category and times of what is to be counted by category
+ */
+async function sumsOf<Sums, DaySums>(
   db: Queryable,
   counted: Counted,
   options: SumOptions,
   who: SQL,
-): Promise<GroupedSums<Sums>> {
+  named = sql`select null::text as person, null::text as category, 0 as times where false`,
+): Promise<{ sums: GroupedSums<Sums, DaySums>; reasons: PersonRow<CategoryCount>[] }> {
   const columns = columnsOf(counted);
   const names = sql.join(
     columns.map(({ column }) => column),
     sql`, `,
   );
-  const totals = sql.join(
-    columns.map(
-      ({ key, column, type }) => sql`coalesce(sum(${column}), 0)::${sql.raw(type)} as ${sql.identifier(key)}`,
-    ),
-    sql`, `,
-  );
-  const groups = await rows<GroupRow<Sums>>(
+  const totals = (wanted: typeof columns) =>
+    sql.join(
+      wanted.map(
+        ({ key, column, type }) => sql`coalesce(sum(${column}), 0)::${sql.raw(type)} as ${sql.identifier(key)}`,
+      ),
+      sql`, `,
+    );
+  const ofDay = columns.filter(({ key }) => counted.ofDay.includes(key));
+  const listed = (select: SQL) => sql`(select coalesce(json_agg(each), '[]') from (${select}) as each)`;
+  const [{ people, days, reasons }] = (await rows<unknown>(
     db,
     sql`
-      ${withDays(counted, options)}, parts as (
+      ${withDays(counted, options)}, parts as materialized (
         select day, person, ${names} from ${counted.sums} where ${summedDays(options)} and ${who}
         union all
         select day, person, ${figuresOf(counted)} from judged where ${who} group by day, person
       )
       select
-        case when grouping(day) = 0 then 'day' when grouping(person) = 0 then 'person' else 'total' end as "groupOf",
-        day::text as day, person, ${totals}
-      from parts
-      group by grouping sets ((), (day), (person))`,
-  );
-  return collect(groups);
+        ${listed(sql`select grouping(person) = 1 as "isTotal", person, ${totals(columns)}
+          from parts group by grouping sets ((), (person))`)} as people,
+        ${listed(sql`select day, ${totals(ofDay)} from parts group by day`)} as days,
+        ${listed(sql`select grouping(person) = 1 as "isTotal", person, category, sum(times)::int as count
+          from (${named}) as named group by grouping sets ((category), (category, person))`)} as reasons`,
+  )) as [SumsRead<Sums, DaySums>];
+  const sums: GroupedSums<Sums, DaySums> = { total: {} as Sums, byDay: new Map(), byPerson: new Map() };
+  for (const { day, ...rest } of days) sums.byDay.set(day, rest as DaySums);
+  for (const { isTotal, person, ...rest } of people) {
+    if (isTotal) sums.total = rest as Sums;
+    else sums.byPerson.set(person, rest as Sums);
+  }
+  return { sums, reasons };
 }
 
 /** The columns of the sums with the names of the figures. */
@@ -371,19 +388,4 @@ export async function listUserNames(db: Queryable, companyId: string, role?: Rol
 
 async function rows<Row>(db: Queryable, query: SQL): Promise<Row[]> {
   return [...(await db.execute(query))] as Row[];
-}
-
-function collect<Sums extends object>(rows: readonly GroupRow<Sums>[]): GroupedSums<Sums> {
-  const groups: GroupedSums<Sums> = {
-    total: {} as Sums,
-    byDay: new Map(),
-    byPerson: new Map(),
-  };
-  for (const { groupOf, day, person, ...rest } of rows) {
-    const sums = rest as unknown as Sums;
-    if (groupOf === 'total') groups.total = sums;
-    else if (groupOf === 'day') groups.byDay.set(day as string, sums);
-    else groups.byPerson.set(person, sums);
-  }
-  return groups;
 }
