@@ -24,13 +24,13 @@ export function startHousekeeping(deps: {
   const { db, config, logger } = deps;
   const keepHouse = async (stopping: AbortSignal) => {
     const did = {
-      changes: await pruneChanges(db),
-      deliveries: await pruneDeliveries(db),
+      changes: await all(db, pruneChanges, stopping),
+      deliveries: await all(db, pruneDeliveries, stopping),
       keys: await pruneIdempotencyKeys(db),
       events: await pruneStrays(db, { days: config.unroutedEventDays }),
       revived: await reviveLostDeliveries(db),
-      filled: await fill(db, fillCalls, stopping),
-      indexed: await fill(db, fillSearch, stopping),
+      filled: await all(db, fillCalls, stopping),
+      indexed: await all(db, fillSearch, stopping),
       summed: await sumDays(db, stopping),
       retired: await applyRetention(db, () => stopping.aborted),
     };
@@ -40,17 +40,17 @@ export function startHousekeeping(deps: {
   return every(EVERY_MS, keepHouse, { onError, atOnce: true });
 }
 
-/** Fills columns of old rows after an upgrade: batch after batch, each followed by a pause as long as itself. */
-async function fill(db: Database, fillSome: (db: Database) => Promise<number>, stopping: AbortSignal): Promise<number> {
-  let filled = 0;
+/** Batch after batch until nothing is left, each followed by a pause as long as itself. @returns how many rows */
+async function all(db: Database, some: (db: Database) => Promise<number>, stopping: AbortSignal): Promise<number> {
+  let done = 0;
   while (!stopping.aborted) {
     const startedAt = Date.now();
-    const count = await fillSome(db);
+    const count = await some(db);
     if (count === 0) break;
-    filled += count;
+    done += count;
     await delay(Date.now() - startedAt);
   }
-  return filled;
+  return done;
 }
 
 /** Sums of days, for the metrics. @returns of how many companies */
