@@ -6,9 +6,9 @@ const POOLS = {
   /** Events come in through these, and nothing else does. */
   webhooks: { max: 6 },
   /** What people read. A query that takes longer would be given up by whoever waits for it. */
-  reads: { max: 4, statementTimeoutMs: 4000 },
+  reads: { max: 4, statementTimeoutMs: 4000, plansForValues: true },
   writes: { max: 4 },
-  exports: { max: 2, statementTimeoutMs: 10_000 },
+  exports: { max: 2, statementTimeoutMs: 10_000, plansForValues: true },
   /** The relay, and the feed of live changes. */
   background: { max: 4 },
   /** Readiness and metrics. */

@@ -6,8 +6,8 @@ const TEXTS_MAX = 300;
 type Runner = Pick<postgres.Sql, 'unsafe'>;
 
 /**
- * Prepares the statements of a pool that come a second time: of those Postgres asks for no description, and need not parse
- * them nor, where one plan fits all values, plan them again. `on` is called for the pool and for each transaction of it.
+ * Prepares the statements of a pool that come a second time: Postgres then describes and parses them no more, and
+ * plans them again only where a plan for all values would be worse. `on` is called for the pool and for each transaction of it.
  */
 export function createPreparing(): { on: (sql: Runner) => void } {
   const seen = new Set<string>();

@@ -48,31 +48,90 @@ interface Plan {
   Plans?: Plan[];
 }
 
-/** Tables that a statement reads from end to end. */
-async function scanned({ query, params }: { query: string; params: unknown[] }): Promise<string[]> {
-  if (!/^\s*(select|with|\()/i.test(query)) return [];
-  const [row] = await sql.unsafe(`explain (format json) ${query}`, params as never[]);
-  const plans = row?.['QUERY PLAN'] as { Plan: Plan }[];
-  const found: string[] = [];
-  const walk = (plan: Plan) => {
-    const table = plan['Relation Name'];
-    if (plan['Node Type'].endsWith('Seq Scan') && table && FILLED.includes(table)) found.push(table);
-    for (const each of plan.Plans ?? []) walk(each);
-  };
-  for (const { Plan } of plans) walk(Plan);
-  return found;
+/** Tables that a plan reads from end to end. */
+function scannedBy(plan: Plan): string[] {
+  const table = plan['Relation Name'];
+  const own = plan['Node Type'].endsWith('Seq Scan') && table && FILLED.includes(table) ? [table] : [];
+  return [...own, ...(plan.Plans ?? []).flatMap(scannedBy)];
 }
 
-const FILTERS = [
-  '',
-  'status=completed',
+/** The same of a statement, planned for its values as the API's pool for reading does. */
+async function scanned({ query, params }: { query: string; params: unknown[] }): Promise<string[]> {
+  if (!/^\s*(select|with|\()/i.test(query)) return [];
+  const rows = await sql.unsafe(`explain (format json) ${query}`, params as never[]);
+  return rows.flatMap((row) => row['QUERY PLAN'] as { Plan: Plan }[]).flatMap(({ Plan }) => scannedBy(Plan));
+}
+
+/** What each query parameter is tried with, in any list or in one of them; those of certain words are in the document. */
+const VALUES: Record<string, string[]> = {
+  limit: [],
+  cursor: [],
+  company_id: [],
+  '/calls status': ['completed', 'missed,abandoned'],
+  direction: ['outbound'],
+  '/calls stage': ['done', 'transcribing'],
+  booking_status: ['booked', 'not_booked'],
+  qualification: ['hot', 'warm,cold'],
+  csr_id: ['csr-1'],
+  handled_by: ['csr-1', 'csr-1,csr-2,none'],
+  objection: ['price', 'of no call'],
+  phone_number: ['+12005550100'],
+  date_from: ['2026-01-01'],
+  date_to: ['2026-01-31'],
+  q: ['skylight', 'anna', 'of no call', '200 555'],
+  '/leads status': ['new', 'new,warm,hot'],
+  assigned_rep_id: ['rep-1'],
+  contact_id: ['contact-1'],
+  '/follow-ups status': ['open', 'open,claimed'],
+  '/follow-ups reason': ['missed'],
+  assigned_to: ['csr-1'],
+  '/appointments status': ['no_show', 'scheduled,confirmed'],
+  date: ['2026-06-01'],
+  outcome: ['won'],
+  lead_id: ['lead-1'],
+  appointment_id: ['appointment-CAL1'],
+  // `false` is nearly all of a company's, counted until there are 10,001.
+  review: ['true'],
+  '/pipelines stage': ['transcribing', 'failed'],
+  blocked_on: ['shunya_analysis'],
+  '/webhook-events status': ['pending', 'unrouted,rejected'],
+  source: ['callrail'],
+  route: ['call.completed'],
+  action: ['call.delete'],
+  subject_kind: ['call'],
+  subject_id: ['of no subject'],
+  actor_id: ['csr-1'],
+  endpoint_id: ['of no endpoint'],
+  '/webhook-deliveries status': ['pending'],
+  event_type: ['call.analyzed'],
+};
+
+interface Parameter {
+  name: string;
+  in: string;
+  schema: { type?: string; enum?: string[] };
+}
+
+/** Every list of the API, with each filter that it has. */
+function lists(document: { paths: Record<string, { get?: { parameters?: Parameter[] } }> }): string[] {
+  return Object.entries(document.paths).flatMap(([fullPath, { get }]) => {
+    const path = fullPath.replace('/api/v1', '');
+    const parameters = (get?.parameters ?? []).filter((each) => each.in === 'query');
+    if (path.includes('{') || !parameters.some(({ name }) => name === 'limit')) return [];
+    const filters = parameters.flatMap(({ name, schema }) => {
+      const values = VALUES[`${path} ${name}`] ?? VALUES[name] ?? schema.enum;
+      if (!values) throw new Error(`VALUES says nothing for ${name} of ${path}`);
+      return values.map((value) => `${name}=${encodeURIComponent(value)}`);
+    });
+    return ['', ...filters].map((filter) => `${path}?${filter}`);
+  });
+}
+
+const TOGETHER = [
   'booking_status=booked&qualification=hot',
   'status=missed&csr_id=csr-1&stage=done&qualification=cold',
-  'direction=outbound',
-  'phone_number=%2B12005550100',
-  'date_from=2026-01-01&date_to=2026-01-31',
   'date_from=2026-01-01&date_to=2026-01-31&booking_status=not_booked',
-  'q=skylight',
+  'handled_by=csr-1,none&qualified=true&date_from=2026-01-01',
   'q=anna&status=completed',
 ];
 
@@ -81,50 +140,37 @@ test('every list, detail, search and metric reads by an index', async () => {
   const rep = await api.as('sales_rep', BIG.companyId, 'rep-1');
   const [one] =
     await sql`select id, contact_id, lead_id from calls where company_id = ${BIG.companyId} and booking_status = 'booked' limit 1`;
+  const document = await (await api.request('/openapi.json')).json();
   const paths: [typeof manager, string][] = [
-    ...FILTERS.map((filter): [typeof manager, string] => [manager, `/calls?${filter}`]),
+    ...[...lists(document as never), ...TOGETHER.map((filter) => `/calls?${filter}`)].map(
+      (path): [typeof manager, string] => [manager, path],
+    ),
     [manager, `/calls/${one?.id}`],
     [manager, `/calls/${one?.id}/analysis`],
     [manager, `/calls/${one?.id}/transcript`],
-    ...[
-      '',
-      'status=new,warm,hot',
-      'qualification=hot',
-      'assigned_rep_id=rep-1',
-      'date_from=2026-01-01&date_to=2026-01-31',
-    ].map((filter): [typeof manager, string] => [manager, `/leads?${filter}`]),
     [manager, `/leads/${one?.lead_id}`],
-    [manager, '/contacts'],
-    [manager, '/contacts?phone_number=%2B12005550100'],
     [manager, `/contacts/${one?.contact_id}`],
-    ...[
-      '',
-      'date=2026-06-01',
-      'status=no_show',
-      'assigned_rep_id=rep-1',
-      'unscheduled=true',
-      'assigned_rep_id=rep-1&status=cancelled',
-    ].map((filter): [typeof manager, string] => [manager, `/appointments?${filter}`]),
-    [manager, '/pipelines?needs_attention=true'],
-    [manager, '/pipelines'],
-    [manager, '/webhook-events'],
-    [manager, '/webhook-events?status=pending'],
+    [manager, '/appointments?assigned_rep_id=rep-1&status=cancelled'],
     [manager, '/metrics/exec/csr/overview'],
     [manager, '/metrics/exec/sales/overview?date_from=2026-01-01&date_to=2026-12-31'],
     [rep, '/calls'],
     [rep, '/leads'],
     [rep, '/contacts'],
     [rep, '/appointments'],
+    [rep, '/appointments/today/self'],
     [rep, '/metrics/sales/rep/overview/self'],
   ];
-  const bad: string[] = [];
+  const bad = new Set<string>();
   for (const [caller, path] of paths) {
     statements.length = 0;
-    expect([path, (await caller.get(path)).status]).toEqual([path, 200]);
-    expect(statements.length).toBeGreaterThan(0);
+    const { status } = await caller.get(path);
+    // Appointments of today are a rep's, companies the admin's.
+    if (status === 403 && ['/appointments/today/self?', '/companies?', '/webhook-endpoints?'].includes(path)) continue;
+    if (status !== 200 || statements.length === 0)
+      bad.add(`${path} answers ${status} by ${statements.length} statements`);
     for (const statement of [...statements])
       for (const table of await scanned(statement))
-        bad.push(`${path} reads all of ${table}: ${statement.query.slice(0, 200)}`);
+        bad.add(`${path} reads all of ${table}: ${statement.query.slice(0, 200)}`);
   }
-  expect(bad).toEqual([]);
-}, 120_000);
+  expect([...bad]).toEqual([]);
+}, 240_000);

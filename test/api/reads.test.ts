@@ -2,7 +2,7 @@
 import { eq, sql } from 'drizzle-orm';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type CallFilter, callsMatching, listCalls } from '../../src/db/queries/calls.ts';
+import { type CallFilter, callsMatching, listCalls, pageCalls } from '../../src/db/queries/calls.ts';
 import { callAnalyses, calls } from '../../src/db/schema/index.ts';
 import { BOOKING_STATUSES, QUALIFICATIONS } from '../../src/domain/analysis.ts';
 import { CALL_DIRECTIONS, CALL_STATUSES } from '../../src/domain/call.ts';
@@ -41,7 +41,10 @@ const filter = fc.record({
   stage: some(PIPELINE_STAGES),
   bookingStatus: some(BOOKING_STATUSES),
   qualification: some(QUALIFICATIONS),
-  csrId: fc.constantFrom('csr-a', undefined),
+  csrId: fc.constantFrom('csr-a', undefined, undefined),
+  handledBy: some(['csr-a', 'csr-b', 'none', 'nobody of this name']),
+  analyzed: fc.constantFrom(true, false, undefined, undefined),
+  qualified: fc.constantFrom(true, false, undefined, undefined),
   day: fc.constantFrom('2026-03-02', undefined),
 });
 
@@ -95,6 +98,9 @@ const readJudgement = async (companyId: string) =>
     ).map(({ id, g, q, b }) => [id, [g, q, b]]),
   );
 
+const isQualified = (qualification: string | null, bookingStatus: string | null): boolean =>
+  bookingStatus === 'booked' || ['hot', 'warm', 'cold'].includes(qualification ?? '');
+
 function expectedIds(written: Expected[], asked: CallFilter & { day?: string }): string[] {
   const fits = ({ startedAt, history: each }: Expected) => {
     const [, qualification, bookingStatus] = judgementOf(each) as [number, string | null, string | null];
@@ -107,6 +113,9 @@ function expectedIds(written: Expected[], asked: CallFilter & { day?: string }):
       isIn(asked.bookingStatus, bookingStatus) &&
       isIn(asked.qualification, qualification) &&
       (asked.csrId === undefined || asked.csrId === each.csrId) &&
+      isIn(asked.handledBy, each.csrId ?? 'none') &&
+      (asked.analyzed === undefined || asked.analyzed === (currentOf(each) !== null)) &&
+      (asked.qualified === undefined || asked.qualified === isQualified(qualification, bookingStatus)) &&
       (asked.day === undefined || asked.day === day)
     );
   };
@@ -148,6 +157,10 @@ describe('calls', () => {
           const asked = { ...rest, companyId, startedOn: day && { from: day, to: day, timeZone: 'America/New_York' } };
           const expected = expectedIds(written, { ...rest, companyId, day });
           expect(await listed(asked as CallFilter)).toEqual(expected);
+          const { rows, count } = await pageCalls(api.db, asked as CallFilter, { limit: 2 });
+          expect([rows.map(({ call }) => call.id), count]).toEqual([expected.slice(0, 2), { total: expected.length }]);
+          const beyond = { limit: 2, after: { at: new Date('2020-01-01'), id: '' } };
+          expect(await pageCalls(api.db, asked as CallFilter, beyond)).toEqual({ rows: [], count });
           const [row] = await api.db.execute(
             sql`select count(*)::int as count from (${callsMatching(asked as CallFilter)}) as counted`,
           );

@@ -1,29 +1,24 @@
 /** Where a search found each call of a page, for people to see. */
 import type { Queryable } from '../../db/client.ts';
-import type { CallRow } from '../../db/queries/calls.ts';
-import { findMatchedParts, findTranscriptTexts } from '../../db/queries/search.ts';
+import type { CallPage, CallRow } from '../../db/queries/calls.ts';
+import { findTranscriptTexts, type SearchPart } from '../../db/queries/search.ts';
 import { digitsPattern, excerptOf, partsPattern, wordsPattern } from '../../domain/excerpt.ts';
 
 export const MATCHED_FIELDS = ['name', 'phone_number', 'summary', 'transcript'] as const;
-type Match = { field: (typeof MATCHED_FIELDS)[number]; excerpt: string };
+export type Match = { field: (typeof MATCHED_FIELDS)[number]; excerpt: string };
 
 /** By the ids of the calls; one that has changed in this moment may have none. */
 export async function describeMatches(
   db: Queryable,
-  companyId: string,
   text: string,
-  rows: CallRow[],
-): Promise<Map<string, Match>> {
-  const found = rows.map(({ call }) => call);
-  const parts = new Set(
-    (await findMatchedParts(db, { companyId, text }, found)).map((row) => `${row.callId} ${row.part}`),
-  );
-  const has = (id: string, part: 'caller' | 'summary' | 'transcript') => parts.has(`${id} ${part}`);
-  const inTranscript = found.filter(({ id }) => !has(id, 'caller') && !has(id, 'summary') && has(id, 'transcript'));
-  const transcripts = await findTranscriptTexts(
-    db,
-    inTranscript.map(({ id }) => id),
-  );
+  { rows, parts }: CallPage,
+  matches: Map<string, Match>,
+): Promise<void> {
+  const has = (id: string, part: SearchPart) => parts?.get(id)?.includes(part) === true;
+  const inTranscript = rows
+    .map(({ call }) => call.id)
+    .filter((id) => !has(id, 'caller') && !has(id, 'summary') && has(id, 'transcript'));
+  const transcripts = await findTranscriptTexts(db, inTranscript);
   const [words, names, digits] = [wordsPattern(text), partsPattern(text), digitsPattern(text)];
 
   const matchOf = ({ call, contact, analysis }: CallRow): Match | undefined => {
@@ -41,10 +36,8 @@ export async function describeMatches(
     const first = candidates.find(([, each]) => each);
     return first && { field: first[0], excerpt: first[1] as string };
   };
-  return new Map(
-    rows.flatMap((row) => {
-      const match = matchOf(row);
-      return match ? [[row.call.id, match] as const] : [];
-    }),
-  );
+  for (const row of rows) {
+    const match = matchOf(row);
+    if (match) matches.set(row.call.id, match);
+  }
 }

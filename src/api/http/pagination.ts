@@ -82,24 +82,30 @@ export const byMomentOrNone = <Row>(
 /** Sorted by a number that grows with each row. */
 export const bySequence = <Row>(of: (row: Row) => number): SortKey<Row, number> => ({ schema: z.int().min(0), of });
 
+/** What a list is made of: its rows and their number, in one go or each by itself. */
+type ListSource<Row, Key> =
+  | { page: (page: Page<Key>) => Promise<{ rows: Row[]; count: Count }> }
+  | { rows: (page: Page<Key>) => Promise<Row[]>; count: () => Promise<Count> };
+
 /** Answers one page of a list: its rows, the total, and the cursor of the next page. */
 export async function listPage<Row, Key, Item>(
   query: { limit: number; cursor?: string },
-  list: {
-    rows: (page: Page<Key>) => Promise<Row[]>;
-    count: () => Promise<Count>;
-    key: SortKey<Row, Key>;
-    view: (row: Row) => Item;
-  },
+  list: ListSource<Row, Key> & { key: SortKey<Row, Key>; view: (row: Row) => Item },
 ): Promise<List<Item>> {
-  const after = decodeCursor(query.cursor, list.key.schema);
   // One more than is shown tells whether there is a next page.
-  const rows = await list.rows({ limit: query.limit + 1, after });
+  const page = { limit: query.limit + 1, after: decodeCursor(query.cursor, list.key.schema) };
+  const { rows, count } = 'page' in list ? await list.page(page) : await separately(list.rows(page), list.count());
   const shown = rows.slice(0, query.limit);
   const last = shown.at(-1);
   return {
     items: shown.map(list.view),
-    ...(await list.count()),
+    ...count,
     next_cursor: rows.length > query.limit && last !== undefined ? encodeCursor(list.key.of(last)) : null,
   };
+}
+
+/** At the same time, each on a connection of its own. */
+async function separately<Row>(reading: Promise<Row[]>, counting: Promise<Count>) {
+  const [rows, count] = await Promise.all([reading, counting]);
+  return { rows, count };
 }

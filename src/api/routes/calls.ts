@@ -7,7 +7,7 @@ import { deleteCall } from '../../services/privacy/deleteCall.ts';
 import { callSchema, callView, transcriptSchema, transcriptView } from '../../views/call.ts';
 import { iso, momentOut } from '../../views/shapes.ts';
 import type { ApiDeps } from '../deps.ts';
-import { describeMatches, MATCHED_FIELDS } from '../filters/callMatches.ts';
+import { describeMatches, MATCHED_FIELDS, type Match } from '../filters/callMatches.ts';
 import { callFilters, readCallFilter } from '../filters/calls.ts';
 import { mustFind, notFound } from '../http/errors.ts';
 import { byMoment, listOf, listPage, pageQuery } from '../http/pagination.ts';
@@ -62,18 +62,15 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, query, access }) => {
       const filter = await readCallFilter(db, access, query);
       const { q } = query;
-      // A search finds the rows and their number in one go.
-      let found: Awaited<ReturnType<typeof pageCalls>> = { rows: [], count: { total: 0 } };
-      let matches: Awaited<ReturnType<typeof describeMatches>> | undefined;
+      const matches = new Map<string, Match>();
       return listPage(query, {
-        rows: async (page) => {
-          found = await pageCalls(db, filter, page);
-          matches = q === undefined ? undefined : await describeMatches(db, access.companyId, q, found.rows);
-          return found.rows;
+        page: async (page) => {
+          const found = await pageCalls(db, filter, page);
+          if (q !== undefined) await describeMatches(db, q, found, matches);
+          return found;
         },
-        count: async () => found.count,
         key: byMoment(({ call }: CallRow) => ({ at: call.startedAt, id: call.id })),
-        view: (row) => ({ ...callView(row), ...(matches && { match: matches.get(row.call.id) ?? null }) }),
+        view: (row) => ({ ...callView(row), ...(q !== undefined && { match: matches.get(row.call.id) ?? null }) }),
       });
     },
   );

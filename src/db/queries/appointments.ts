@@ -1,10 +1,11 @@
 /** Appointments: lists by start. */
-import { and, asc, eq, inArray, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
+import { and, asc, eq, isNotNull, isNull, ne, type SQL, sql } from 'drizzle-orm';
 import { alias } from 'drizzle-orm/pg-core';
 import type { AppointmentOutcome } from '../../domain/analysis.ts';
 import type { AppointmentStatus } from '../../domain/appointment.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards } from '../schema/index.ts';
+import { isAnyOf } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countUpTo, laterThan, type MomentKey, type Page } from './paging.ts';
 
@@ -102,12 +103,12 @@ export async function findLastSuccessor(db: Queryable, id: string): Promise<stri
 export function matchingAppointments(filter: AppointmentFilter): SQL | undefined {
   return and(
     eq(appointments.companyId, filter.companyId),
-    filter.ids && inArray(appointments.id, [...filter.ids]),
+    filter.ids && isAnyOf(appointments.id, filter.ids),
     filter.repId === undefined ? undefined : eq(appointments.assignedRepId, filter.repId),
     filter.assignedRepId === undefined ? undefined : isAssignedTo(filter.assignedRepId),
-    filter.outcome && inArray(appointments.outcome, [...filter.outcome]),
+    filter.outcome && isAnyOf(appointments.outcome, filter.outcome),
     filter.counted ? ne(appointments.status, 'cancelled') : undefined,
-    filter.status && inArray(appointments.status, [...filter.status]),
+    filter.status && isAnyOf(appointments.status, filter.status),
     filter.contactId === undefined ? undefined : eq(appointments.contactId, filter.contactId),
     filter.leadId === undefined ? undefined : eq(appointments.leadId, filter.leadId),
     filter.unscheduled === true ? isNull(appointments.scheduledStart) : undefined,

@@ -8,9 +8,10 @@ import type { PipelineStage } from '../../domain/pipeline.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { lockKey } from '../locks.ts';
 import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
+import { isAnyOf, textArray } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
-import { type Count, countUpTo, type Page } from './paging.ts';
-import { isSearchUnfinished, searchCalls } from './search.ts';
+import { type Count, countOf, countUpTo, type Page, totalOf } from './paging.ts';
+import { type SearchPart, searchCalls } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
 const analysisColumns = {
@@ -40,9 +41,10 @@ const analysisColumns = {
 
 const contactColumns = { id: contactCards.id, phoneNumber: contactCards.phoneNumber, name: contactCards.name };
 
-const selectCalls = (db: Queryable) =>
+/** @param total how many match, where that is asked for */
+const selectCalls = (db: Queryable, total: SQL<number | null> = sql`null`) =>
   db
-    .select({ call: calls, contact: contactColumns, analysis: analysisColumns })
+    .select({ call: calls, contact: contactColumns, analysis: analysisColumns, total })
     .from(calls)
     .innerJoin(contactCards, eq(contactCards.id, calls.contactId))
     .leftJoin(callAnalyses, isCurrentAnalysis)
@@ -96,39 +98,59 @@ export interface CallFilter extends CallScope {
   text?: string;
 }
 
+export interface CallPage {
+  rows: CallRow[];
+  count: Count;
+  /** Of each call that was found by its words, what they are in. */
+  parts?: Map<string, SearchPart[]>;
+}
+
 /** A page of calls, newest first, and how many match in all. */
-export async function pageCalls(
-  db: Queryable,
-  filter: CallFilter,
-  page: Page,
-): Promise<{ rows: CallRow[]; count: Count }> {
+export async function pageCalls(db: Queryable, filter: CallFilter, page: Page): Promise<CallPage> {
   const searched = await search(db, filter, page);
-  if (searched) return { rows: await listByIds(db, searched.ids), count: searched.count };
-  return { rows: await listCalls(db, filter, page), count: await countUpTo(db, callsMatching(filter)) };
+  if (searched) {
+    const { found, count } = searched;
+    return { rows: await listFound(db, found), count, parts: new Map(found.map(({ id, parts }) => [id, parts])) };
+  }
+  const rows = await selectPage(db, filter, page, totalOf(callsMatching(filter)));
+  const total = rows[0]?.total;
+  if (typeof total === 'number') return { rows, count: countOf(total) };
+  // No row that could say it: nothing matches, or the page is beyond the last one.
+  return { rows, count: page.after ? await countUpTo(db, callsMatching(filter)) : { total: 0 } };
 }
 
 /** By the index of words, where there are words to search for and it has all calls. */
 async function search(db: Queryable, filter: CallFilter, page: Page) {
   const { companyId, text, ...others } = filter;
-  if (companyId === undefined || text === undefined || (await isSearchUnfinished(db))) return undefined;
+  if (companyId === undefined || text === undefined) return undefined;
   const isAlone = Object.values(others).every((each) => each === undefined);
   const where = isAlone ? undefined : matches({ companyId, ...others });
   return searchCalls(db, { companyId, text, where }, page);
 }
 
-const listByIds = async (db: Queryable, ids: string[]): Promise<CallRow[]> =>
-  ids.length === 0 ? [] : selectCalls(db).where(inArray(calls.id, ids)).orderBy(desc(calls.startedAt), desc(calls.id));
+const listFound = async (db: Queryable, found: { id: string }[]): Promise<CallRow[]> => {
+  const isFound = isAnyOf(
+    calls.id,
+    found.map(({ id }) => id),
+  );
+  return found.length === 0 ? [] : selectCalls(db).where(isFound).orderBy(desc(calls.startedAt), desc(calls.id));
+};
 
 /** A page of calls, newest first. */
 export async function listCalls(db: Queryable, filter: CallFilter, page: Page) {
   const searched = await search(db, filter, page);
-  if (searched) return listByIds(db, searched.ids);
-  const { after, limit } = page;
+  return searched ? listFound(db, searched.found) : selectPage(db, filter, page);
+}
+
+function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, total?: SQL<number>) {
   const beyond =
     after && sql`(${calls.startedAt}, ${calls.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`;
-  const newest = sql`order by started_at desc, id desc limit ${limit}`;
+  // Not a parameter: a plan for any limit is one for many rows.
+  const newest = sql`order by started_at desc, id desc limit ${sql.raw(String(limit))}`;
   const ids = sql`(select id from (${matching(filter, { beyond, each: newest })}) as matching ${newest}) as page`;
-  return selectCalls(db).innerJoin(ids, sql`page.id = ${calls.id}`).orderBy(desc(calls.startedAt), desc(calls.id));
+  return selectCalls(db, total)
+    .innerJoin(ids, sql`page.id = ${calls.id}`)
+    .orderBy(desc(calls.startedAt), desc(calls.id));
 }
 
 /** The calls that match, to be counted. */
@@ -142,49 +164,67 @@ function matching(filter: CallFilter, { beyond, each = sql`offset 0` }: { beyond
   const select = (where: SQL | undefined) =>
     sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${each}`;
   const all = and(matches(filter), beyond);
-  const { companyId, csrId, startedOn } = filter;
+  const { companyId, startedOn } = filter;
   if (companyId === undefined || !isByFacets(filter)) return select(all);
 
-  const ofCompany = and(eq(calls.companyId, companyId), csrId === undefined ? undefined : eq(calls.csrId, csrId));
+  const ofCompany = eq(calls.companyId, companyId);
   const range = and(ofCompany, startedOn && onDays(sql`${calls.startedAt}`, startedOn), beyond);
-  const nextFacet = (after: SQL | undefined) =>
-    sql`select ${calls.facet} as facet from ${calls}
-      where ${and(ofCompany, sql`${calls.facet} is not null`, after)} order by ${calls.facet} limit 1`;
+  const { agents, isOf } = agentsOf(filter);
+  const nextFacet = (after?: SQL) => sql`select ${calls.facet} from ${calls}
+    where ${and(ofCompany, isOf, sql`${calls.facet} is not null`, after)} order by ${calls.facet} limit 1`;
   return sql`
-    with recursive facets as (
-      (${nextFacet(undefined)})
+    (with recursive facets as (
+      select agent, (${nextFacet()}) as facet from ${agents} as facets(agent)
       union all
-      select (${nextFacet(sql`${calls.facet} > facets.facet`)}) from facets where facets.facet is not null
-    ), wanted as (select facet from facets where ${and(sql`facet is not null`, ...facetFits(filter))})
+      select agent, (${nextFacet(sql`${calls.facet} > facets.facet`)}) from facets where facets.facet is not null
+    )
     select found.id, found.started_at
-    from wanted cross join lateral (${select(and(range, sql`${calls.facet} = wanted.facet`))}) as found
+    from facets cross join lateral (${select(and(range, isOf, sql`${calls.facet} = facets.facet`))}) as found
+    where ${and(sql`facets.facet is not null`, ...facetFits(filter))})
     union all (${select(and(all, isUnfilled))})`;
 }
 
 /** Filters of a few values each; the others find few calls by an index of their own. */
-function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
-  const { status, direction, spam, stage, bookingStatus, qualification, csrId } = filter;
-  const { handledBy, analyzed, qualified, objection } = filter;
-  const isNarrow = [contactId, phoneNumber, repId, text, handledBy, analyzed, qualified, objection].some(
-    (each) => each !== undefined,
-  );
+function isByFacets({ contactId, phoneNumber, repId, text, objection, ...filter }: CallFilter): boolean {
+  const { status, direction, spam, stage, bookingStatus, qualification, csrId, handledBy, analyzed, qualified } =
+    filter;
+  const isGiven = (each: unknown) => each !== undefined;
+  // Calls that name nobody are a large share: the newest are found soon.
+  if (handledBy?.includes(NOBODY)) return false;
   return (
-    !isNarrow &&
-    [status, direction, spam, stage, bookingStatus, qualification, csrId].some((each) => each !== undefined)
+    ![contactId, phoneNumber, repId, text, objection].some(isGiven) &&
+    [status, direction, spam, stage, bookingStatus, qualification, csrId, handledBy, analyzed, qualified].some(isGiven)
   );
 }
 
 /** As the function call_facet of the database puts them together. */
-const facetFits = ({ spam, ...filter }: CallFilter): (SQL | undefined)[] => {
+function facetFits({ spam, analyzed, qualified, ...filter }: CallFilter): (SQL | undefined)[] {
   const { status, direction, stage, bookingStatus, qualification } = filter;
-  const isSpam = sql`split_part(facet, '/', 6) = 'spam'`;
+  const part = (place: number) => sql`split_part(facet, '/', ${sql.raw(String(place))})`;
+  const is = (condition: SQL, wanted: boolean | undefined) =>
+    wanted === undefined ? undefined : wanted ? condition : sql`not ${condition}`;
   return [
     ...[status, direction, stage, bookingStatus, qualification].map(
-      (values, index) => values && sql`split_part(facet, '/', ${sql.raw(String(index + 1))}) in ${values}`,
+      (values, index) => values && isAnyOf(part(index + 1), values),
     ),
-    spam === undefined ? undefined : spam ? isSpam : sql`not ${isSpam}`,
+    is(sql`(${part(6)} = 'spam')`, spam),
+    is(sql`(${part(4)} <> '-')`, analyzed),
+    is(sql`(${part(4)} = 'booked' or ${part(5)} in ('hot', 'warm', 'cold'))`, qualified),
   ];
-};
+}
+
+/** Some agents, and the condition for the calls of one. */
+interface Agents {
+  agents: SQL;
+  isOf?: SQL;
+}
+
+/** Those whose calls are asked for; without such a filter one of no name, who has them all. */
+function agentsOf({ csrId, handledBy }: CallFilter): Agents {
+  if (csrId === undefined && handledBy === undefined) return { agents: sql`(values (''))` };
+  const asked = (handledBy ?? [csrId as string]).filter((id) => csrId === undefined || id === csrId);
+  return { agents: sql`unnest(${textArray(asked)})`, isOf: sql`${calls.csrId} = facets.agent` };
+}
 
 /** One call of the scope. */
 export async function findCall(db: Queryable, scope: CallScope, id: string): Promise<CallRow | undefined> {
@@ -194,7 +234,7 @@ export async function findCall(db: Queryable, scope: CallScope, id: string): Pro
 
 /** Those of these calls that are of the scope, in no order. */
 export async function findCalls(db: Queryable, scope: CallScope, ids: string[]) {
-  return selectCalls(db).where(and(matches(scope), inArray(calls.id, ids)));
+  return selectCalls(db).where(and(matches(scope), isAnyOf(calls.id, ids)));
 }
 
 /** The newest transcript of a call. */
@@ -219,12 +259,12 @@ function matches(filter: CallFilter): SQL | undefined {
     filter.companyId === undefined ? undefined : eq(calls.companyId, filter.companyId),
     repId === undefined ? undefined : isOfRep(filter.companyId, repId),
     filter.contactId === undefined ? undefined : eq(calls.contactId, filter.contactId),
-    status && inArray(calls.status, status),
-    direction && inArray(calls.direction, direction),
+    status && isAnyOf(calls.status, status),
+    direction && isAnyOf(calls.direction, direction),
     filter.spam === undefined ? undefined : eq(calls.spam, filter.spam),
-    stage && inArray(calls.stage, stage),
-    bookingStatus && inArray(currentAnalysis(calls.bookingStatus, sql`each.booking_status`), bookingStatus),
-    qualification && inArray(currentAnalysis(calls.qualification, sql`each.qualification`), qualification),
+    stage && isAnyOf(calls.stage, stage),
+    bookingStatus && isAnyOf(currentAnalysis(calls.bookingStatus, sql`each.booking_status`), bookingStatus),
+    qualification && isAnyOf(currentAnalysis(calls.qualification, sql`each.qualification`), qualification),
     filter.csrId === undefined ? undefined : eq(calls.csrId, filter.csrId),
     filter.handledBy && isHandledBy(filter.handledBy),
     filter.analyzed === undefined ? undefined : sql`(${analyzedGeneration} is not null) = ${filter.analyzed}`,
@@ -240,7 +280,7 @@ const NOBODY = 'none';
 const isHandledBy = (ids: readonly string[]): SQL | undefined =>
   or(
     ids.includes(NOBODY) ? isNull(calls.csrId) : undefined,
-    inArray(
+    isAnyOf(
       calls.csrId,
       ids.filter((id) => id !== NOBODY),
     ),
@@ -252,9 +292,11 @@ const isQualified = sql`(
   coalesce(${currentAnalysis(calls.bookingStatus, sql`each.booking_status`)} = 'booked', false)
   or coalesce(${currentAnalysis(calls.qualification, sql`each.qualification`)} in ('hot', 'warm', 'cold'), false))`;
 
+/** Asked for call by call, and not by reading the analyses of every company first. */
 const hasObjection = (category: string): SQL => sql`exists (
   select 1 from call_analyses as judged, jsonb_array_elements(judged.objections) as objection
-  where judged.call_id = ${calls.id} and judged.generation = ${analyzedGeneration} and objection ->> 'category' = ${category})`;
+  where judged.call_id = ${calls.id} and judged.generation = ${analyzedGeneration} and objection ->> 'category' = ${category}
+  offset 0)`;
 
 const contactsOf = ({ companyId, phoneNumber }: { companyId: string | undefined; phoneNumber: string }): SQL =>
   sql`select coalesce(${contactCards.mergedIntoId}, ${contactCards.id}) from ${contactCards} where ${and(

@@ -1,9 +1,10 @@
 /** Leads with their contact and the calls that feed them. */
-import { and, desc, eq, inArray, type SQL, sql } from 'drizzle-orm';
+import { and, desc, eq, type SQL, sql } from 'drizzle-orm';
 import type { Qualification } from '../../domain/analysis.ts';
 import type { LeadStatus } from '../../domain/lead.ts';
 import type { Queryable } from '../client.ts';
 import { appointments, contactCards, leads } from '../schema/index.ts';
+import { isAnyOf } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countUpTo, olderThan, type Page } from './paging.ts';
 
@@ -86,19 +87,23 @@ export async function lockLead(db: Queryable, scope: LeadScope, id: string) {
 function matching(filter: LeadFilter): SQL | undefined {
   return and(
     eq(leads.companyId, filter.companyId),
-    filter.ids && inArray(leads.id, [...filter.ids]),
+    filter.ids && isAnyOf(leads.id, filter.ids),
     filter.repId === undefined ? undefined : isLeadOfRep(sql`${leads.id}`, filter.repId),
-    filter.status && inArray(leads.status, [...filter.status]),
-    filter.qualification && inArray(leads.qualification, [...filter.qualification]),
+    filter.status && isAnyOf(leads.status, filter.status),
+    filter.qualification && isAnyOf(leads.qualification, filter.qualification),
     filter.assignedRepId === undefined ? undefined : eq(leads.assignedRepId, filter.assignedRepId),
     filter.contactId === undefined ? undefined : eq(leads.contactId, filter.contactId),
-    filter.hasOpenAppointment === undefined ? undefined : sql`${hasOpenAppointment} = ${filter.hasOpenAppointment}`,
+    filter.hasOpenAppointment === undefined
+      ? undefined
+      : sql`${hasOpenAppointment(filter.companyId)} = ${filter.hasOpenAppointment}`,
     filter.createdOn && onDays(sql`${leads.createdAt}`, filter.createdOn),
   );
 }
 
-const hasOpenAppointment = sql`exists (select 1 from ${appointments} where ${appointments.leadId} = ${leads.id}
-  and ${appointments.status} in ('scheduled', 'confirmed'))`;
+/** Among the appointments of the company, not of all. */
+const hasOpenAppointment = (companyId: string): SQL => sql`exists (select 1 from ${appointments}
+  where ${appointments.companyId} = ${companyId} and ${appointments.leadId} = ${leads.id}
+    and ${appointments.status} in ('scheduled', 'confirmed'))`;
 
 const isLeadOfRep = (leadId: SQL, repId: string): SQL =>
   sql`exists (select 1 from ${appointments} where ${appointments.leadId} = ${leadId} and ${appointments.assignedRepId} = ${repId})`;

@@ -40,11 +40,16 @@ export function belowSequence(sequence: PgColumn, key: number | undefined): SQL 
   return key === undefined ? undefined : lt(sequence, key);
 }
 
+/** How many rows there are, but no further than the exact range and one. @param rows a select of anything */
+export const totalOf = (rows: SQL): SQL<number> =>
+  sql`(select count(*)::int from (${rows} limit ${sql.raw(String(EXACT_TOTAL + 1))}) as counted)`;
+
+/** What people are told of a total. */
+export const countOf = (total: number): Count =>
+  total > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total };
+
 /** Counts rows, but no further than the exact range and one. @param rows a select of anything */
 export async function countUpTo(db: Queryable, rows: SQL): Promise<Count> {
-  const [row] = await db.execute<{ count: number }>(
-    sql`select count(*)::int as count from (${rows} limit ${EXACT_TOTAL + 1}) as counted`,
-  );
-  const count = row?.count ?? 0;
-  return count > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total: count };
+  const [row] = await db.execute<{ total: number }>(sql`select ${totalOf(rows)} as total`);
+  return countOf(row?.total ?? 0);
 }
