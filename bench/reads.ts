@@ -1,8 +1,8 @@
 /** `npm run bench -- reads`: what a company with many calls waits for its lists, searches and metrics, over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { SignJWT } from 'jose';
 import postgres from 'postgres';
@@ -17,6 +17,9 @@ import { BIG, seed } from './seed.ts';
 
 type Print = (line: string) => void;
 
+/** A connection prepares a statement when it comes again, and plans it for all values after the fifth time. */
+const WARM_UP = 40;
+
 const year = () => `date_from=${day(-364)}&date_to=${day(0)}`;
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 
@@ -30,6 +33,9 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
     list('of an agent, not booked, cold', 'csr_id=csr-3&booking_status=not_booked&qualification=cold'),
     list('a combination that nobody has', 'csr_id=csr-3&status=missed'),
     list('outbound', 'direction=outbound'),
+    list('of two agents or nobody', 'handled_by=csr-1,csr-2,none'),
+    list('analyzed', 'analyzed=true'),
+    list('not qualified', 'qualified=false'),
     list('a month', `date_from=${day(-90)}&date_to=${day(-60)}`),
     list('a month, booked', `date_from=${day(-90)}&date_to=${day(-60)}&booking_status=booked`),
     list('search: one reference', 'q=ref120000'),
@@ -40,6 +46,7 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
     list('search: a name', 'q=john'),
     list('search: a full name', 'q=anna%20keller'),
     list('search: digits', 'q=200%20791'),
+    list('search: a name, booked', 'q=john&booking_status=booked'),
     ['call', `/calls/${one.id}`, 5, 10],
     ['transcript', `/calls/${one.id}/transcript`, 5, 10],
     ['leads', '/leads', 5, 10],
@@ -101,7 +108,13 @@ export async function benchReads(
       .setSubject('bench')
       .setExpirationTime('2h')
       .sign(new TextEncoder().encode(secret));
-    return await measure(`${base}/api/v1`, token, questions(one), options.probes, print);
+    const cpu = async () => ({
+      api: cpuMs([api?.pid as number]),
+      postgres: cpuMs(
+        (await sql`select pid from pg_stat_activity where application_name like 'callwright%'`).map(({ pid }) => pid),
+      ),
+    });
+    return await measure({ base: `${base}/api/v1`, token, cpu }, questions(one), options.probes, print);
   } finally {
     api?.kill('SIGTERM');
     await sql.end();
@@ -133,30 +146,48 @@ async function fill(sql: postgres.Sql, databaseUrl: string, size: { calls: numbe
   await sql`vacuum (analyze, parallel 0)`;
 }
 
+/** Processor time of processes so far, all of their threads, where the system tells it (Linux). */
+function cpuMs(pids: number[]): number {
+  const ofThread = (file: string) => Number(readFileSync(file, 'utf8').split(' ')[0]) / 1e6;
+  try {
+    return pids
+      .flatMap((pid) => readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/schedstat`))
+      .reduce((sum, file) => sum + ofThread(file), 0);
+  } catch {
+    return Number.NaN;
+  }
+}
+
 async function measure(
-  base: string,
-  token: string,
+  { base, token, cpu }: { base: string; token: string; cpu: () => Promise<{ api: number; postgres: number }> },
   asked: [string, string, number, number][],
   probes: number,
   print: Print,
 ): Promise<boolean> {
   let held = true;
-  print(`${'question'.padEnd(40)}${'p50 ms'.padStart(9)}${'p99 ms'.padStart(9)}   bar`);
+  const line = (name: string, ...cells: string[]) =>
+    print(name.padEnd(38) + cells.map((cell) => cell.padStart(9)).join(''));
+  print(`load average ${loadavg()[0]?.toFixed(1)}`);
+  line('question', 'p50 ms', 'p99 ms', 'API ms', 'PG ms', 'bar');
   for (const [name, url, median, worst] of asked) {
-    const times: number[] = [];
-    for (let probe = -5; probe < probes; probe += 1) {
+    const ask = async () => {
       const startedAt = performance.now();
       const response = await fetch(base + url, { headers: { authorization: `Bearer ${token}` } });
       await response.arrayBuffer();
       if (response.status !== 200) throw new Error(`${url} answered ${response.status}`);
-      if (probe >= 0) times.push(performance.now() - startedAt);
-    }
+      return performance.now() - startedAt;
+    };
+    for (let warmUp = 0; warmUp < WARM_UP; warmUp += 1) await ask();
+    const before = await cpu();
+    const times: number[] = [];
+    for (let probe = 0; probe < probes; probe += 1) times.push(await ask());
+    const after = await cpu();
     const [p50, p99] = [percentile(times, 0.5), percentile(times, 0.99)];
     const isHeld = p50 <= median && p99 <= worst;
     held &&= isHeld;
-    print(
-      `${name.padEnd(40)}${p50.toFixed(1).padStart(9)}${p99.toFixed(1).padStart(9)}   ${isHeld ? 'held' : 'missed'} (${median}, ${worst})`,
-    );
+    const used = [after.api - before.api, after.postgres - before.postgres].map((ms) => ms / probes);
+    line(name, ...[p50, p99, ...used].map((ms) => ms.toFixed(1)), isHeld ? 'held' : `>${median}/${worst}`);
   }
+  print(`load average ${loadavg()[0]?.toFixed(1)}`);
   return held;
 }
