@@ -105,7 +105,8 @@ async function startSide(name: (typeof OTHERS)[number], cluster: Cluster, compan
   const shunya = await startShunyaSimulator({ port: 0, ...keys, webhookUrl: `${url}/shunya`, delaysMs });
   const file = fileURLToPath(new URL(`pipelines/${name}.ts`, import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    // By the channel it notices when this process ends, however that comes.
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     env: {
       PATH: process.env.PATH,
       DATABASE_URL: cluster.config.databaseUrl,

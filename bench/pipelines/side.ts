@@ -57,6 +57,7 @@ export function serveSide(handlers: {
   onEvent: (kind: string, event: CallEvent) => Promise<unknown>;
   onJob: (shunyaCallId: number, kind: Kind) => Promise<unknown>;
 }): void {
+  process.once('disconnect', () => process.exit());
   const app = new Hono();
   app.post('/callrail/:event', async (c) => {
     const body = Buffer.from(await c.req.arrayBuffer());
