@@ -17,6 +17,10 @@ export interface CallRailEvent {
   notACall?: NotACall;
 }
 
+/** Whose an event is, and whether it is one of a call: all that is read before it is stored. */
+export type CallRailAddress = Pick<CallRailEvent, 'providerCallId' | 'callrailCompanyIds' | 'notACall'> &
+  Pick<CallEventFields, 'trackingNumber'>;
+
 /** What CallRail tells of besides calls, and other things that end up at a call's address. */
 export type NotACall = 'text_message' | 'form' | 'chat' | 'unknown';
 
@@ -30,6 +34,22 @@ const EPOCH_SECONDS_LIMIT = 100_000_000_000;
 /** A smaller number (before 1973) is a year or a count, not a time. */
 const EPOCH_SECONDS_MIN = 100_000_000;
 
+/** Reads the address of a payload; see `readCallRailEvent` for which payloads. */
+export function readCallRailAddress(payload: unknown): CallRailAddress {
+  const body = isRecord(payload) ? payload : {};
+  const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
+  return withoutUndefined<CallRailAddress>({
+    providerCallId: firstOf(body, readId, ['resource_id', 'call_id', 'id']),
+    callrailCompanyIds: [...new Set(companyIds)],
+    trackingNumber: firstOf(body, readPhone, ['tracking_phone_number', 'tracking_number', 'trackingnum']),
+    notACall: readNotACall(body),
+  });
+}
+
+/** The number of who called, in E.164. */
+export const readCallerNumber = (payload: unknown): string | undefined =>
+  firstOf(isRecord(payload) ? payload : {}, readCaller, CALLER_NUMBERS);
+
 /**
  * What a payload says: the short form, any of CallRail's real webhook payloads, or a row of its REST API (read that
  * as `modified`: it is only fetched afterwards). Where several fields can carry one thing, the first that can be read
@@ -38,16 +58,10 @@ const EPOCH_SECONDS_MIN = 100_000_000;
  */
 export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallRailEvent {
   const body = isRecord(payload) ? payload : {};
-  const first = <T>(read: (value: unknown) => T | undefined, ...names: string[]): T | undefined => {
-    for (const name of names) {
-      const value = read(body[name]);
-      if (value !== undefined) return value;
-    }
-    return undefined;
-  };
+  const first = <T>(read: (value: unknown) => T | undefined, ...names: string[]) => firstOf(body, read, names);
 
-  const callerNames = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
-  const callerNumber = first(readCaller, ...callerNames);
+  const { trackingNumber, ...address } = readCallRailAddress(body);
+  const callerNumber = readCallerNumber(body);
   // A carrier looks names up by number and writes what it has where it knows none.
   const nameFields = ['customer_name', 'callername', 'caller_name'];
   const place = {
@@ -63,19 +77,16 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
     return name !== undefined && isCarrierLabel(name, place) ? name : undefined;
   };
   const callType = first(readText, 'call_type')?.toLowerCase();
-  const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
 
-  return withoutUndefined<CallRailEvent>({
-    providerCallId: first(readId, 'resource_id', 'call_id', 'id'),
-    callrailCompanyIds: [...new Set(companyIds)],
+  return {
+    ...address,
     tellsRecording: first(readUrl, ...LINKS) !== undefined && changesRecording(body.changes),
-    notACall: readNotACall(body),
     fields: withoutUndefined<CallEventFields>({
       callerNumber,
-      callerNumberRaw: callerNumber ? undefined : first(readText, ...callerNames),
+      callerNumberRaw: callerNumber ? undefined : first(readText, ...CALLER_NUMBERS),
       callerName: first(readName, ...nameFields),
       callerLabel: first(readLabel, ...nameFields),
-      trackingNumber: first(readPhone, 'tracking_phone_number', 'tracking_number', 'trackingnum'),
+      trackingNumber,
       callType,
       answered: first(readBoolean, 'answered'),
       voicemail: first(readBoolean, 'voicemail'),
@@ -89,8 +100,23 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
       csrId: first(readId, 'csr_id'),
       source: first(readText, 'source_name', 'source', 'formatted_tracking_source', 'formatted_source'),
     }),
-  });
+  };
 }
+
+/** The first of some fields that can be read. */
+function firstOf<T>(
+  body: Record<string, unknown>,
+  read: (value: unknown) => T | undefined,
+  names: readonly string[],
+): T | undefined {
+  for (const name of names) {
+    const value = read(body[name]);
+    if (value !== undefined) return value;
+  }
+  return undefined;
+}
+
+const CALLER_NUMBERS = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
 
 /** What a call is made of, but for who called and the link to the recording. */
 const FACTS = [

@@ -6,7 +6,7 @@ import type { CallEventKind } from '../../domain/call.ts';
 import type { CallRoute } from '../../domain/callRoute.ts';
 import { isStray } from '../../domain/webhookEvent.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
-import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { type CallRailAddress, readCallerNumber, readCallRailAddress } from '../../providers/callrail/payload.ts';
 import { inBatches } from '../../runtime/batches.ts';
 import { REDACTED } from './redacted.ts';
 import {
@@ -69,7 +69,8 @@ export function createCallReceiver(deps: {
 
   return {
     async receive(received) {
-      const read = readCallRailEvent(received.kind, received.payload);
+      // The rest is read by the fold: an answer waits for no more than it needs.
+      const read = readCallRailAddress(received.payload);
       const address = addressOf(read);
       const bodySha256 = sha256(received.body);
       for (;;) {
@@ -97,7 +98,7 @@ const routeReceived = (
 ) => routeCall(owners, { address, body, signatures: signature ? [signature] : [] }, config);
 
 /** The five things that can become of an event. */
-function fateOf(route: CallRoute, read: CallRailEvent, owners: readonly CallOwner[]) {
+function fateOf(route: CallRoute, read: CallRailAddress, owners: readonly CallOwner[]) {
   const { providerCallId } = read;
   if (route.decision === 'rejected')
     return { status: 'rejected' as const, reason: route.reason, companyId: route.companyId };
@@ -112,8 +113,12 @@ function fateOf(route: CallRoute, read: CallRailEvent, owners: readonly CallOwne
 }
 
 /** The row of it. Who called is written beside the body only where no call leads to it. */
-function eventOf({ kind, body, signature }: ReceivedCall, read: CallRailEvent, fate: ReturnType<typeof fateOf>) {
-  const callerNumber = isStray(fate.status) ? (read.fields.callerNumber ?? null) : null;
+function eventOf(
+  { kind, body, payload, signature }: ReceivedCall,
+  read: CallRailAddress,
+  fate: ReturnType<typeof fateOf>,
+) {
+  const callerNumber = isStray(fate.status) ? (readCallerNumber(payload) ?? null) : null;
   return boundBody({
     source: 'callrail' as const,
     route: `call.${kind}`,

@@ -6,7 +6,7 @@ import { webhookEvents } from '../../db/schema/index.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
-import { readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { readCallRailAddress } from '../../providers/callrail/payload.ts';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { REDACTED } from './redacted.ts';
 import { findCallOwners, lockCompanyAgainstRemoval, routeCall, whyInvalid } from './routeCall.ts';
@@ -166,7 +166,7 @@ async function decideCall(tx: Queryable, event: WaitingEvent, config: Config) {
   const [owners = []] = await findCallOwners(tx, [event]);
   if (owners.length === 0 && event.status !== 'invalid') return unrouted;
   const body = await readBody(tx, event.id);
-  const reason = whyInvalid(readCallRailEvent('modified', parseBodyBytes(body)));
+  const reason = whyInvalid(readCallRailAddress(parseBodyBytes(body)));
   if (reason || !providerCallId) return { status: 'invalid' as const, reason };
   const signatures = event.signature?.split(' ') ?? [];
   const route = routeCall(owners, { address: event, body, signatures }, config);

@@ -4,7 +4,7 @@ import type { Queryable } from '../../db/client.ts';
 import { executePrepared } from '../../db/prepared.ts';
 import { companies } from '../../db/schema/index.ts';
 import { type CallRoute, decideRoute } from '../../domain/callRoute.ts';
-import type { CallRailEvent } from '../../providers/callrail/payload.ts';
+import type { CallRailAddress } from '../../providers/callrail/payload.ts';
 import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
 
 /** What of a CallRail event decides where it goes; stored with it, so that it can be routed again without its body. */
@@ -16,15 +16,18 @@ export interface CallAddress {
   callrailCompanyAlias: string | null;
 }
 
-export const addressOf = (event: CallRailEvent): CallAddress => ({
+export const addressOf = (event: CallRailAddress): CallAddress => ({
   providerCallId: event.providerCallId ?? null,
-  trackingNumber: event.fields.trackingNumber ?? null,
+  trackingNumber: event.trackingNumber ?? null,
   callrailCompanyId: event.callrailCompanyIds[0] ?? null,
   callrailCompanyAlias: event.callrailCompanyIds[1] ?? null,
 });
 
 /** Why a CallRail event can take no effect, as a code; null where it can. A person may still find it in the inbox. */
-export function whyInvalid({ notACall, providerCallId }: CallRailEvent): string | null {
+export function whyInvalid({
+  notACall,
+  providerCallId,
+}: Pick<CallRailAddress, 'notACall' | 'providerCallId'>): string | null {
   if (notACall && notACall !== 'unknown') return `not_a_call:${notACall}`;
   if (providerCallId === undefined) return 'no_call_id';
   return notACall ? 'not_a_call' : null;
