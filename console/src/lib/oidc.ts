@@ -71,6 +71,7 @@ export async function finishSignIn(settings: OidcSettings): Promise<string> {
 
 /** Before the token ends the next one is got, where the provider gave the means; else the page asks to sign in again. */
 const RENEW_BEFORE_SECONDS = 60;
+const RENEW_AGAIN_MS = 10_000;
 
 function keep(settings: OidcSettings, server: oauth.AuthorizationServer, granted: oauth.TokenEndpointResponse): void {
   setSession({ token: granted.access_token, kind: 'oidc' });
@@ -85,5 +86,10 @@ function keep(settings: OidcSettings, server: oauth.AuthorizationServer, granted
     const next = await oauth.processRefreshTokenResponse(server, client, response);
     keep(settings, server, { refresh_token: refreshToken, ...next });
   };
-  setTimeout(() => void renew().catch(() => {}), Math.max(5, seconds - RENEW_BEFORE_SECONDS) * 1000);
+  const endsAt = Date.now() + seconds * 1000;
+  // A provider that is away for moments is asked again until the token has ended; then the page asks to sign in.
+  const renewIn = (ms: number): void => {
+    setTimeout(() => void renew().catch(() => Date.now() < endsAt && renewIn(RENEW_AGAIN_MS)), ms);
+  };
+  renewIn(Math.max(5, seconds - RENEW_BEFORE_SECONDS) * 1000);
 }

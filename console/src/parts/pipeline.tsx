@@ -37,7 +37,11 @@ export function PipelineCard({ call, visit }: { call?: Call; visit?: Visit }) {
       unwrap(api.GET('/api/v1/webhook-events', { params: { query: { limit: 200, source: 'callrail,shunya' } } })).then(
         ({ items }) =>
           items.filter(
-            (event) => event.workflow_id === workflowId || event.provider_call_id === call?.provider_call_id,
+            (event) =>
+              event.workflow_id === workflowId ||
+              event.provider_call_id === call?.provider_call_id ||
+              // What Shunya says comes to the analysis, which runs beside the call.
+              event.workflow_id?.startsWith(`analysis:call:${call?.id}:`),
           ),
       ),
     enabled: canSee && call !== undefined,
