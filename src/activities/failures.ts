@@ -47,6 +47,12 @@ function toFailure(error: unknown): Error {
   return failure(STEP_FAILURE, { code: stepErrorCode(error) });
 }
 
+/** The one line of a failed attempt. */
+export function logFailure(logger: Logger, activity: string, error: unknown): void {
+  const { workflowExecution, attempt } = Context.current().info;
+  logger.warn({ activity, workflow_id: workflowExecution?.workflowId, attempt, err: error }, 'activity failed');
+}
+
 /** SQLSTATE or a system's error code; else the error's class name. */
 function stepErrorCode(error: unknown): string {
   for (const at of causesOf(error)) {
@@ -68,11 +74,7 @@ export function withSafeFailures<T extends Activities>(activities: T, logger: Lo
         return await run(input);
       } catch (error) {
         const safe = toFailure(error);
-        if (!(safe instanceof ApplicationFailure && safe.type === JOB_NOT_READY)) {
-          const { workflowExecution, attempt } = Context.current().info;
-          const fields = { activity: name, workflow_id: workflowExecution?.workflowId, attempt };
-          logger.warn({ ...fields, err: error }, 'activity failed');
-        }
+        if (!(safe instanceof ApplicationFailure && safe.type === JOB_NOT_READY)) logFailure(logger, name, error);
         throw safe;
       }
     },

@@ -10,6 +10,7 @@ import type { ShunyaJob } from '../services/analysis/jobs.ts';
 import { takeSpareTurn } from '../services/analysis/pace.ts';
 import type { ActivityDeps } from './deps.ts';
 import { isResolved, knownAudioOf, providerFailureOf, requestOf } from './exchanges.ts';
+import { logFailure } from './failures.ts';
 
 /** At once, by one worker: most of its places for database steps must stay free. */
 const AT_ONCE = 4;
@@ -59,10 +60,12 @@ export function createPromptSubmit(deps: Pick<ActivityDeps, 'db' | 'config' | 's
     } catch (error) {
       const failure = providerFailureOf(error, isResolved(job, config));
       if (!failure) throw error;
+      // It does not fail its activity: what the look found stands.
+      logFailure(logger, 'submitJob', error);
       await recordFailure(db, config, job, failure);
       if (failure.ends) return undefined;
-      const retryAfterSeconds = error instanceof ShunyaError ? error.retryAfterSeconds : undefined;
-      return { ...step, failed: { code: failure.code, retryAfterSeconds } };
+      const { hint, retryAfterSeconds } = error instanceof ShunyaError ? error : {};
+      return { ...step, failed: { code: failure.code, hint, retryAfterSeconds } };
     }
   };
 }

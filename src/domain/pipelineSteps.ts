@@ -60,7 +60,7 @@ export type AnalysisStep =
   | { do: 'finish'; stage: PipelineStage | null }
   | ({ do: 'wait_for_slot' } & AnalysisJob)
   /** `failed`: it was tried in this step. */
-  | ({ do: 'submit'; failed?: { code: string; retryAfterSeconds?: number } } & AnalysisJob)
+  | ({ do: 'submit'; failed?: { code: string; hint?: string; retryAfterSeconds?: number } } & AnalysisJob)
   | ({ do: 'read' } & AnalysisJob)
   | ({ do: 'wait'; askInSeconds: number; overdueInSeconds: number } & AnalysisJob)
   | ({ do: 'repeat'; code: string } & AnalysisJob);
