@@ -107,7 +107,7 @@ describe('senders that break off', () => {
     for (const each of connections) each.send(rawRequest(TARGET, { headers: { 'Content-Length': 1000 }, body: '{' }));
     await eventually(async () => {
       for (const each of connections) each.socket.destroy();
-      expect(api.logs.filter((line) => line.includes('hung up')).length).toBe(20);
+      expect(api.logs.filter((line) => line.includes('closed the connection')).length).toBe(20);
     });
     expect(api.logs.filter((line) => line.includes('"level":50'))).toEqual([]);
     expect(await api.deps.metricsRegistry.metrics()).not.toMatch(/status="50\d"/);
