@@ -163,55 +163,71 @@ describe.skipIf(!browser)('the console', () => {
     await eventually(() => expect(complaints.join()).toContain('Content Security Policy'));
   });
 
-  it('has as many rows behind each number of the overview as the API counts', async () => {
-    await bookedCall('Nora Rows');
-    const missed = company.simulate({ answered: false, recording: '' });
-    await company.play(missed, ['incoming', 'missed']);
-    const warm = company.simulate({ recording: recordingLink('not-booked'), agentEmail: 'csr@summit.example' });
-    await company.play(warm);
-    await company.callIn(warm, 'done');
-    const { page } = await open('manager', '/overview');
-    await shows(page, 'By CSR');
-    await shows(page, 'By sales rep');
-    const figures = await company.manager.get('/metrics/exec/csr/overview');
-    const sales = await company.manager.get('/metrics/exec/sales/overview');
-    const links: { href: string; text: string }[] = await page.evaluate(
-      "[...document.querySelectorAll('a.stat, td a, .funnel a')].map((link) => ({ href: link.getAttribute('href'), text: (link.querySelector('.name') ?? link.querySelector('span') ?? link).textContent }))",
-    );
-    expect(links.length).toBeGreaterThan(20);
-    const counts: Record<string, number> = {
-      Calls: figures.total_calls,
-      Answered: figures.answered_calls,
-      Missed: figures.missed_calls,
-      Qualified: figures.qualified_calls,
-      Booked: figures.booked_calls,
-      'Qualified, not booked': figures.qualified_but_unbooked_calls,
-      'Service not offered': figures.service_not_offered_calls,
-      'Not judged yet': figures.pending_analysis_calls,
-      'Steps of a good call': figures.analyzed_calls,
-      Sentiment: figures.analyzed_calls,
-      Analyzed: figures.analyzed_calls,
-      'Length of a call': figures.answered_calls,
-      Appointments: sales.total_appointments,
-      Visited: sales.completed_appointments,
-      Won: sales.won_appointments,
-      Lost: sales.lost_appointments,
-      Undecided: sales.pending_appointments,
-      'Steps of a good visit': sales.completed_appointments,
-    };
-    for (const { href, text } of links) {
-      const [path = '', query = ''] = href.split('?');
-      if (path === '/follow-ups') continue;
-      const { total } = await company.manager.get(`${path}?${query}&limit=1`);
-      const name = text.trim();
-      // A cell of a table is its number.
-      const expected = counts[name] ?? Number(name);
-      expect({ name, href, total }).toEqual({ name, href, total: expected });
-    }
-    // And the page says so too.
-    await page.locator('a.stat', { hasText: 'Missed' }).click();
-    await shows(page, new RegExp(`^${figures.missed_calls} calls?$`));
-  });
+  it.each(['manager', 'csr', 'sales_rep'] as const)(
+    'has as many rows behind each number of the overview of a %s as the API counts',
+    async (role) => {
+      await bookedCall('Nora Rows');
+      const missed = company.simulate({ answered: false, recording: '' });
+      await company.play(missed, ['incoming', 'missed']);
+      const warm = company.simulate({ recording: recordingLink('not-booked'), agentEmail: 'csr@summit.example' });
+      await company.play(warm);
+      await company.callIn(warm, 'done');
+      const me = service.as(role, company.id);
+      const isSelf = role !== 'manager';
+      const figures =
+        role !== 'sales_rep' && (await me.get(`/metrics/${isSelf ? 'csr/overview/self' : 'exec/csr/overview'}`));
+      const sales =
+        role !== 'csr' && (await me.get(`/metrics/${isSelf ? 'sales/rep/overview/self' : 'exec/sales/overview'}`));
+      const counts: Record<string, number> = {
+        ...(figures && {
+          Calls: figures.total_calls,
+          Answered: figures.answered_calls,
+          Missed: figures.missed_calls,
+          Qualified: figures.qualified_calls,
+          Booked: figures.booked_calls,
+          'Qualified, not booked': figures.qualified_but_unbooked_calls,
+          'Service not offered': figures.service_not_offered_calls,
+          'Not judged yet': figures.pending_analysis_calls,
+          'Steps of a good call': figures.analyzed_calls,
+          Sentiment: figures.analyzed_calls,
+          Analyzed: figures.analyzed_calls,
+          'Length of a call': figures.answered_calls,
+          'To call back': figures.open_followups,
+        }),
+        ...(sales && {
+          Appointments: sales.total_appointments,
+          Visited: sales.completed_appointments,
+          Won: sales.won_appointments,
+          Lost: sales.lost_appointments,
+          Undecided: sales.pending_appointments,
+          'Steps of a good visit': sales.completed_appointments,
+        }),
+      };
+      const { page } = await open(role, '/overview');
+      if (figures) await page.locator('a.stat', { hasText: 'Missed' }).waitFor({ timeout: SHOWN_MS });
+      if (sales) await page.locator('a.stat', { hasText: 'Undecided' }).waitFor({ timeout: SHOWN_MS });
+      if (!isSelf) for (const table of ['By CSR', 'By sales rep']) await shows(page, table);
+      const links: { href: string; text: string }[] = await page.evaluate(
+        "[...document.querySelectorAll('a.stat, td a, .funnel a')].map((link) => ({ href: link.getAttribute('href'), text: (link.querySelector('.name') ?? link.querySelector('span') ?? link).textContent }))",
+      );
+      expect(links.length).toBeGreaterThan(isSelf ? 4 : 20);
+      for (const { href, text } of links) {
+        const [path = '', query = ''] = href.split('?');
+        // The queue shows what is to do, unless the address says more.
+        const { total } = await me.get(
+          `${path}?${path === '/follow-ups' ? 'status=open,claimed&' : ''}${query}&limit=1`,
+        );
+        const name = text.trim();
+        // A cell of a table is its number.
+        const expected = counts[name] ?? Number(name);
+        expect({ name, href, total }).toEqual({ name, href, total: expected });
+      }
+      if (!figures) return;
+      // And the page says so too.
+      await page.locator('a.stat', { hasText: 'Missed' }).click();
+      await shows(page, new RegExp(`^${figures.missed_calls} calls?$`));
+    },
+  );
 
   it('comes back by itself from a lost connection, a 500 and a slow answer', async () => {
     const { page } = await open('manager', '/calls');

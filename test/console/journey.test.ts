@@ -164,6 +164,19 @@ describe.skipIf(!browser)('a first day in the console', () => {
         .waitFor();
   });
 
+  step('the manager writes a scorecard', async () => {
+    await goTo('Scorecards');
+    await button('Write the first version').click();
+    await page.getByLabel('Step 1', { exact: true }).fill('Greeting');
+    await button('Add a step').click();
+    await page.getByLabel('Step 2', { exact: true }).fill('Closing');
+    await page.getByLabel('Weight').last().fill('3');
+    await page.getByLabel('A caller is qualified when').fill('They own the house');
+    await button('Save as a new version').click();
+    await page.getByRole('heading', { name: 'Version 1' }).waitFor();
+    await shows('75 % of the score');
+  });
+
   step('the manager frees a call that is stuck, with a reason', async () => {
     const mend = await service.shunya.fault({
       type: 'error',
@@ -188,5 +201,19 @@ describe.skipIf(!browser)('a first day in the console', () => {
     await shows('Nothing is stuck');
     await goTo('Calls');
     await eventually(async () => expect(await page.locator('.call-row', { hasText: 'Booked' }).count()).toBe(2));
+  });
+
+  step('the new call is scored by the scorecard, the old one is not, and a change makes the next version', async () => {
+    await page.locator('.call-row', { hasText: 'Booked' }).first().click();
+    await shows('Steps of a good call (scorecard 1)');
+    await goTo('Calls');
+    await page.locator('.call-row', { hasText: 'Booked' }).last().click();
+    await page.getByRole('heading', { name: 'Steps of a good call', exact: true }).waitFor();
+    await goTo('Scorecards');
+    await button('Make a new version').click();
+    await button('Remove step 2').click();
+    await button('Save as a new version').click();
+    await page.getByRole('heading', { name: 'Version 2' }).waitFor();
+    await shows('Greeting, Closing');
   });
 });
