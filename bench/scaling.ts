@@ -1,17 +1,20 @@
 /** What so many calls a day need, calculated from what one call costs; see docs/scaling.md. */
 
-/** What one booked call costs. CPU: docs/performance.md, of an older state; counts: test/service/cost.test.ts; bytes in Postgres: an estimate. */
+/**
+ * What one booked call costs. CPU and bytes in Postgres: docs/performance.md (API and worker are measured together and divided as
+ * an earlier run did); counts: test/service/cost.test.ts.
+ */
 const CALL = {
-  cpuMs: { api: 25, worker: 102, temporal: 135, postgres: 40 },
-  postgresBytes: 40_000,
-  historyBytes: 14_120,
-  statements: 169,
-  transactions: 14,
-  workflowTasks: 10,
-  rings: 8,
-  activities: 2,
+  cpuMs: { api: 26, worker: 108, temporal: 105, postgres: 31 },
+  postgresBytes: 46_700,
+  historyBytes: 10_331,
+  statements: 95,
+  transactions: 11,
+  workflowTasks: 7,
+  rings: 7,
+  activities: 0,
   timers: 4,
-  upserts: 5,
+  upserts: 4,
 };
 
 const ASSUMED = {
