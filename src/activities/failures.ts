@@ -38,13 +38,18 @@ export const jobNotReady = (pollSeconds: number) =>
 
 function toFailure(error: unknown): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
+  const isProviders = error instanceof ShunyaError || error instanceof CallRailError;
+  return failure(isProviders ? PROVIDER_FAILURE : STEP_FAILURE, detailsOf(error));
+}
+
+/** What a workflow may read of an error. */
+export function detailsOf(error: unknown): FailureDetails {
   if (error instanceof ShunyaError) {
     const { code, hint, retryAfterSeconds } = error;
-    return failure(PROVIDER_FAILURE, { code, hint, retryAfterSeconds });
+    return { code, hint, retryAfterSeconds };
   }
-  if (error instanceof CallRailError)
-    return failure(PROVIDER_FAILURE, { code: `callrail_${error.code}`, hint: error.hint });
-  return failure(STEP_FAILURE, { code: stepErrorCode(error) });
+  if (error instanceof CallRailError) return { code: `callrail_${error.code}`, hint: error.hint };
+  return { code: stepErrorCode(error) };
 }
 
 /** The one line of a failed attempt. */

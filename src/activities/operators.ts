@@ -1,8 +1,8 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
-import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import type { SubjectKey } from '../domain/pipelineSteps.ts';
 import { queueOperatorAction } from '../services/inbox/queuedActions.ts';
+import { sha256 } from '../services/inbox/store.ts';
 import { recordTemporalAction } from '../services/operators/recordTemporalAction.ts';
 import type { ActivityDeps } from './deps.ts';
 
@@ -32,7 +32,7 @@ export function createOperatorActivities({ db, wakeRelay }: Pick<ActivityDeps, '
     async passActionOn(input: OperatorActionInput): Promise<void> {
       const { companyId, operator, reason, workflowId } = input;
       const pipeline = { companyId, providerCallId: null, workflowId };
-      const id = createHash('sha256').update(input.id).digest('hex');
+      const id = sha256(Buffer.from(input.id));
       await queueOperatorAction(db, input.action, pipeline, { workflowIds: [workflowId], operator, reason }, id);
       wakeRelay();
     },

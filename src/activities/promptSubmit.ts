@@ -4,13 +4,12 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AnalysisStep, PipelineWaits } from '../domain/pipelineSteps.ts';
-import { ShunyaError } from '../providers/shunya/client.ts';
 import { recordAcceptance, recordFailure } from '../services/analysis/exchange.ts';
 import type { ShunyaJob } from '../services/analysis/jobs.ts';
 import { takeSpareTurn } from '../services/analysis/pace.ts';
 import type { ActivityDeps } from './deps.ts';
 import { isResolved, knownAudioOf, providerFailureOf, requestOf } from './exchanges.ts';
-import { logFailure } from './failures.ts';
+import { detailsOf, logFailure } from './failures.ts';
 
 /** At once, by one worker: most of its places for database steps must stay free. */
 const AT_ONCE = 4;
@@ -64,8 +63,7 @@ export function createPromptSubmit(deps: Pick<ActivityDeps, 'db' | 'config' | 's
       logFailure(logger, 'submitJob', error);
       await recordFailure(db, config, job, failure);
       if (failure.ends) return undefined;
-      const { hint, retryAfterSeconds } = error instanceof ShunyaError ? error : {};
-      return { ...step, failed: { code: failure.code, hint, retryAfterSeconds } };
+      return { ...step, failed: detailsOf(error) };
     }
   };
 }

@@ -7,16 +7,12 @@ import type { Database } from '../db/client.ts';
 import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { restartEnded } from '../services/pipelines/restart.ts';
-import { SEARCH_ATTRIBUTE_KEYS, WORKFLOW_TYPES } from '../workflows/contracts.ts';
+import { IS_PIPELINE, SEARCH_ATTRIBUTE_KEYS } from '../workflows/contracts.ts';
 
 const EVERY_MS = 15_000;
 /** How far back a look goes; a worker that was away longer leaves the rest to the sweep. */
 const LOOKBACK_MS = 10 * 60_000;
 const DEADLINE_MS = 5000;
-
-const TYPES = [WORKFLOW_TYPES.callLifecycle, WORKFLOW_TYPES.visitRecording, WORKFLOW_TYPES.shunyaAnalysis]
-  .map((type) => `'${type}'`)
-  .join(', ');
 
 /** Looks every 15 seconds until it is told to stop. @returns how to do that; it waits for the look under way */
 export function startRestarts(deps: {
@@ -32,7 +28,7 @@ export function startRestarts(deps: {
   const look = async () => {
     const since = Date.now() - LOOKBACK_MS;
     for (const [runId, closedAt] of seen) if (closedAt < since) seen.delete(runId);
-    const query = `ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') AND WorkflowType IN (${TYPES}) AND CloseTime > '${new Date(since).toISOString()}'`;
+    const query = `ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') AND ${IS_PIPELINE} AND CloseTime > '${new Date(since).toISOString()}'`;
     await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
       for await (const run of client.workflow.list({ query })) {
         if (seen.has(run.runId)) continue;

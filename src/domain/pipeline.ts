@@ -21,6 +21,9 @@ export type SubjectKind = (typeof SUBJECT_KINDS)[number];
 export const JOB_KINDS = ['transcription', 'analysis'] as const;
 export type JobKind = (typeof JOB_KINDS)[number];
 
+/** The stage of a pipeline while such a job is next or under way. */
+export const stageOfJob = (kind: JobKind) => (kind === 'transcription' ? 'transcribing' : 'analyzing');
+
 /** What a pipeline can be blocked on: the value of the search attribute BlockedOn and of `blocked_on`. */
 export const BLOCKERS = [
   'database',

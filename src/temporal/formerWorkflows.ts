@@ -1,8 +1,6 @@
 /** Workflows of an earlier form, which the code of this release cannot go on with. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { WORKFLOW_FORM, WORKFLOW_TYPES } from '../workflows/contracts.ts';
-
-const PIPELINES = [WORKFLOW_TYPES.callLifecycle, WORKFLOW_TYPES.visitRecording, WORKFLOW_TYPES.shunyaAnalysis];
+import { IS_PIPELINE, WORKFLOW_FORM } from '../workflows/contracts.ts';
 
 /**
  * Ends running pipelines of an earlier form. Nothing is lost by it: the rows of what is not finished were rung by the
@@ -10,10 +8,9 @@ const PIPELINES = [WORKFLOW_TYPES.callLifecycle, WORKFLOW_TYPES.visitRecording, 
  * @returns how many were ended
  */
 export async function endFormerWorkflows(client: Client): Promise<number> {
-  const types = PIPELINES.map((type) => `'${type}'`).join(', ');
   let ended = 0;
   for await (const run of client.workflow.list({
-    query: `ExecutionStatus = 'Running' AND WorkflowType IN (${types})`,
+    query: `ExecutionStatus = 'Running' AND ${IS_PIPELINE}`,
   })) {
     if (run.memo?.form === WORKFLOW_FORM) continue;
     try {

@@ -1,6 +1,6 @@
 /** The steps of one job at Shunya, each tried once at a time: what failed is shown and has its next turn later. */
 import * as wf from '@temporalio/workflow';
-import type { Blocker, JobKind } from '../domain/pipeline.ts';
+import { type Blocker, type JobKind, stageOfJob } from '../domain/pipeline.ts';
 import type { AnalysisStep } from '../domain/pipelineSteps.ts';
 import { database, reads, submits } from './activities.ts';
 import type { ShunyaAnalysisInput } from './contracts.ts';
@@ -55,7 +55,7 @@ export class AnalysisPipeline extends Pipeline {
 
   /** A job of this kind is next: nothing of the one before it counts any more. */
   async beginJob(kind: JobKind): Promise<void> {
-    const stage = kind === 'transcription' ? 'transcribing' : 'analyzing';
+    const stage = stageOfJob(kind);
     if (stage === this.stage) return;
     this.repeatAttempt = undefined;
     this.hasAsked = false;

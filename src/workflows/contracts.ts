@@ -15,6 +15,9 @@ export const WORKFLOW_TYPES = {
   callRailReconciliation: 'CallRailReconciliation',
 } as const;
 
+/** The pipelines, as a filter of a list of workflows. */
+export const IS_PIPELINE = `WorkflowType IN ('${WORKFLOW_TYPES.callLifecycle}', '${WORKFLOW_TYPES.visitRecording}', '${WORKFLOW_TYPES.shunyaAnalysis}')`;
+
 /**
  * In the memo of every workflow: raised when running ones cannot go on with the code of a release. `npm run migrate` ends
  * those of an earlier form; they start again from their rows.

@@ -21,7 +21,7 @@ class SubjectPipeline extends Pipeline {
   private subjectId: string | null = null;
   private failures = 0;
   /** The analysis under way, and what blocks it, as the last look found it. */
-  private analysis: { workflowId: string; generation: number; block: Block | null } | null = null;
+  private analysis: { workflowId: string; block: Block | null } | null = null;
 
   constructor(subject: Subject) {
     super({
@@ -78,7 +78,6 @@ class SubjectPipeline extends Pipeline {
       next.do === 'analyze' && subjectId
         ? {
             workflowId: analysisWorkflowId(this.subject.kind, subjectId, next.generation),
-            generation: next.generation,
             // Only what asks for a person is shown here too; it rings when that changes.
             block: block?.needsAttention ? block : null,
           }

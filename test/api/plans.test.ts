@@ -1,4 +1,5 @@
 /** No endpoint reads a whole table of tenants: the plans of every statement it runs, at 100 thousand calls. */
+import type { Logger } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BIG, seed } from '../../bench/seed.ts';
@@ -32,9 +33,10 @@ beforeAll(async () => {
     from call_analyses`;
   while (await sumCompanyDays(api.db, BIG.companyId));
   await sql`vacuum analyze`;
-  // biome-ignore lint/suspicious/noExplicitAny: drizzle has no other way to listen to a handle that is open.
-  (api.pools.reads as any).session.logger = {
-    logQuery: (query: string, params: unknown[]) => statements.push({ query, params }),
+  // drizzle has no other way to listen to a handle that is open.
+  const { session } = api.pools.reads as unknown as { session: { logger: Logger } };
+  session.logger = {
+    logQuery: (query: string, params: unknown[]) => void statements.push({ query, params }),
   };
 }, 300_000);
 afterAll(async () => {

@@ -2,13 +2,13 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, companies, recordingSessions, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
-import { JOB_KINDS, type JobKind, type PipelineStage } from '../../domain/pipeline.ts';
+import { analysisRuns, calls, companies, recordingSessions, shunyaJobs } from '../../db/schema/index.ts';
+import { JOB_KINDS, type JobKind, type PipelineStage, stageOfJob } from '../../domain/pipeline.ts';
 import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
-import { isRingOf, ringPipeline } from '../pipelines/ring.ts';
+import { ringPipeline, takingRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { takeCallbacks } from './callbacks.ts';
@@ -66,13 +66,10 @@ export async function advanceAnalysis(
 
 type Run = NonNullable<Awaited<ReturnType<typeof lockRun>>>;
 
-/** Locks the run and takes its rings: what they were stored with is there for whoever reads after this. */
+/** Locks the run and takes its rings. */
 async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId: string) {
-  const rings = tx
-    .$with('rings')
-    .as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
   const [run] = await tx
-    .with(rings)
+    .with(takingRings(tx, workflowId))
     .select({
       ...runColumns,
       state: analysisRuns.state,
@@ -197,7 +194,7 @@ class Advance {
   private newest = (kind: JobKind): JobOfRun | undefined => this.jobs.find((job) => job.kind === kind);
 
   private async begin(kind: JobKind): Promise<JobOfRun> {
-    const stage = kind === 'transcription' ? 'transcribing' : 'analyzing';
+    const stage = stageOfJob(kind);
     if (this.run.stage !== stage) await setStage(this.tx, this.input, stage);
     return this.create(kind, 1);
   }

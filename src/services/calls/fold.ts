@@ -21,7 +21,7 @@ import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { REDACTED } from '../inbox/redacted.ts';
 import { adoptEventsOfCall } from '../inbox/reroute.ts';
-import { isRingOf } from '../pipelines/ring.ts';
+import { isRingOf, takingRings } from '../pipelines/ring.ts';
 import { shownColumns } from '../pipelines/state.ts';
 import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
 
@@ -74,15 +74,14 @@ export type FoldedCallRow = StoredCall & { recordingTold: boolean };
  */
 export async function lookAtCall(tx: Transaction, input: ProviderCall) {
   const { companyId, providerCallId } = input;
-  const isRing = isRingOf(callWorkflowId(companyId, providerCallId));
-  const rings = tx.$with('rings').as(tx.delete(webhookEvents).where(isRing).returning({ id: webhookEvents.id }));
+  const workflowId = callWorkflowId(companyId, providerCallId);
   // This statement still sees the rings that it takes.
-  const isNews = and(eventsOf(input), ne(webhookEvents.status, 'applied'), sql`not ${isRing}`);
+  const isNews = and(eventsOf(input), ne(webhookEvents.status, 'applied'), sql`not ${isRingOf(workflowId)}`);
   const news = tx.select({ id: webhookEvents.id }).from(webhookEvents);
   const tombstone = tx.select({ id: callTombstones.providerCallId }).from(callTombstones);
   const isOfCall = and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId));
   const [found] = await tx
-    .with(rings)
+    .with(takingRings(tx, workflowId))
     .select({
       call: callColumns,
       run: { state: analysisRuns.state, reason: analysisRuns.reason, recordingUrl: analysisRuns.recordingUrl },

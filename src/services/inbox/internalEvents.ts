@@ -1,7 +1,8 @@
 /** Events of our own in the inbox: how a change of rows rings a workflow. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Queryable } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
+import { sha256 } from './store.ts';
 
 export interface InternalEvent {
   source?: 'internal' | 'operator';
@@ -32,7 +33,7 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
     companyId: event.companyId,
     status: 'pending',
     body,
-    bodySha256: createHash('sha256').update(body).digest('hex'),
+    bodySha256: sha256(body),
     providerCallId: event.providerCallId,
     workflowId: event.workflowId,
   });

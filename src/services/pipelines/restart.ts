@@ -1,11 +1,11 @@
 /** Starts pipelines again whose workflow was ended by hand while their rows say that something is left to do. */
-import { and, eq } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, webhookEvents } from '../../db/schema/index.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
 import { callIdOf } from '../../domain/callId.ts';
 import { isFinalStage } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseWorkflowId } from '../../domain/workflowIds.ts';
+import { selectRun } from '../analysis/runs.ts';
 import { isRingOf, ringAnalysis, ringPipeline } from './ring.ts';
 import { currentStage } from './state.ts';
 
@@ -29,18 +29,10 @@ export async function restartEnded(
         return restartPipeline(tx, { companyId, subjectKind: 'visit', subjectId: subject.sessionId });
       case 'analysis': {
         const { subjectKind, subjectId, generation } = subject;
-        const [run] = await tx
-          .select({ state: analysisRuns.state })
-          .from(analysisRuns)
-          .where(
-            and(
-              eq(analysisRuns.subjectKind, subjectKind),
-              eq(analysisRuns.subjectId, subjectId),
-              eq(analysisRuns.generation, generation),
-            ),
-          );
+        const key = { companyId, subjectKind, subjectId };
+        const run = await selectRun(tx, key, generation);
         if (run?.state !== 'running') return false;
-        await ringAnalysis(tx, { companyId, subjectKind, subjectId, generation });
+        await ringAnalysis(tx, { ...key, generation });
         return true;
       }
       case 'delivery':

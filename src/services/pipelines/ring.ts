@@ -60,6 +60,10 @@ export async function takeRings(tx: Transaction, workflowId: string): Promise<vo
   await tx.delete(webhookEvents).where(isRingOf(workflowId));
 }
 
+/** The same within a statement that reads more: what the rings were stored with is there for whoever reads after it. */
+export const takingRings = (tx: Transaction, workflowId: string) =>
+  tx.$with('rings').as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
+
 /** The rings of a workflow that it has not answered. */
 export const isRingOf = (workflowId: string) =>
   and(

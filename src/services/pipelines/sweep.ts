@@ -10,7 +10,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
-import { callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
+import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import {
   findEventsWithoutRow,
@@ -64,7 +64,7 @@ const keyOf = ({ companyId, kind, id }: OverduePipeline) => ({ companyId, subjec
 async function ring(tx: Transaction, pipeline: OverduePipeline): Promise<void> {
   const { kind, companyId, providerCallId, id } = pipeline;
   const route = `${kind}.redrive`;
-  const workflowId = kind === 'call' ? callWorkflowId(companyId, providerCallId ?? '') : visitWorkflowId(id);
+  const workflowId = pipelineWorkflowId({ kind, companyId, providerCallId, subjectId: id });
   await tx
     .delete(webhookEvents)
     .where(

@@ -9,7 +9,7 @@ import { type CallRailAccess, knownCalls, numberOwners } from '../../db/queries/
 import { isCallOf, isInProgress, isMissed } from '../../domain/reconciliation.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailCallRow, type CallRailClient, CallRailError } from '../../providers/callrail/client.ts';
-import { type CallRailEvent, readCallRailAddress, readCallRailEvent } from '../../providers/callrail/payload.ts';
+import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { addressOf } from '../inbox/routeCall.ts';
 import { storeEvent } from '../inbox/store.ts';
 import { blockCallRailAccount, type RequestBudget, takeCallRailRequest, unblockCallRailAccount } from './accounts.ts';
@@ -108,7 +108,7 @@ async function feed(db: Database, companyId: string, { row, event }: ListedCall)
     source: 'callrail',
     route: 'call.modified',
     body: Buffer.from(JSON.stringify(body)),
-    ...addressOf(readCallRailAddress(row)),
+    ...addressOf({ ...event, trackingNumber: event.fields.trackingNumber }),
     status: 'pending',
     companyId,
     workflowId: callWorkflowId(companyId, providerCallId),
