@@ -7,7 +7,7 @@ import { mintToken } from '../dev/token.ts';
 import { readCommandLine } from '../src/config/commandLine.ts';
 import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { createDemo, type Demo, STEPS } from './steps.ts';
-import { bold, dim, endStep, print, printAll, printAside } from './story.ts';
+import { bold, checkedCount, dim, endStep, print, printAll, printAside } from './story.ts';
 
 // `npm run demo [-- --once]`: boots everything, or uses what runs on this DATA_DIR, then plays the story of steps.ts.
 const USAGE = 'usage: npm run demo [-- --once] [--verbose]';
@@ -48,8 +48,7 @@ async function play(): Promise<void> {
     if (isStopping) return;
     print(`\n${bold(`${index + 1}. ${title}`)}\n   ${dim(why)}`);
     try {
-      await playStep(demo);
-      endStep();
+      endStep(await playStep(demo));
     } catch (error) {
       if (isStopping) return;
       process.stderr.write(`\nStep ${index + 1} (${title}) failed: ${(error as Error).message}\n`);
@@ -57,7 +56,10 @@ async function play(): Promise<void> {
       break;
     }
   }
-  if (!process.exitCode) print(`\nAll ${STEPS.length} steps held.`);
+  if (!process.exitCode)
+    print(
+      `\nAll ${STEPS.length} steps held; ${checkedCount()} fields of answers were compared (--verbose shows them).`,
+    );
   if (!once) tellWhereToLook(demo);
   // What ran before the demo goes on without it.
   if (once || !infrastructure) return stop();

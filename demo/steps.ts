@@ -17,7 +17,7 @@ import type { Config } from '../src/config/config.ts';
 import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
 import { createPerson, type Data, type Person } from './people.ts';
-import { check, printExchange, SHOWN, StepFailed, tell, tellSent, waitFor } from './story.ts';
+import { check, printExchange, SHOWN, StepFailed, tellSent, waitFor } from './story.ts';
 
 const TIME_ZONE = 'America/New_York';
 const NO_SIMULATOR = 'Shunya is not the simulator here';
@@ -77,8 +77,15 @@ export async function createDemo(config: Config): Promise<Demo> {
   };
 }
 
-/** `why`: what the step shows, for somebody who sees it for the first time. */
-export const STEPS: readonly { title: string; why: string; play: (demo: Demo) => Promise<void> }[] = [
+interface Step {
+  title: string;
+  /** What the step shows, for somebody who sees it for the first time. */
+  why: string;
+  /** @returns what was seen, in a sentence that fits a line of 80 columns */
+  play: (demo: Demo) => Promise<string>;
+}
+
+export const STEPS: readonly Step[] = [
   {
     title: 'An admin sets a company up',
     why: 'A company is found by the number that is called; its webhooks are signed.',
@@ -142,7 +149,7 @@ export const STEPS: readonly { title: string; why: string; play: (demo: Demo) =>
   },
 ];
 
-async function setUp({ companyId, people, signingKey, trackingNumber }: Demo): Promise<void> {
+async function setUp({ companyId, people, signingKey, trackingNumber }: Demo): Promise<string> {
   const { admin, ...users } = people;
   const settings = { name: 'Summit Home Services', time_zone: TIME_ZONE, is_demo: true };
   const company = await admin.post('/companies', {
@@ -156,19 +163,21 @@ async function setUp({ companyId, people, signingKey, trackingNumber }: Demo): P
   for (const { userId: id, role, name } of Object.values(users))
     await admin.post(`/companies/${companyId}/users`, { id, role, name, email: emailOf({ userId: id }) });
   check(await admin.get(`/companies/${companyId}/users`), { total: 5 });
+  return `${settings.name} has the number ${trackingNumber}, a signing key and five people`;
 }
 
 const emailOf = (person: { userId: string }) => `${person.userId}@summit.example`;
 
-async function emptyState({ people: { manager, rep } }: Demo): Promise<void> {
+async function emptyState({ people: { manager, rep } }: Demo): Promise<string> {
   for (const list of ['/calls', '/leads', '/contacts', '/appointments', '/recordings/sessions', '/pipelines'])
     check(await manager.get(list), { total: 0, items: [], next_cursor: null });
   check(await rep.get('/appointments/today/self'), { total: 0, items: [] });
   check(await manager.get('/metrics/exec/csr/overview'), EMPTY.csr);
   check(await manager.get('/metrics/exec/sales/overview'), EMPTY.sales);
+  return 'seven lists are empty, every figure is 0';
 }
 
-async function bookedCall(demo: Demo): Promise<void> {
+async function bookedCall(demo: Demo): Promise<string> {
   const { casey, manager } = demo.people;
   const call = simulate(demo, {
     customerName: 'Wilhelmina Farnsworth',
@@ -208,21 +217,23 @@ async function bookedCall(demo: Demo): Promise<void> {
     'items.0.location': SHOWN,
   });
   demo.booked = { call, sent, leadId: found.lead_id, appointmentId: appointments.items[0].id, callId: found.id };
+  const [{ location }] = appointments.items;
+  return `${call.customerName}: ${found.analysis.qualification}, booked today 16:00 at ${location}`;
 }
 
 /** Byte-identical, as CallRail's own repeat would be. */
-async function duplicates(demo: Demo): Promise<void> {
+async function duplicates(demo: Demo): Promise<string> {
   for (const [event, body] of demo.booked.sent) await sendOne(demo, event, body, { duplicate: true });
   const { manager } = demo.people;
   check(await manager.get('/calls'), { total: 1 });
   check(await manager.get('/leads'), { total: 1 });
   check(await manager.get('/appointments'), { total: 1, 'items.0.id': demo.booked.appointmentId });
-  tell('still one call, one lead, one appointment');
+  return 'all three are duplicates: still one call, one lead, one appointment';
 }
 
 /** Plays one second of the recording, as a player would that was moved to its middle. */
-async function listen({ simulatorUrl, people: { manager }, booked }: Demo): Promise<void> {
-  if (simulatorUrl === undefined) return tell(`skipped: ${NO_SIMULATOR}`);
+async function listen({ simulatorUrl, people: { manager }, booked }: Demo): Promise<string> {
+  if (simulatorUrl === undefined) return `skipped: ${NO_SIMULATOR}`;
   const { url } = await manager.get(`/calls/${booked.callId}/recording`);
   const second = { range: 'bytes=8044-16043' };
   const audio = await fetch(url, { headers: second, signal: AbortSignal.timeout(10_000) });
@@ -232,11 +243,11 @@ async function listen({ simulatorUrl, people: { manager }, booked }: Demo): Prom
     { status: audio.status, type: audio.headers.get('content-type'), bytes },
     { status: 206, type: 'audio/wav', bytes: 8000 },
   );
-  tell('one second of the conversation');
+  return 'one second from the middle of the conversation, as a player asks for it';
 }
 
 /** A call that does not book, whose worker dies after Shunya has taken its recording. */
-async function killedWorker(demo: Demo): Promise<void> {
+async function killedWorker(demo: Demo): Promise<string> {
   const { morgan, manager } = demo.people;
   const recording = demo.recording('not-booked.wav');
   const call = simulate(demo, {
@@ -247,9 +258,10 @@ async function killedWorker(demo: Demo): Promise<void> {
   });
   await send(demo, call, ['incoming', 'answered', 'completed']);
   const jobs = () => jobsOf(demo, recording);
+  let isKilled = false;
   if (demo.simulatorUrl !== undefined) {
     await waitFor('Shunya has the recording', jobs, ({ transcription }) => transcription === 1);
-    tell(demo.killWorker() ? 'the worker was killed; another runs' : 'no worker of this machine was killed');
+    isKilled = demo.killWorker();
   }
   const found = await analyzedCall(demo, call);
   if (demo.simulatorUrl !== undefined) {
@@ -268,6 +280,8 @@ async function killedWorker(demo: Demo): Promise<void> {
   });
   check(await manager.get('/leads?status=warm'), { total: 1, 'items.0.id': found.lead_id });
   check(await manager.get('/appointments'), { total: 1 });
+  const worker = isKilled ? 'another worker ended it' : 'no worker of this machine was killed';
+  return `${worker}; each job was asked for once: warm, not booked, ${found.analysis.objections[0].category}`;
 }
 
 /** How many jobs Shunya has accepted for a recording. */
@@ -277,7 +291,7 @@ async function jobsOf({ simulatorUrl }: Demo, recording: string): Promise<{ tran
   return { transcription: count('transcription'), analysis: count('analysis') };
 }
 
-async function missedCall(demo: Demo): Promise<void> {
+async function missedCall(demo: Demo): Promise<string> {
   const call = simulate(demo, { customerName: 'Ottoline Breck', answered: false, durationSeconds: 0 });
   await send(demo, call, ['incoming', 'missed']);
   const found = await finishedCall(demo, call);
@@ -285,9 +299,10 @@ async function missedCall(demo: Demo): Promise<void> {
   check(await demo.people.manager.get(`/leads/${found.lead_id}`), { status: 'new' });
   const toCall = await demo.people.casey.get(`/follow-ups?contact_id=${found.contact.id}`);
   check(toCall, { total: 1, 'items.0.kind': 'missed', 'items.0.suggested_step': SHOWN });
+  return `a new lead, and for Casey: “${toCall.items[0].suggested_step}”`;
 }
 
-async function voicemail(demo: Demo): Promise<void> {
+async function voicemail(demo: Demo): Promise<string> {
   const call = simulate(demo, {
     customerName: 'Thaddeus Mbeki',
     answered: false,
@@ -304,22 +319,25 @@ async function voicemail(demo: Demo): Promise<void> {
     'analysis.objections.0.category': 'Timing',
   });
   check(await demo.people.manager.get(`/leads/${found.lead_id}`), { status: 'cold' });
+  return `a cold lead; what holds the caller back: ${found.analysis.objections[0].category}`;
 }
 
-async function assign({ companyId, people: { casey, rep }, booked }: Demo): Promise<void> {
+async function assign({ companyId, people: { casey, rep }, booked }: Demo): Promise<string> {
   check(await casey.get(`/companies/${companyId}/users?role=sales_rep`), { total: 1, 'items.0.name': rep.name });
   check(await rep.get('/appointments'), { total: 0 });
   const change = { assigned_rep_id: rep.userId };
   check(await casey.patch(`/appointments/${booked.appointmentId}`, change), change);
-  check(await rep.get('/appointments/today/self'), {
+  const today = await rep.get('/appointments/today/self');
+  check(today, {
     total: 1,
     'items.0.id': booked.appointmentId,
     'items.0.contact.name': booked.call.customerName,
     'items.0.location': SHOWN,
   });
+  return `${rep.name} has one today: ${booked.call.customerName}`;
 }
 
-async function visit({ people: { rep, manager }, booked, recording }: Demo): Promise<void> {
+async function visit({ people: { rep, manager }, booked, recording }: Demo): Promise<string> {
   const place = { latitude: 40.7128, longitude: -74.006 };
   const session = await rep.post('/recordings/sessions/start', { appointment_id: booked.appointmentId, ...place });
   check(session, { status: 'recording', 'pipeline.stage': 'awaiting_end' });
@@ -336,9 +354,10 @@ async function visit({ people: { rep, manager }, booked, recording }: Demo): Pro
   });
   check(await rep.get(`/appointments/${booked.appointmentId}`), { status: 'completed', outcome: 'won' });
   check(await manager.get(`/leads/${booked.leadId}`), { status: 'closed_won' });
+  return 'the appointment is completed and won, its lead closed_won';
 }
 
-async function csrMetrics({ people: { casey } }: Demo): Promise<void> {
+async function csrMetrics({ people: { casey } }: Demo): Promise<string> {
   const metrics = await casey.get('/metrics/csr/overview/self');
   check(metrics, { ...CSR_SELF, 'trend.length': 30 });
   check(sumTrend(metrics, 'calls'), {
@@ -346,9 +365,10 @@ async function csrMetrics({ people: { casey } }: Demo): Promise<void> {
     'sum_of_days.qualified_calls': 2,
     'sum_of_days.booked_calls': 1,
   });
+  return `${metrics.total_calls} calls, ${metrics.qualified_calls} qualified, ${metrics.booked_calls} booked: booking rate ${metrics.booking_rate}`;
 }
 
-async function companyMetrics({ people: { executive, rep, casey, morgan } }: Demo): Promise<void> {
+async function companyMetrics({ people: { executive, rep, casey, morgan } }: Demo): Promise<string> {
   const calls = await executive.get('/metrics/exec/csr/overview');
   check(calls, { ...CSR_ALL, 'trend.length': 30, 'by_csr.length': 3 });
   check(groupBy(calls.by_csr, 'csr_id'), {
@@ -376,11 +396,12 @@ async function companyMetrics({ people: { executive, rep, casey, morgan } }: Dem
     'sum_of_days.won_appointments': 1,
     'sum_of_days.lost_appointments': 0,
   });
+  return `${calls.total_calls} calls, ${calls.booked_calls} booked; ${visits.total_appointments} visit, ${visits.won_appointments} won`;
 }
 
-async function shunyaAway(demo: Demo): Promise<void> {
+async function shunyaAway(demo: Demo): Promise<string> {
   const { simulatorUrl, companyId } = demo;
-  if (simulatorUrl === undefined) return tell(`skipped: ${NO_SIMULATOR}`);
+  if (simulatorUrl === undefined) return `skipped: ${NO_SIMULATOR}`;
   const { manager } = demo.people;
   const fault = { type: 'error', status: 503, company_id: companyId };
   const { faults } = await tellSimulator(`${simulatorUrl}/_control/faults`, 'POST', fault);
@@ -404,6 +425,7 @@ async function shunyaAway(demo: Demo): Promise<void> {
   }
   const found = await analyzedCall(demo, call);
   check(found, { 'analysis.qualification': 'unqualified', 'pipeline.needs_attention': false });
+  return 'it was blocked on shunya_transcription; the operator’s retry ended it';
 }
 
 /** Switches failures of the simulator; one that is gone already stays gone. */

@@ -13,10 +13,6 @@ const POLL_MS = 300;
 const DOT_MS = 1500;
 const LABEL_WIDTH = 38;
 const TEXT_MAX = 76;
-/** Terminals of 80 columns show a line whole; a tick stands before it. */
-const FACT_WIDTH = 74;
-/** Lines of facts of one step; `--verbose` shows all. */
-const FACT_LINES_MAX = 2;
 const DOTS_MAX = 8;
 
 let isVerbose = false;
@@ -80,75 +76,19 @@ export function check(answer: unknown, expected: Record<string, unknown>): void 
     const mark = value === SHOWN ? ' ' : holds ? green('✓') : red('✗');
     print(`     ${mark} ${path.padEnd(LABEL_WIDTH)} ${shorten(format(actual))}`);
   }
-  if (!isVerbose && wrong.length === 0) keepFacts(answer, Object.keys(expected));
+  checked += Object.values(expected).filter((value) => value !== SHOWN).length;
   if (wrong.length > 0) throw new StepFailed(wrong.join('; '));
 }
 
-/** What a step has shown so far: its telling facts, and how many were zero or empty. */
-let facts: string[] = [];
-let empty = 0;
+/** Fields of answers that were compared since the start. */
+let checked = 0;
+export const checkedCount = (): number => checked;
 
-/** Keeps the facts that say something for the end of the step. */
-function keepFacts(answer: unknown, paths: string[]): void {
-  for (const path of paths) {
-    const value = valueAt(answer, path);
-    const isEmpty = [0, false, null, ''].includes(value as never) || (Array.isArray(value) && value.length === 0);
-    if (isEmpty) empty += 1;
-    // Ids and lists of one tell a reader nothing.
-    else if (/(^|[._])(id|ids)$/.test(path) || (path === 'total' && value === 1)) continue;
-    else facts.push(short(`${nameOf(path)} ${format(value)}`));
-  }
+/** Ends a step: what it has shown, in one sentence. */
+export function endStep(sentence: string): void {
+  print(`   ${green('✓')} ${sentence.replaceAll(UUID, '$1…')}`);
+  sent = [];
 }
-
-/** The last names of a path that say enough: `analysis.qualification` is `qualification`. */
-const nameOf = (path: string): string =>
-  path
-    .replace(/^(items|analysis|pipeline|objections)\./, '')
-    .replace(/^(objections\.)?\d+\./, '')
-    .replace(/\.length$/, 's')
-    .replaceAll('_', ' ');
-
-/** A fact that is no field of an answer. */
-export function tell(fact: string): void {
-  if (isVerbose) print(`     ${green('✓')} ${fact}`);
-  else facts.push(fact);
-}
-
-/** Prints what the step has shown, on two lines at most. */
-export function endStep(): void {
-  if (isVerbose) return;
-  const told = takeSent();
-  if (told) facts.unshift(`${told.replace(' → ', '')} sent`);
-  const lines: string[] = [];
-  const rest = (from: number) => [
-    ...(from < facts.length ? [`${facts.length - from} more`] : []),
-    ...(empty > 0 ? [`${empty} empty or zero`] : []),
-  ];
-  let line = '';
-  for (const [index, fact] of facts.entries()) {
-    const longer = line === '' ? fact : `${line} · ${fact}`;
-    const isLast = lines.length === FACT_LINES_MAX - 1;
-    const room = FACT_WIDTH - (isLast ? [longer, ...rest(index + 1)].join(' · ').length - longer.length : 0);
-    if (longer.length <= room) {
-      line = longer;
-      continue;
-    }
-    if (isLast) {
-      line = [line, ...rest(index)].join(' · ');
-      lines.push(line);
-      line = '';
-      break;
-    }
-    lines.push(line);
-    line = fact;
-  }
-  if (line !== '' || lines.length === 0) lines.push([...(line ? [line] : []), ...rest(facts.length)].join(' · '));
-  for (const [index, text] of lines.entries()) print(`   ${index === 0 ? green('✓') : ' '} ${text}`);
-  facts = [];
-  empty = 0;
-}
-
-const short = (text: string): string => (text.length > 46 ? `${text.slice(0, 45)}…` : text).replaceAll(UUID, '$1…');
 
 /** Asks until the answer is as wanted; a dot now and then shows that it still waits. */
 export async function waitFor<T>(
