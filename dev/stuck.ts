@@ -58,6 +58,7 @@ function describe(item: Answer): string {
   const tries = item.attempts === 1 ? '1 attempt' : `${item.attempts} attempts`;
   const what = `${item.company_id}  ${item.kind} ${item.subject_id}  waits for ${blocker}`;
   const history = `since ${since.toUTC().toFormat("yyyy-MM-dd HH:mm 'UTC'")} (${since.toRelative({ locale: 'en' })}), ${tries}`;
-  const lines = [what, `${history}, last error: ${item.reason ?? 'none'}`, item.temporal_url ?? item.workflow_id];
+  const error = item.hint ? `${item.reason} (${item.hint})` : (item.reason ?? 'none');
+  const lines = [what, `${history}, last error: ${error}`, item.temporal_url ?? item.workflow_id];
   return lines.join('\n  ');
 }

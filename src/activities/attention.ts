@@ -9,7 +9,7 @@ import type { ActivityDeps } from './deps.ts';
 export async function tellAttention(
   { db, config, logger }: Pick<ActivityDeps, 'db' | 'config' | 'logger'>,
   { companyId, subjectKind, subjectId }: SubjectKey,
-  { block, hint, hadAttention }: BlockToShow,
+  { block, hadAttention }: BlockToShow,
 ): Promise<void> {
   const hasAttention = block?.needsAttention ?? false;
   if (hasAttention === hadAttention) return;
@@ -19,7 +19,7 @@ export async function tellAttention(
     logger.info({ company_id: companyId, [`${subjectKind}_id`]: subjectId }, `no longer needs attention: ${what}`);
     return;
   }
-  const { blockedOn, attempts, reason } = block;
+  const { blockedOn, attempts, reason, hint } = block;
   const workflowId = Context.current().info.workflowExecution?.workflowId ?? '';
   const url = workflowUrl(config.temporal, workflowId);
   const why = hint ? `${reason} (${hint})` : reason;

@@ -45,16 +45,16 @@ export function createPipelineActivities(deps: ActivityDeps) {
     },
 
     /** Shows on the row of a call or visit that a step of its own is blocked, or that it goes on. */
-    async showBlock({ block, hint, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
+    async showBlock({ block, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await (block ? setBlock(db, key, block) : clearDatabaseBlock(db, key));
-      await tellAttention(deps, key, { block, hint, hadAttention });
+      await tellAttention(deps, key, { block, hadAttention });
     },
 
     /** Shows on the row of a call or visit that its analysis is blocked, or that it goes on. */
-    async showAnalysisBlock({ block, hint, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
+    async showAnalysisBlock({ block, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await showAnalysisBlock(db, key, block);
       wakeRelay();
-      await tellAttention(deps, key, { block, hint, hadAttention });
+      await tellAttention(deps, key, { block, hadAttention });
     },
 
     /** An operator gives the blocked step up: the pipeline ends as failed. */

@@ -27,14 +27,14 @@ export interface Block {
   attempts: number;
   /** A code: the last error. */
   reason: string;
+  /** Where and how it failed last: a host, an HTTP status. */
+  hint?: string;
   needsAttention: boolean;
 }
 
 /** A block as a workflow has it shown, or that there is none any more. */
 export interface BlockToShow {
   block: Block | null;
-  /** Where and how it failed last: a host, an HTTP status. */
-  hint?: string;
   /** Whether a person was asked before. */
   hadAttention: boolean;
 }

@@ -19,6 +19,11 @@ export const pipelineSchema = z
       .nullable()
       .openapi({ description: 'What the failed step waits for; null where nothing is blocked.' }),
     reason: z.string().nullable().openapi({ example: 'shunya_http_503' }),
+    hint: z.string().nullable().openapi({
+      description:
+        'Where and how the blocked step failed last; null where nothing is blocked or nothing more is known.',
+      example: 'HTTP 503 api.shunya.ai',
+    }),
     attempts: z.int().openapi({ example: 9 }),
     since: momentOut.openapi({
       description: 'When it was first blocked, or entered its stage where nothing is blocked, in UTC.',
@@ -43,6 +48,7 @@ export function pipelineView(row: PipelineRow, temporal: { uiUrl: string | undef
     needs_attention: row.needsAttention,
     blocked_on: row.blockedOn,
     reason: row.reason,
+    hint: row.hint,
     attempts: row.attempts,
     since: iso(row.since),
     started_at: iso(row.startedAt),

@@ -38,7 +38,6 @@ export class Pipeline {
   private since = new Date();
   private block: Block | null;
   /** Where and how it failed last. */
-  private hint: string | undefined;
   /** The block as the row has it, and as it was last shown to operators. */
   private blockInRow: Block | null;
   private rung = false;
@@ -145,15 +144,19 @@ export class Pipeline {
     const max = blockedOn === 'database' ? Math.min(DATABASE_RETRY_MAX_SECONDS, retryMaxSeconds) : retryMaxSeconds;
     const backOff = Math.min(max, retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));
     this.nextTurnAt = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
-    this.block = { blockedOn, attempts, reason: failure.code, needsAttention: attempts >= retryAttempts };
-    this.hint = failure.hint;
+    this.block = {
+      blockedOn,
+      attempts,
+      reason: failure.code,
+      hint: failure.hint,
+      needsAttention: attempts >= retryAttempts,
+    };
     await this.showBlock();
   }
 
   /** Raises attention without a failure: something takes too long. */
   async flagOverdue(blockedOn: Blocker, reason: string): Promise<void> {
     this.block = { blockedOn, attempts: Math.max(1, this.block?.attempts ?? 0), reason, needsAttention: true };
-    this.hint = undefined;
     await this.showBlock();
   }
 
@@ -207,8 +210,8 @@ export class Pipeline {
   }
 
   /** What the details say of a block; null where there is none. */
-  protected blockToDescribe(): { block: Block; hint?: string; nextTurnAt?: number; workflowId?: string } | null {
-    return this.block && { block: this.block, hint: this.hint, nextTurnAt: this.nextTurnAt };
+  protected blockToDescribe(): { block: Block; nextTurnAt?: number; workflowId?: string } | null {
+    return this.block && { block: this.block, nextTurnAt: this.nextTurnAt };
   }
 
   /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
@@ -219,7 +222,7 @@ export class Pipeline {
     this.showToOperators(now, before);
     this.blockInRow = now;
     try {
-      await this.options.showBlock({ block: now, hint: this.hint, hadAttention: before?.needsAttention ?? false });
+      await this.options.showBlock({ block: now, hadAttention: before?.needsAttention ?? false });
     } catch (error) {
       if (wf.isCancellation(error)) throw error;
       // The row cannot be written while the database is what is away; the next change tries again.
@@ -270,8 +273,8 @@ export class Pipeline {
     ];
     const shown = this.blockToDescribe();
     if (shown) {
-      const { blockedOn, attempts, reason } = shown.block;
-      const why = shown.hint ? `${reason} (${shown.hint})` : reason;
+      const { blockedOn, attempts, reason, hint } = shown.block;
+      const why = hint ? `${reason} (${hint})` : reason;
       const next = shown.nextTurnAt ? ` The next try is at ${new Date(shown.nextTurnAt).toISOString()}.` : '';
       const where = shown.workflowId ? ` in \`${shown.workflowId}\`` : '';
       lines.push(

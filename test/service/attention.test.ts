@@ -45,10 +45,13 @@ it('a failure is one line, a person that is needed one more, and the end of that
   const { id, pipeline } = await company.findCall(call);
   expect(pipeline).toMatchObject({ blocked_on: 'shunya_transcription', reason: 'AUDIO_NOT_READY' });
   const host = new URL(service.shunya.url).host;
+  const hint = `HTTP 422 ${host}`;
+  const [stuck] = (await company.manager.get(`/pipelines?needs_attention=true`)).items;
+  expect(stuck).toMatchObject({ subject_id: id, reason: 'AUDIO_NOT_READY', hint });
 
   const workflowId = `analysis:call:${id}:1`;
   expect(linesOf(workflowId).filter((line) => /activity failed/i.test(line))).toHaveLength(1);
-  const needed = `needs attention: call ${company.id}/${call.id}, shunya_transcription, 1 attempt, AUDIO_NOT_READY (HTTP 422 ${host}), http`;
+  const needed = `needs attention: call ${company.id}/${call.id}, shunya_transcription, 1 attempt, AUDIO_NOT_READY (${hint}), http`;
   await eventually(() => expect(linesOf(needed)).toHaveLength(1));
   expect(linesOf(needed)[0]).toContain(`/workflows/${encodeURIComponent(workflowId)}`);
   const workflow = service.temporal.workflow.getHandle(workflowId);
@@ -58,6 +61,9 @@ it('a failure is one line, a person that is needed one more, and the end of that
   await mend();
   await workflow.executeUpdate<OperatorAnswer, []>(retryUpdate.name, { args: [] });
   await company.callIn(call, 'done');
+  expect(await company.manager.get(`/pipelines/${encodeURIComponent(stuck.workflow_id)}`)).toMatchObject({
+    hint: null,
+  });
   await eventually(() => expect(linesOf(`no longer needs attention: call ${company.id}/${call.id}`)).toHaveLength(1));
   expect(service.logs()).not.toContain(call.customerNumber.slice(2));
   expect(service.logs()).not.toContain('test-recordings');

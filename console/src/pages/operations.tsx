@@ -203,7 +203,7 @@ function PipelineRow({
       </div>
       {(pipeline.blocked_on || pipeline.reason) && (
         <p>
-          {blockReason(pipeline.blocked_on, pipeline.reason)}{' '}
+          {blockReason(pipeline.blocked_on, pipeline.reason)} {pipeline.hint && <code>{pipeline.hint}</code>}{' '}
           {pipeline.attempts > 0 && <span className="muted">Tried {number(pipeline.attempts)} times.</span>}
         </p>
       )}

@@ -14,6 +14,7 @@ export interface PipelineRow {
   needsAttention: boolean;
   blockedOn: Blocker | null;
   reason: string | null;
+  hint: string | null;
   attempts: number;
   generation: number;
   startedAt: Date;
@@ -80,12 +81,12 @@ export async function findPipelines(db: Queryable, companyId: string, subjectIds
 
 const columns = sql`
   kind, subject_id as "subjectId", company_id as "companyId", provider_call_id as "providerCallId", stage,
-  needs_attention as "needsAttention", blocked_on as "blockedOn", reason, attempts, generation,
-  started_at as "startedAt", coalesce(blocked_since, stage_since) as "since"`;
+  needs_attention as "needsAttention", blocked_on as "blockedOn", reason, hint, attempts,
+  generation, started_at as "startedAt", coalesce(blocked_since, stage_since) as "since"`;
 
 /** Calls and visits in one shape. Each side has its conditions inside, so that each uses its own index. */
 function pipelines(filter: PipelineFilter, one: SQL = sql`true`): SQL {
-  const shared = sql`company_id, stage, stage_since, needs_attention, blocked_on, blocked_since, attempts, reason,
+  const shared = sql`company_id, stage, stage_since, needs_attention, blocked_on, blocked_since, attempts, reason, hint,
     generation, started_at`;
   const where = sql`where ${matches(filter)} and ${one}`;
   const ofCalls = sql`

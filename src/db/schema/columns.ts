@@ -24,6 +24,8 @@ export const pipelineColumns = {
   attempts: integer('attempts').notNull().default(0),
   /** A code: why it is not analyzable, given up, or the last error of the blocked step. */
   reason: text('reason'),
+  /** Where and how the blocked step failed last: a host, an HTTP status. */
+  hint: text('hint'),
   pipelineUpdatedAt: moment('pipeline_updated_at').notNull().defaultNow(),
   /** The newest analysis asked for; each has its own ShunyaAnalysis run and its own id at Shunya. */
   generation: integer('generation').notNull().default(1),

@@ -50,6 +50,7 @@ function withoutBlock(table: ReturnType<typeof subjectTable>, stage: PipelineSta
     blockedSince: sql`case when ${goesOn} then null else ${table.blockedSince} end`,
     needsAttention: sql`${table.needsAttention} and not (${goesOn})`,
     attempts: sql`case when ${goesOn} then 0 else ${table.attempts} end`,
+    hint: sql`case when ${goesOn} then null else ${table.hint} end`,
   };
 }
 
@@ -62,7 +63,7 @@ export async function setBlock(tx: Queryable, key: SubjectKey, block: Block | nu
   const reason = block ? block.reason : keepFinalReason(table, null);
   await tx
     .update(table)
-    .set({ ...shown, blockedSince, reason, pipelineUpdatedAt: sql`now()` })
+    .set({ ...shown, hint: block?.hint ?? null, blockedSince, reason, pipelineUpdatedAt: sql`now()` })
     .where(eq(table.id, key.subjectId));
 }
 
@@ -70,6 +71,7 @@ export async function setBlock(tx: Queryable, key: SubjectKey, block: Block | nu
 export const shownColumns = <T extends ReturnType<typeof subjectTable>>(table: T) => ({
   stage: table.stage as T['stage'],
   reason: table.reason as T['reason'],
+  hint: table.hint as T['hint'],
   blockedOn: table.blockedOn as T['blockedOn'],
   attempts: table.attempts as T['attempts'],
   needsAttention: table.needsAttention as T['needsAttention'],
@@ -77,11 +79,11 @@ export const shownColumns = <T extends ReturnType<typeof subjectTable>>(table: T
 
 export type ShownState = Pick<
   typeof calls.$inferSelect,
-  'stage' | 'reason' | 'blockedOn' | 'attempts' | 'needsAttention'
+  'stage' | 'reason' | 'hint' | 'blockedOn' | 'attempts' | 'needsAttention'
 >;
 
-export const blockOf = ({ blockedOn, attempts, reason, needsAttention }: ShownState): Block | null =>
-  blockedOn && { blockedOn, attempts, reason: reason ?? 'unknown', needsAttention };
+export const blockOf = ({ blockedOn, attempts, reason, hint, needsAttention }: ShownState): Block | null =>
+  blockedOn && { blockedOn, attempts, reason: reason ?? 'unknown', ...(hint && { hint }), needsAttention };
 
 /** The stage of a pipeline. */
 export async function currentStage(tx: Transaction, key: SubjectKey): Promise<PipelineStage | undefined> {
@@ -141,6 +143,7 @@ export async function flagOverdue(
       blockedSince: sql`now()`,
       needsAttention: true,
       attempts: 1,
+      hint: null,
       reason: keepFinalReason(table, reason),
       pipelineUpdatedAt: sql`now()`,
     })
@@ -185,6 +188,7 @@ export async function setAnalysisDue(tx: Transaction, key: SubjectKey, generatio
       stage: 'transcribing',
       stageSince: sql`now()`,
       reason: null,
+      hint: null,
       needsAttention: false,
       blockedOn: null,
       blockedSince: null,
