@@ -6,19 +6,18 @@ import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
-import { newResourceId, signCallRail } from '../simulators/callrail.ts';
 import { startShunyaSimulator } from '../simulators/shunya.ts';
-import { type Cluster, exchange, startCluster, uniquePhone } from './cluster.ts';
+import { type CallTaker, runBookedCalls, throughOurs } from './bookedCalls.ts';
+import { type Cluster, startCluster } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { type LoadCompany, median } from './load.ts';
 import { residentMemory } from './process.ts';
+import { describeTables, tablesOf } from './tables.ts';
 
 const OTHERS = ['naive', 'floor', 'dbos'] as const;
-const EVENTS = ['incoming', 'answered', 'completed'] as const;
 /** Shunya answers at once. */
 const JOB_MS = 1;
 const AT_REST_SECONDS = 10;
-const CALL_WITHIN_SECONDS = 120;
 
 export interface PipelineOptions {
   rounds: number;
@@ -30,13 +29,9 @@ export interface PipelineOptions {
   jsonFile?: string | undefined;
 }
 
-interface Side {
-  name: string;
+interface Side extends CallTaker {
   /** The process or processes that are its own. */
   pids: () => (number | undefined)[];
-  eventUrl: (event: string) => string;
-  /** Of these calls, those that are done. */
-  done: (ids: string[]) => Promise<string[]>;
   stop: () => Promise<void>;
 }
 
@@ -64,10 +59,16 @@ export async function benchPipelines(options: PipelineOptions, print: (line: str
     print(describeFootprint('before', footprintBefore));
     for (const name of OTHERS) sides.push(await startSide(name, cluster, company));
     const all: Figures[] = [];
-    for (const side of sides) await run(side, company, Math.ceil(calls / 2), concurrency);
+    for (const side of sides) await runBookedCalls(side, company, Math.ceil(calls / 2), concurrency);
     for (let round = 1; round <= rounds; round += 1)
       for (const side of sides) {
-        const figures = await measure(cluster, side, round, () => run(side, company, calls, concurrency), calls);
+        const figures = await measure(
+          cluster,
+          side,
+          round,
+          () => runBookedCalls(side, company, calls, concurrency),
+          calls,
+        );
         all.push(figures);
         print(lineOf(figures));
       }
@@ -76,7 +77,7 @@ export async function benchPipelines(options: PipelineOptions, print: (line: str
     print(describeFootprint('after', footprint));
     const grown = (footprint.bytes - footprintBefore.bytes) / (footprint.calls - footprintBefore.calls);
     print(`Postgres grew by ${(grown / 1000).toFixed(1)} kB a call of ours, indexes and dead rows with it`);
-    for (const line of await bloatOf(cluster)) print(line);
+    print(describeTables(await tablesOf(cluster.sql)));
     if (jsonFile) writeFileSync(jsonFile, JSON.stringify({ options, figures: all }, undefined, 2));
     return true;
   } finally {
@@ -86,14 +87,9 @@ export async function benchPipelines(options: PipelineOptions, print: (line: str
   }
 }
 
-const oursOf = ({ apis, workers, apiUrls, sql }: Cluster): Side => ({
-  name: 'ours',
-  pids: () => [...apis, ...workers].map(({ pid }) => pid),
-  eventUrl: (event) => `${apiUrls[0]}/api/v1/callrail/call.${event}`,
-  done: async (ids) =>
-    (await sql`select provider_call_id as id from calls where stage = 'done' and provider_call_id in ${sql(ids)}`).map(
-      ({ id }) => id,
-    ),
+const oursOf = (cluster: Cluster): Side => ({
+  ...throughOurs(cluster),
+  pids: () => [...cluster.apis, ...cluster.workers].map(({ pid }) => pid),
   stop: async () => {},
 });
 
@@ -170,62 +166,6 @@ async function measure(
   };
 }
 
-/** So many calls, so many at once; the next begins when one is done. */
-async function run(side: Side, company: LoadCompany, calls: number, concurrency: number): Promise<void> {
-  const underWay = new Map<string, () => void>();
-  let isOver = false;
-  const watch = (async () => {
-    while (!isOver) {
-      await delay(50);
-      if (underWay.size > 0) for (const id of await side.done([...underWay.keys()])) underWay.get(id)?.();
-    }
-  })();
-  let begun = 0;
-  const work = async () => {
-    while (begun < calls) {
-      begun += 1;
-      const id = newResourceId('CAL');
-      const done = new Promise<void>((resolve, reject) => {
-        const late = setTimeout(
-          () => reject(new Error(`${side.name}: a call was not done in ${CALL_WITHIN_SECONDS} s`)),
-          CALL_WITHIN_SECONDS * 1000,
-        );
-        underWay.set(id, () => {
-          clearTimeout(late);
-          underWay.delete(id);
-          resolve();
-        });
-      });
-      await Promise.all([done, sendEvents(side, company, id)]);
-    }
-  };
-  try {
-    await Promise.all(Array.from({ length: concurrency }, work));
-  } finally {
-    isOver = true;
-    await watch;
-  }
-}
-
-async function sendEvents(side: Side, company: LoadCompany, id: string): Promise<void> {
-  const caller = uniquePhone();
-  for (const event of EVENTS) {
-    const isOver = event === 'completed';
-    const body = JSON.stringify({
-      call_id: id,
-      caller_number: caller,
-      tracking_number: company.trackingNumber,
-      recording_url: isOver ? `https://s3.amazonaws.com/bench/booked-${id}.mp3` : null,
-      duration: isOver ? 120 : 0,
-      answered: event !== 'incoming',
-      timestamp: new Date().toISOString(),
-    });
-    const headers = { 'content-type': 'application/json', signature: signCallRail(body, company.signingKey) };
-    const { status } = await exchange(side.eventUrl(event), { method: 'POST', headers, body });
-    if (status !== 200) throw new Error(`${side.name} answered ${status}`);
-  }
-}
-
 /** Statements cannot be counted without an extension; transactions can, and at rest each statement is one. */
 async function printAtRest({ sql }: Cluster, print: (line: string) => void): Promise<void> {
   const count = async () => {
@@ -250,19 +190,6 @@ async function footprintOf({ sql, apis, workers }: Cluster) {
 
 const describeFootprint = (when: string, { api, worker, calls }: Awaited<ReturnType<typeof footprintOf>>): string =>
   `${when} (${calls} calls of ours): resident memory of the API ${api.toFixed(0)} MiB, of the worker ${worker.toFixed(0)} MiB`;
-
-/** The tables with the most dead rows. */
-async function bloatOf({ sql }: Cluster): Promise<string[]> {
-  await sql`select pg_stat_force_next_flush()`;
-  const rows = await sql`select relname, n_live_tup::int as live, n_dead_tup::int as dead, n_tup_upd::int as updates,
-      n_tup_hot_upd::int as hot, (pg_relation_size(relid) / 1024)::int as heap, (pg_indexes_size(relid) / 1024)::int as indexes
-    from pg_stat_user_tables where schemaname = 'public' order by n_tup_upd desc limit 6`;
-  return rows.map(
-    ({ relname, live, dead, updates, hot, heap, indexes }) =>
-      `${relname}: ${live} live rows, ${dead} dead, ${updates} updates (${hot} without touching an index), ` +
-      `heap ${heap} KiB, indexes ${indexes} KiB`,
-  );
-}
 
 const sumOf = ({ temporal, own, postgres }: Figures): number => temporal + own + postgres;
 

@@ -1,17 +1,19 @@
-/** `npm run bench -- ack|ack-rate|pipelines|outage|fairness|reads|scaling`, each with its own options; numbers are of the machine it runs on. */
+/** `npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling`, each with its own options; numbers are of the machine it runs on. */
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { benchAck } from './ack.ts';
 import { benchAckRate } from './ackRate.ts';
 import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
+import { benchMemory } from './memory.ts';
 import { benchOutage } from './outage.ts';
 import { benchPipelines } from './pipelines.ts';
 import { benchReads } from './reads.ts';
 import { printScaling } from './scaling.ts';
 
-const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|outage|fairness|reads|scaling [options]
+const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling [options]
   ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir · outage: --calls --job-ms
-  pipelines: --rounds --calls --concurrency --json FILE · scaling: no options
+  pipelines: --rounds --calls --concurrency --json FILE · memory: --calls --sample-every --concurrency --json FILE
+  scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company · reads: --calls --of-big --probes --database`;
 
 stopOnSignals();
@@ -28,6 +30,7 @@ const { positionals, values } = readCommandLine(USAGE, {
   database: text,
   'profile-dir': text,
   concurrency: text,
+  'sample-every': text,
   json: text,
   'job-ms': text,
   'max-per-second': text,
@@ -47,6 +50,16 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
   'ack-rate': () =>
     benchAckRate(
       { rounds: number('rounds', 3), seconds: number('seconds', 5), profileDir: values['profile-dir'] },
+      print,
+    ),
+  memory: () =>
+    benchMemory(
+      {
+        calls: number('calls', 10_000),
+        sampleEvery: number('sample-every', 500),
+        concurrency: number('concurrency', 8),
+        jsonFile: values.json,
+      },
       print,
     ),
   outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
