@@ -12,7 +12,7 @@ import { watchProduct } from './local/watch.ts';
 // `npm start` (all), `npm run start:infra` (infra), `npm run dev` (all; API and worker start again when src/ or drizzle/
 // changes). Stops in order on Ctrl-C or SIGTERM, however often they come.
 const USAGE = `usage: npm start, npm run dev or npm run start:infra, without options
-It is configured by environment variables or .env; the README lists them. npm run doctor checks what it needs.`;
+It is configured by environment variables or .env; docs/configuration.md lists them. npm run doctor checks what it needs.`;
 const { positionals } = readCommandLine(USAGE, {});
 const [mode = 'all', ...more] = positionals;
 if (!['all', 'infra', 'dev'].includes(mode) || more.length > 0)

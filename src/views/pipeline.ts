@@ -18,7 +18,7 @@ export const pipelineSchema = z
       .enum(BLOCKERS)
       .nullable()
       .openapi({ description: 'What the failed step waits for; null where nothing is blocked.' }),
-    reason: z.string().nullable().openapi({ example: 'shunya_http_503' }),
+    reason: z.string().nullable().openapi({ example: 'http_503' }),
     hint: z.string().nullable().openapi({
       description:
         'Where and how the blocked step failed last; null where nothing is blocked or nothing more is known.',

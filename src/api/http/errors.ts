@@ -72,7 +72,7 @@ export const ERROR_CODES = {
   analysis_running: {
     status: 409,
     title: 'An analysis is running',
-    detail: "Wait until the call's `pipeline.stage` is done.",
+    detail: 'Wait until its `pipeline.stage` is `done`, `not_analyzable` or `failed`.',
   },
   no_recording: {
     status: 409,

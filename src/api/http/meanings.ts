@@ -36,7 +36,7 @@ const callStatuses: Record<CallStatus, string> = {
   ringing: 'nobody has answered yet',
   in_progress: 'the conversation is going on',
   abandoned: 'the end of the call was never reported',
-  missed: 'nobody of the company answered',
+  missed: 'nobody at the company answered',
   no_answer: 'the company called and nobody answered',
   voicemail: 'the caller left a message',
   completed: 'the conversation has ended',
@@ -99,9 +99,9 @@ const subjectKinds: Record<SubjectKind, string> = {
 
 const blockers: Record<Blocker, string> = {
   database: 'the database cannot be reached',
-  shunya_transcription: 'Shunya does not transcribe',
-  shunya_analysis: 'Shunya does not analyze',
-  callrail_recording: 'CallRail does not give the recording',
+  shunya_transcription: 'the transcription at Shunya fails',
+  shunya_analysis: 'the analysis at Shunya fails',
+  callrail_recording: 'fetching the recording from CallRail fails',
   overdue: 'a step takes longer than expected',
 };
 
@@ -121,7 +121,7 @@ const followUpStatuses: Record<FollowUpStatus, string> = {
 
 const eventTypes: Record<OutgoingEventType, string> = {
   'call.missed': 'nobody answered a call',
-  'call.analyzed': 'the analysis of a call is ready or was corrected',
+  'call.analyzed': 'the analysis of a call is ready',
   'contact.updated': 'the name, numbers or notes of a contact changed',
   'lead.updated': 'a lead changed',
   'appointment.created': 'an appointment was made',
@@ -161,7 +161,7 @@ const sources: Record<WebhookSource, string> = {
   callrail: 'CallRail sent it',
   shunya: 'Shunya sent it',
   internal: 'the API itself made it',
-  operator: 'an operator’s action that could not be sent at once',
+  operator: 'an operator’s action that is delivered through the inbox',
 };
 
 const nameSources: Record<string, string> = {

@@ -165,8 +165,8 @@ export function appointmentRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Change an appointment',
       description:
-        'Fields that are absent stay as they are. An outcome has the effects of a visit: won or lost completes the appointment and closes ' +
-        'the lead. A sales rep may set the outcome.',
+        'Fields that are absent stay as they are. `won` completes the appointment and closes the lead; `lost` completes the ' +
+        'appointment, and closes the lead unless another appointment is still open. A sales rep may set the outcome.',
       body: appointmentPatch,
       data: appointmentSchema,
       errors: ['appointment_over', 'rep_double_booked'],

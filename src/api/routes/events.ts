@@ -25,7 +25,7 @@ const STREAM_HEADERS = {
 
 const DESCRIPTION =
   `Server-sent events of the company, as the role may read them. Each has one of the names \`call\`, \`lead\`,
-\`appointment\`, \`visit\` and \`pipeline\`, and \`data\`: \`{"kind", "id", "data"}\`, where \`data\` is what the GET of the same thing answers,
+\`appointment\`, \`visit\`, \`follow_up\` and \`pipeline\`, and \`data\`: \`{"kind", "id", "data"}\`, where \`data\` is what the GET of the same thing answers,
 at the moment of sending. \`{"kind", "id", "data": null, "gone": true}\`: it was deleted, or is no longer visible to you. An event may come
 twice; several changes in a row may come as one.
 

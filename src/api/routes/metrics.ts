@@ -34,7 +34,6 @@ import { dayInput } from '../http/schemas.ts';
 
 /** Today and the 29 days before. */
 const DEFAULT_DAYS = 30;
-/** A hundred years: a trend has a row for each day. */
 /** Forty years: an answer of more has megabytes, and whoever serializes it answers nobody else meanwhile. */
 const MAX_DAYS = 14_610;
 
@@ -92,7 +91,7 @@ const followUpShape = {
   overdue_followups: count.openapi({ description: 'Of these, those that are more than 24 hours old.' }),
   median_callback_minutes: z.number().openapi({
     description:
-      'Median minutes until callers of the range, whose call nobody answered, were reached; 0 where none was.',
+      'Median minutes from an unanswered call of the range to the next conversation with its caller; 0 where there was none.',
     example: 42.5,
   }),
 };

@@ -59,7 +59,7 @@ const batchSchema = z
   .object({
     matched: z.int().openapi({ description: 'How many blocked pipelines match.' }),
     sent: z.int().openapi({
-      description: `How many of the first ${BATCH_MAX} were told to retry now; the others follow once Temporal is back.`,
+      description: `How many were told to retry now. The rest of the first ${BATCH_MAX} follow by themselves; for more, send the request again.`,
     }),
     audit_id: z.string(),
   })

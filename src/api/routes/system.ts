@@ -163,7 +163,7 @@ function describeSystem(app: OpenAPIHono<ApiEnv>, withOperators: boolean): void 
     operationId: 'get_readyz',
     summary: 'Check that every part works',
     description:
-      '200 while every required part works, else 503. Shunya and CallRail are listed, and do not count. With `OPS_TOKEN` set it needs that token as bearer.',
+      '200 while every required part works, else 503. Shunya and CallRail are reported and do not affect readiness. With `OPS_TOKEN` set it needs that token as bearer.',
     responses: { 200: json('Ready', readinessSchema), 503: json('Not ready, and why', readinessSchema) },
   });
   app.openAPIRegistry.registerPath({

@@ -65,7 +65,7 @@ export function webhookDeliveryRoutes(deps: ApiDeps): ApiRouter {
       tag,
       summary: 'Send a delivery again',
       description:
-        'At once, with all its attempts again, under the same `webhook-id`. 409 while its endpoint is disabled.',
+        'Sends it immediately, under the same `webhook-id`, and starts a new series of attempts. 409 while its endpoint is disabled.',
       status: 202,
       data: deliverySchema,
       creates: true,

@@ -65,8 +65,9 @@ const endpointPatch = z
   .openapi('WebhookEndpointPatch', { example: { events: ['call.analyzed'], rotate_secret: true } });
 
 const MAKE_DESCRIPTION =
-  'Each event is POSTed as `{"type", "timestamp", "data"}`, where `data` is what the GET of the call, lead, appointment or ' +
-  'recording session answers at that moment, and signed according to Standard Webhooks: `webhook-id`, `webhook-timestamp`, ' +
+  'Each event is POSTed as `{"type", "timestamp", "data", "previous"}`: `data` is what the GET of its subject (call, contact, ' +
+  'lead, appointment, recording session or follow-up) answers at that moment, `previous`, where it is there, has the old values ' +
+  'of what changed. It is signed according to Standard Webhooks: `webhook-id`, `webhook-timestamp`, ' +
   '`webhook-signature` (`v1,` and base64 of HMAC-SHA256); its libraries verify it. Anything but 2xx within 15 seconds is tried ' +
   'again, with growing pauses, for three days; 410 disables the endpoint. An event may come twice, under the same ' +
   '`webhook-id`, and events may overtake each other. In production the URL must be https and lead to the public internet.';
