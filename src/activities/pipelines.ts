@@ -9,7 +9,7 @@ import { tellAttention } from './attention.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createPromptSubmit } from './promptSubmit.ts';
 
-interface AdvanceAnalysis extends AdvanceAnalysisInput {
+export interface AdvanceAnalysis extends AdvanceAnalysisInput {
   /** Nothing has failed that asks for patience. */
   submitsPromptly: boolean;
 }

@@ -8,7 +8,10 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 const NPMS_OWN = ['yes', 'dry-run', 'verbose'];
 
 /** Reads what the command was given. Prints the usage and exits 0 for `--help`; else with one line and exit code 1 if it is wrong. */
-export function readCommandLine<const T extends Options>(usage: string, options: T) {
+export function readCommandLine<const T extends Options>(
+  usage: string,
+  options: T,
+): ReturnType<typeof parseArgs<{ options: T; allowPositionals: true }>> {
   const given = process.argv.slice(2);
   if (given.includes('--help') || given.includes('-h')) {
     process.stdout.write(`${usage}\n`);
