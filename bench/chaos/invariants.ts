@@ -11,7 +11,7 @@ import {
   type CallEvent,
   type CallEventKind,
   type FoldedCall,
-  isUnanswered,
+  mayLackRecording,
 } from '../../src/domain/call.ts';
 import { callIdOf } from '../../src/domain/callId.ts';
 import { foldCall } from '../../src/domain/foldCall.ts';
@@ -258,7 +258,7 @@ function callsAreFolded(_: Evidence, { calls, events }: Rows): string[] {
 
 /** Where the pipeline of a call must have come to, by its row and by what Shunya was told to do with its recording. */
 function expectedEnd(row: Rows['calls'][number], planned: PlannedCall | undefined): string {
-  if (row.recording_url === null) return isUnanswered(row.status) ? 'done' : 'not_analyzable no_recording_in_time';
+  if (row.recording_url === null) return mayLackRecording(row.status) ? 'done' : 'not_analyzable no_recording_in_time';
   if (planned?.recording === 'foreign_host') return 'not_analyzable recording_host_not_allowed';
   // Silence is found by the transcription, a refusal of the analysis comes after it.
   const refusedKind = planned?.refusedWith ? planned.faults[0]?.kind : undefined;

@@ -6,7 +6,7 @@ import { createPipelineActivities } from './pipelines.ts';
 import { createReconciliationActivities } from './reconciliation.ts';
 import { createShunyaActivities } from './shunya.ts';
 
-/** Database steps: under two seconds each, run as local activities of the pipelines' own queue. */
+/** Database steps, as local activities of the pipelines' own queue: milliseconds each, two seconds more where one submits a job. */
 export const createDatabaseActivities = (deps: ActivityDeps) =>
   withSafeFailures(
     {

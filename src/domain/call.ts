@@ -17,9 +17,13 @@ export const CALL_STATUSES = [
 ] as const;
 export type CallStatus = (typeof CALL_STATUSES)[number];
 
-/** A call that has ended with nobody on it and no message: there may be nothing to hear. */
-export const isUnanswered = (status: CallStatus): boolean =>
+/** It has ended with nobody on it and no message: no recording is waited for. */
+export const mayLackRecording = (status: CallStatus): boolean =>
   status === 'missed' || status === 'no_answer' || status === 'abandoned';
+
+/** Somebody called and nobody of the company spoke to them: they are to be called back. */
+export const asksForCallback = (status: CallStatus): boolean =>
+  status === 'missed' || status === 'abandoned' || status === 'voicemail';
 
 export const CALL_DIRECTIONS = ['inbound', 'outbound'] as const;
 export type CallDirection = (typeof CALL_DIRECTIONS)[number];

@@ -2,8 +2,6 @@
  * Follow-ups: callers whom somebody should call. A contact has at most one that is open: for the newest missed call since
  * the last conversation, or for a qualified caller whose last conversation ended without a booking.
  */
-import type { CallStatus } from './call.ts';
-
 export const FOLLOW_UP_KINDS = ['missed', 'abandoned', 'voicemail', 'unbooked'] as const;
 export type FollowUpKind = (typeof FOLLOW_UP_KINDS)[number];
 
@@ -17,9 +15,6 @@ export const ACTIVE_FOLLOW_UP_STATUSES = ['open', 'claimed'] as const satisfies 
 /** A call that is not followed up within this time is overdue. */
 export const FOLLOW_UP_DUE_HOURS = 24;
 
-/** Calls that nobody of the company spoke on. */
-export const UNANSWERED_STATUSES = ['missed', 'abandoned', 'voicemail'] as const satisfies readonly CallStatus[];
-
 /** What to do about a follow-up, in words. @param objection the category of what kept the caller from booking */
 export function suggestStep(kind: FollowUpKind, { hasNumber, objection }: { hasNumber: boolean; objection?: string }) {
   if (kind === 'voicemail')
@@ -30,5 +25,5 @@ export function suggestStep(kind: FollowUpKind, { hasNumber, objection }: { hasN
     return objection === undefined
       ? 'Call and offer an appointment.'
       : `Call and offer an appointment. What kept them from booking: ${objection.replaceAll('_', ' ')}.`;
-  return kind === 'abandoned' ? 'Call back: the caller hung up while waiting.' : 'Call back.';
+  return kind === 'abandoned' ? 'Call back: the end of the call was never reported.' : 'Call back.';
 }

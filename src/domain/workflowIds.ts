@@ -1,5 +1,6 @@
 /**
- * The ids of workflows: made and parsed here and nowhere else. An id holds ids only, since Temporal keeps it in clear.
+ * The ids of workflows: made and parsed here; by the same rules in SQL in db/workflowIds.ts. An id holds ids only, since
+ * Temporal keeps it in clear.
  */
 import { callIdOf } from './callId.ts';
 import type { SubjectKind } from './pipeline.ts';

@@ -37,7 +37,6 @@ export class Pipeline {
   private waitingFor = 'its first step';
   private since = new Date();
   private block: Block | null;
-  /** Where and how it failed last. */
   /** The block as the row has it, and as it was last shown to operators. */
   private blockInRow: Block | null;
   private rung = false;

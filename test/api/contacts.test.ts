@@ -1,8 +1,10 @@
 /** Contacts as people correct them: names, notes, two that are one person. */
-import { eq } from 'drizzle-orm';
+import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { auditLog, contactCards, contactMerges } from '../../src/db/schema/index.ts';
+import { mergeContacts } from '../../src/services/contacts/merge.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
+import { eventually } from '../harness/poll.ts';
 import { type CompanyRows, makeCompany } from '../harness/rows.ts';
 
 type Caller = Awaited<ReturnType<ApiApp['as']>>;
@@ -176,6 +178,28 @@ describe('two contacts', () => {
     expect(await api.db.select().from(contactMerges).where(eq(contactMerges.companyId, rows.companyId))).toEqual([]);
     const audits = await api.db.select().from(auditLog).where(eq(auditLog.subjectId, a.contactId));
     expect(audits.map(({ reason }) => reason)).toEqual(audits.map(() => null));
+  });
+
+  it('are not deleted by half when they are merged at the same moment', async () => {
+    const [a, b] = [await person(), await person()];
+    let deletion: ReturnType<Caller['delete']> | undefined;
+    await api.db.transaction(async (tx) => {
+      const merging = {
+        actor: { userId: 'csr', companyId: rows.companyId, role: 'csr', expiresAt: new Date() },
+      } as const;
+      const access = { ...merging, companyId: rows.companyId, repId: undefined };
+      await mergeContacts(tx, access, a.contactId, { otherContactId: b.contactId, reason: 'Called from work' });
+      deletion = manager.delete(`/contacts/${b.contactId}`);
+      await eventually(async () => {
+        const [row] = await api.db.execute<{
+          waiting: number;
+        }>(sql`select count(*)::int as waiting from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'`);
+        expect(row?.waiting).toBeGreaterThan(0);
+      });
+    });
+    expect(await deletion).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect((await historyOf(a.contactId)).calls).toEqual([a.callId, b.callId].sort());
   });
 
   it('are merged by a csr or a manager of their company alone, and not with themselves', async () => {

@@ -171,6 +171,17 @@ describe('a qualified caller who did not book', () => {
       expect((await list('status=open')).total).toBe(0);
     }
   });
+
+  it('comes back when the appointment that a person made is cancelled', async () => {
+    const id = await call('completed', phone(), { hours: 3, answered: true, duration: 60 });
+    await analyzed(id, 'not_booked');
+    const [open] = (await list('status=open')).items;
+    const appointment = { lead_id: open.lead_id, scheduled_start: '2030-01-02T10:00:00' };
+    const { body } = await manager.post('/appointments', appointment);
+    expect((await list('status=open')).total).toBe(0);
+    await manager.patch(`/appointments/${body.data.id}`, { status: 'cancelled' });
+    expect((await list('status=open')).items).toMatchObject([{ call_id: id, kind: 'unbooked' }]);
+  });
 });
 
 describe('people', () => {

@@ -1,7 +1,7 @@
 /** Calls: who called, what was said, what can be heard. */
 import { z } from '@hono/zod-openapi';
 import { type CallRow, findCall, findTranscript, pageCalls } from '../../db/queries/calls.ts';
-import { recordLinkIssue } from '../../services/links/issueLink.ts';
+import { recordLinkIssue } from '../../services/links/recordLinkIssue.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/deleteCall.ts';
 import { callSchema, callView, transcriptSchema, transcriptView } from '../../views/call.ts';

@@ -199,6 +199,7 @@ export function contactRoutes(deps: ApiDeps): ApiRouter {
       description:
         'Leads, calls, transcripts, analyses, appointments, visits, raw events; late webhooks bring nothing back.',
       status: 204,
+      errors: ['conflict'],
     },
     async ({ tx, params, access, afterCommit }) => {
       const { workflowIds } = await deleteContact(tx, access, params.id);

@@ -9,11 +9,11 @@ import {
   type AppointmentDay,
   type CallMetrics,
   type GroupedSums,
-  listUserNames,
   sumAppointments,
   sumCalls,
 } from '../../db/queries/metrics.ts';
 import { countObjections } from '../../db/queries/objections.ts';
+import { listUserNames } from '../../db/queries/users.ts';
 import {
   type AppointmentSums,
   countDays,

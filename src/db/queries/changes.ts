@@ -18,7 +18,6 @@ export interface Change {
   kind: ChangeKind;
   /** Of a pipeline: the call or visit. */
   subjectId: string;
-  isDeletion: boolean;
   /** The sales rep an appointment was taken from. */
   formerRepId: string | null;
 }
@@ -60,7 +59,6 @@ export async function listChanges(
     companyId: row.company_id,
     kind: row.kind,
     subjectId: row.subject_id,
-    isDeletion: row.operation === 'delete',
     formerRepId: row.former_rep_id,
   }));
 }

@@ -2,12 +2,11 @@
  * Sums for the metrics. Days are made by Postgres in the company's time zone, in the filter and in the trend alike,
  * so a day of 23 or 25 hours, or one without a midnight, is one day everywhere.
  */
-import { and, eq, getTableColumns, type SQL, sql } from 'drizzle-orm';
+import { getTableColumns, type SQL, sql } from 'drizzle-orm';
 import { type AppointmentSums, type CallSums, type CategoryCount, topCategory } from '../../domain/metrics.ts';
 import { FINAL_STAGES } from '../../domain/pipeline.ts';
-import type { Role } from '../../domain/user.ts';
 import type { Queryable } from '../client.ts';
-import { appointmentDaySums, callDaySums, users } from '../schema/index.ts';
+import { appointmentDaySums, callDaySums } from '../schema/index.ts';
 import { type DayRange, localDay, onDays } from './days.ts';
 
 /** Sums of the whole, of each day that has any, and of each person (null: nobody is named). */
@@ -375,15 +374,6 @@ export async function findWrongSums(
     wrong.push(...found.map((each) => ({ kind, ...each })));
   }
   return wrong;
-}
-
-/** Id, name and role of all users of a company, by name. */
-export async function listUserNames(db: Queryable, companyId: string, role?: Role) {
-  return db
-    .select({ id: users.id, name: users.name, role: users.role })
-    .from(users)
-    .where(and(eq(users.companyId, companyId), role ? eq(users.role, role) : undefined))
-    .orderBy(users.name, users.id);
 }
 
 async function rows<Row>(db: Queryable, query: SQL): Promise<Row[]> {

@@ -51,3 +51,12 @@ export async function lockUser(db: Queryable, key: UserKey): Promise<UserRow | u
   const [row] = await db.select(userColumns).from(users).where(isUser(key)).for('update');
   return row;
 }
+
+/** Id, name and role of all users of a company, by name. */
+export async function listUserNames(db: Queryable, companyId: string) {
+  return db
+    .select({ id: users.id, name: users.name, role: users.role })
+    .from(users)
+    .where(eq(users.companyId, companyId))
+    .orderBy(users.name, users.id);
+}

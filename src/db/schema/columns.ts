@@ -11,7 +11,7 @@ export const timestamps = {
   updatedAt: moment('updated_at').notNull().defaultNow(),
 };
 
-/** Where a pipeline stands: kept on the row of its call or visit, written by the workflow that runs it. */
+/** Where a pipeline stands: kept on the row of its call or visit, written by services/pipelines/state.ts. */
 export const pipelineColumns = {
   stage: text('stage').$type<PipelineStage>().notNull().default('awaiting_end'),
   /** Since when the pipeline is in this stage. */

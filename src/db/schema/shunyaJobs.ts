@@ -22,7 +22,7 @@ export const shunyaJobs = pgTable(
     subjectId: text('subject_id').notNull(),
     generation: integer('generation').notNull(),
     kind: text('kind').$type<JobKind>().notNull(),
-    /** Grows only after Shunya said the job failed; repeats of a submit stay within one attempt. */
+    /** Grows once Shunya cannot go on with the job: it failed, its audio was gone, or its key was used. Repeats of a submit stay within one attempt. */
     attempt: integer('attempt').notNull().default(1),
     state: text('state').$type<ShunyaJobState>().notNull(),
     /** Sent as Idempotency-Key; the same for every repeat of this attempt. */

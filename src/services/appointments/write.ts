@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type AppointmentScope, matchingAppointments } from '../../db/queries/appointments.ts';
-import { appointments, companies, leads } from '../../db/schema/index.ts';
+import { companyTimeZone } from '../../db/queries/companies.ts';
+import { appointments, leads } from '../../db/schema/index.ts';
 import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { announce } from '../deliveries/announce.ts';
@@ -115,9 +116,10 @@ export async function changeAppointment(
     const type = isCancelled ? 'appointment.cancelled' : 'appointment.updated';
     await announce(tx, { companyId: after.companyId, type, subjectId: after.id, previous });
   }
+  if (after.status !== before.status) await refreshFollowUp(tx, { companyId: after.companyId, id: after.contactId });
   const timing = (each: Reviewed) => [each.scheduledStart?.getTime(), each.durationMinutes, each.assignedRepId];
   if (after.status !== before.status || timing(after).join() !== timing(before).join())
-    await refreshReviews(tx, after, await timeZoneOf(tx, after.companyId));
+    await refreshReviews(tx, after, await companyTimeZone(tx, after.companyId));
 }
 
 /**
@@ -140,7 +142,7 @@ export async function replaceAppointment(
   const previous = { id: old.id, ...shown(old) };
   await announce(tx, { companyId, type: 'appointment.rescheduled', subjectId: id, previous });
   const [made] = await tx.select(lockedColumns).from(appointments).where(eq(appointments.id, id));
-  if (made) await refreshReviews(tx, made, await timeZoneOf(tx, companyId));
+  if (made) await refreshReviews(tx, made, await companyTimeZone(tx, companyId));
   return id;
 }
 
@@ -154,8 +156,3 @@ const shown = (row: LockedAppointment) => ({
   status: row.status,
   outcome: row.outcome,
 });
-
-async function timeZoneOf(tx: Transaction, companyId: string): Promise<string> {
-  const [row] = await tx.select({ timeZone: companies.timeZone }).from(companies).where(eq(companies.id, companyId));
-  return row?.timeZone ?? 'UTC';
-}

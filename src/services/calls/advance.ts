@@ -2,7 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { lockCall } from '../../db/queries/calls.ts';
-import { isUnanswered } from '../../domain/call.ts';
+import { mayLackRecording } from '../../domain/call.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
@@ -74,7 +74,7 @@ async function stageOf(
     const subject = { ...input, subjectKind: 'call' as const, subjectId, generation, recordingUrl, recordingTold };
     return nextAnalysisStep(tx, config, subject, run, call);
   }
-  if (isUnanswered(call.status)) return inStage('done', { do: 'finish' });
+  if (mayLackRecording(call.status)) return inStage('done', { do: 'finish' });
   const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);
   if (seconds > 0) return inStage('awaiting_recording', { do: 'wait', for: 'recording', seconds });
   return inStage('not_analyzable', { do: 'finish' }, 'no_recording_in_time');

@@ -4,15 +4,14 @@ import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { analysisRuns, calls, callTombstones, companies, users, webhookEvents } from '../../db/schema/index.ts';
 import {
+  asksForCallback,
   CALL_EVENT_KINDS,
   type CallEvent,
   type CallEventKind,
-  type CallStatus,
   type FoldedCall,
 } from '../../domain/call.ts';
 import { callIdOf } from '../../domain/callId.ts';
 import { foldCall } from '../../domain/foldCall.ts';
-import { UNANSWERED_STATUSES } from '../../domain/followUp.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { readCallRailEvent } from '../../providers/callrail/payload.ts';
@@ -197,14 +196,12 @@ async function writeCall(
   if (
     !folded.spam &&
     folded.direction === 'inbound' &&
-    isMissedCall(call.status) &&
-    !(existing && isMissedCall(existing.status))
+    asksForCallback(call.status) &&
+    !(existing && asksForCallback(existing.status))
   )
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
   return call;
 }
-
-const isMissedCall = (status: CallStatus) => (UNANSWERED_STATUSES as readonly string[]).includes(status);
 
 const firstReceivedAt = (events: CallEvent[]): Date =>
   new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt))));

@@ -28,7 +28,6 @@ import {
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { ringOldestWaiting } from '../analysis/jobs.ts';
-import { lockContacts } from '../contacts/lock.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
 
@@ -45,10 +44,9 @@ export async function eraseCall(tx: Transaction, call: { id: string; companyId: 
   return deleteCalls(tx, call.companyId, eq(calls.id, call.id));
 }
 
-/** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach. */
+/** Deletes a contact and all of it: leads, calls, appointments, visits. The caller has found it in reach and locked it. */
 export async function eraseContact(tx: Transaction, contact: { id: string; companyId: string }): Promise<Deletion> {
   const { companyId } = contact;
-  await lockContacts(tx, companyId, [contact.id]);
   const visits = await deleteVisits(tx, companyId, contact.id);
   const gone = await tx
     .delete(appointments)
