@@ -10,10 +10,9 @@ import { startPostgres } from '../dev/local/postgres.ts';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { openDatabase } from '../src/db/client.ts';
 import { migrateDatabase } from '../src/migrate.ts';
-import { fillSearch } from '../src/services/upkeep/fillSearch.ts';
 import { sumCompanyDays } from '../src/services/upkeep/sumDays.ts';
 import { percentile } from './load.ts';
-import { BIG, seed } from './seed.ts';
+import { BIG, seed, seedWords } from './seed.ts';
 
 type Print = (line: string) => void;
 
@@ -36,6 +35,9 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
     list('of two agents or nobody', 'handled_by=csr-1,csr-2,none'),
     list('analyzed', 'analyzed=true'),
     list('not qualified', 'qualified=false'),
+    list('an objection', 'objection=price'),
+    list('an objection, hot, not booked', 'objection=price&qualification=hot&booking_status=not_booked'),
+    list('an objection that nobody raised', 'objection=weather'),
     list('a month', `date_from=${day(-90)}&date_to=${day(-60)}`),
     list('a month, booked', `date_from=${day(-90)}&date_to=${day(-60)}&booking_status=booked`),
     list('search: one reference', 'q=ref120000'),
@@ -47,6 +49,8 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
     list('search: a full name', 'q=anna%20keller'),
     list('search: digits', 'q=200%20791'),
     list('search: a name, booked', 'q=john&booking_status=booked'),
+    list('search: a name, and an objection', 'q=john&objection=price'),
+    list('search: a name, what nobody has', 'q=john&csr_id=csr-3&status=missed'),
     ['call', `/calls/${one.id}`, 5, 10],
     ['transcript', `/calls/${one.id}/transcript`, 5, 10],
     ['leads', '/leads', 5, 10],
@@ -54,6 +58,7 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
     ['contacts', '/contacts', 5, 10],
     ['contact', `/contacts/${one.contact_id}`, 5, 10],
     ['appointments', '/appointments', 5, 10],
+    ['appointments without review', '/appointments?review=false', 5, 10],
     ['appointments of a day', `/appointments?date=${day(-3)}`, 5, 10],
     ['metrics of 30 days', '/metrics/exec/csr/overview', 15, 30],
     ['metrics of a year', `/metrics/exec/csr/overview?${year()}`, 25, 50],
@@ -66,7 +71,14 @@ function questions(one: { id: string; contact_id: string; lead_id: string }): [s
  * @returns whether every bar was held
  */
 export async function benchReads(
-  options: { calls: number; ofBig: number; probes: number; databaseUrl?: string },
+  options: {
+    calls: number;
+    ofBig: number;
+    probes: number;
+    databaseUrl?: string | undefined;
+    /** Gets a CPU profile of the API. */
+    profileDir?: string | undefined;
+  },
   print: Print,
 ): Promise<boolean> {
   const dataDir = mkdtempSync(path.join(tmpdir(), 'callwright-reads-'));
@@ -82,7 +94,9 @@ export async function benchReads(
     if (!one) throw new Error('the database has no calls of the big company');
     const secret = randomBytes(32).toString('hex');
     const port = await freePort();
-    api = spawn(process.execPath, ['--import', 'tsx', 'src/server.ts'], {
+    const { profileDir } = options;
+    const profile = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${path.resolve(profileDir)}`];
+    api = spawn(process.execPath, [...profile, '--import', 'tsx', 'src/server.ts'], {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -116,12 +130,20 @@ export async function benchReads(
     });
     return await measure({ base: `${base}/api/v1`, token, cpu }, questions(one), options.probes, print);
   } finally {
-    api?.kill('SIGTERM');
+    await stopped(api);
     await sql.end();
     await own?.stop();
     rmSync(dataDir, { recursive: true, force: true });
   }
 }
+
+/** A profile is written at the end. */
+const stopped = (child: ChildProcess | undefined) =>
+  new Promise<void>((resolve) => {
+    if (!child || child.exitCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGTERM');
+  });
 
 async function ownPostgres(dataDir: string) {
   const port = await freePort();
@@ -134,11 +156,10 @@ async function ownPostgres(dataDir: string) {
 async function fill(sql: postgres.Sql, databaseUrl: string, size: { calls: number; ofBig: number }, print: Print) {
   await migrateDatabase(databaseUrl);
   await seed(sql, size, print);
-  await sql`insert into unfinished_fills (name) values ('call_search')`;
-  const { db, close } = openDatabase(databaseUrl, { max: 1, statementTimeoutMs: 600_000 });
   let startedAt = performance.now();
-  while ((await fillSearch(db)) > 0);
+  await seedWords(sql);
   print(`index of words: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);
+  const { db, close } = openDatabase(databaseUrl, { max: 1, statementTimeoutMs: 600_000 });
   startedAt = performance.now();
   while (await sumCompanyDays(db, BIG.companyId));
   print(`sums of days: ${((performance.now() - startedAt) / 1000).toFixed(1)} s`);

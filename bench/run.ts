@@ -13,8 +13,8 @@ import { printScaling } from './scaling.ts';
 const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling [options]
   ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir · outage: --calls --job-ms
   pipelines: --rounds --calls --concurrency --json FILE · memory: --calls --sample-every --concurrency --json FILE
-  scaling: no options
-  fairness: --calls --probes --job-ms --max-per-second --max-per-company · reads: --calls --of-big --probes --database`;
+  reads: --calls --of-big --probes --database --profile-dir · scaling: no options
+  fairness: --calls --probes --job-ms --max-per-second --max-per-company`;
 
 stopOnSignals();
 const print = (line: string) => process.stdout.write(`${line}\n`);
@@ -81,6 +81,7 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
         ofBig: number('of-big', 250_000),
         probes: number('probes', 100),
         databaseUrl: values.database,
+        profileDir: values['profile-dir'],
       },
       print,
     ),

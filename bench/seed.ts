@@ -93,6 +93,9 @@ export async function seed(sql: postgres.Sql, size: SeedSize, say: (line: string
         'The caller asked about ' || (array['a leaking roof','storm damage','new gutters','a skylight','an estimate','financing'])[1 + abs(hashtext(c.id)) % 6]
           || ' on job ' || substr(c.provider_call_id, 4), '{}', c.started_at, c.started_at, c.started_at
       from calls c where c.analysis_generation = 1`;
+    await sql`insert into call_objections (call_id, category, company_id, facet, started_at, csr_id)
+      select c.id, a.objections -> 0 ->> 'category', c.company_id, c.facet, c.started_at, c.csr_id
+      from call_analyses a join calls c on c.id = a.call_id where a.objections <> '[]'`;
   });
   await run('transcripts', async () => {
     await sql`create temp table template as
@@ -113,4 +116,29 @@ export async function seed(sql: postgres.Sql, size: SeedSize, say: (line: string
       from calls where booking_status = 'booked'`;
   });
   for (const table of tables) await sql`alter table ${sql(table)} enable trigger user`;
+}
+
+/** The words of all calls, as the triggers write them; the index is made afterwards, which takes a fraction of the time. */
+export async function seedWords(sql: postgres.Sql): Promise<void> {
+  const [index] = await sql`select indexdef from pg_indexes where indexname = 'call_search_words'`;
+  await sql`drop index call_search_words`;
+  await sql`create temp table said as select t, words_said('Thank you for calling. ' || said || ' Your reference is') as words from template`;
+  await sql`create index on said (t)`;
+  // Company by company in the order of their start, as calls come.
+  await sql`insert into call_search (call_id, part, company_id, started_at, words)
+    select id, part, company_id, started_at,
+      array_to_tsvector(array(select month || case part when 'caller' then 'c' else 't' end || word from unnest(words) as word))
+    from (select id, company_id, started_at, contact_id, analysis_generation, provider_call_id from calls
+        order by company_id, started_at, id) as c
+      cross join lateral (select search_key(company_id, to_char(started_at at time zone 'UTC', 'YYYYMM')) as month offset 0) as key
+      cross join lateral (
+        select 'caller' as part, caller_words(name, phone_number, null) as words from contact_cards where id = c.contact_id
+        union all
+        select 'summary', words_said(summary) from call_analyses where call_id = c.id
+        union all
+        select 'transcript', words || ('ref' || substr(c.provider_call_id, 4)) from said
+          where c.analysis_generation = 1 and t = 1 + abs(hashtext(c.id)) % ${TEMPLATES}
+      ) as parts`;
+  await sql`set maintenance_work_mem = '512MB'`;
+  await sql.unsafe(index?.indexdef);
 }

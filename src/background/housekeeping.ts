@@ -8,6 +8,7 @@ import { pruneDeliveries, reviveLostDeliveries } from '../services/deliveries/up
 import { pruneIdempotencyKeys } from '../services/idempotency.ts';
 import { pruneStrays } from '../services/inbox/pruneStrays.ts';
 import { fillCalls } from '../services/upkeep/fillCalls.ts';
+import { fillObjections } from '../services/upkeep/fillObjections.ts';
 import { fillSearch } from '../services/upkeep/fillSearch.ts';
 import { pruneChanges } from '../services/upkeep/pruneChanges.ts';
 import { applyRetention } from '../services/upkeep/retention.ts';
@@ -30,6 +31,7 @@ export function startHousekeeping(deps: {
       events: await pruneStrays(db, { days: config.unroutedEventDays }),
       revived: await reviveLostDeliveries(db),
       filled: await all(db, fillCalls, stopping),
+      objected: await all(db, fillObjections, stopping),
       indexed: await all(db, fillSearch, stopping),
       summed: await sumDays(db, stopping),
       retired: await applyRetention(db, () => stopping.aborted),

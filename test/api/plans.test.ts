@@ -12,6 +12,7 @@ const FILLED = [
   'call_analyses',
   'call_transcripts',
   'call_search',
+  'call_objections',
   'contact_cards',
   'leads',
   'appointments',
@@ -92,8 +93,7 @@ const VALUES: Record<string, string[]> = {
   outcome: ['won'],
   lead_id: ['lead-1'],
   appointment_id: ['appointment-CAL1'],
-  // `false` is nearly all of a company's, counted until there are 10,001.
-  review: ['true'],
+  review: ['true', 'false'],
   '/pipelines stage': ['transcribing', 'failed'],
   blocked_on: ['shunya_analysis'],
   '/webhook-events status': ['pending', 'unrouted,rejected'],
@@ -135,6 +135,12 @@ const TOGETHER = [
   'date_from=2026-01-01&date_to=2026-01-31&booking_status=not_booked',
   'handled_by=csr-1,none&qualified=true&date_from=2026-01-01',
   'q=anna&status=completed',
+  'q=anna&objection=price',
+  'objection=price&qualification=hot&booking_status=not_booked',
+  'objection=price&csr_id=csr-1&date_from=2026-01-01',
+  'objection=of no call&handled_by=csr-1,none',
+  'handled_by=none&qualification=hot',
+  'spam=true&status=missed',
 ];
 
 test('every list, detail, search and metric reads by an index', async () => {

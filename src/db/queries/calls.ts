@@ -1,5 +1,18 @@
 /** Reads of calls with their contact and their current analysis. */
-import { and, desc, eq, ilike, inArray, isNotNull, isNull, like, or, type SQL, sql } from 'drizzle-orm';
+import {
+  and,
+  desc,
+  eq,
+  getTableColumns,
+  ilike,
+  inArray,
+  isNotNull,
+  isNull,
+  like,
+  or,
+  type SQL,
+  sql,
+} from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
@@ -7,7 +20,17 @@ import { phoneForms } from '../../domain/phone.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
 import type { Queryable, Transaction } from '../client.ts';
 import { lockKey } from '../locks.ts';
-import { appointments, callAnalyses, calls, callTranscripts, companies, contactCards } from '../schema/index.ts';
+import { createReader, type RowOf } from '../reader.ts';
+import {
+  appointments,
+  callAnalyses,
+  callObjections,
+  calls,
+  callTranscripts,
+  companies,
+  contactCards,
+  unfinishedFills,
+} from '../schema/index.ts';
 import { isAnyOf, textArray } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countOf, countUpTo, type Page, totalOf } from './paging.ts';
@@ -41,15 +64,6 @@ const analysisColumns = {
 
 const contactColumns = { id: contactCards.id, phoneNumber: contactCards.phoneNumber, name: contactCards.name };
 
-/** @param total how many match, where that is asked for */
-const selectCalls = (db: Queryable, total: SQL<number | null> = sql`null`) =>
-  db
-    .select({ call: calls, contact: contactColumns, analysis: analysisColumns, total })
-    .from(calls)
-    .innerJoin(contactCards, eq(contactCards.id, calls.contactId))
-    .leftJoin(callAnalyses, isCurrentAnalysis)
-    .$dynamic();
-
 const isUnfilled = sql`${calls.facet} is null`;
 
 /** What the call's row says of its current analysis; a row that is not filled yet is asked for by its analyses. */
@@ -63,8 +77,27 @@ const isCurrentAnalysis = and(
   eq(callAnalyses.generation, currentAnalysis(calls.analysisGeneration, sql`each.generation`)),
 );
 
-export type CallRow = Awaited<ReturnType<typeof findCalls>>[number];
-export type CallAnalysisRow = NonNullable<CallRow['analysis']>;
+const callFields = { call: getTableColumns(calls), contact: contactColumns, analysis: analysisColumns };
+const callTables = sql`${calls} join ${contactCards} on ${eq(contactCards.id, calls.contactId)}
+  left join ${callAnalyses} on ${isCurrentAnalysis}`;
+
+const readFound = createReader(callFields, callTables);
+const readPage = createReader({ ...callFields, page: { total: sql<number | null>`page.total` } }, callTables);
+
+type FoundRow = RowOf<typeof callFields>;
+export type CallAnalysisRow = FoundRow['analysis'];
+export interface CallRow extends Omit<FoundRow, 'analysis'> {
+  analysis: CallAnalysisRow | null;
+}
+
+/** A call without an analysis has none, not one of empty fields. */
+const callRow = ({ call, contact, analysis }: FoundRow): CallRow => ({
+  call,
+  contact,
+  analysis: analysis.id === null ? null : analysis,
+});
+
+const newestFirst = sql`order by ${desc(calls.startedAt)}, ${desc(calls.id)}`;
 
 /** Whose calls somebody may see. */
 export interface CallScope {
@@ -91,6 +124,8 @@ export interface CallFilter extends CallScope {
   qualified?: boolean;
   /** Category of an objection that was heard. */
   objection?: string;
+  /** Set here: old calls are still to be filled, so each is asked for its objections. */
+  objectionCallByCall?: boolean;
   /** The caller's, E.164 */
   phoneNumber?: string;
   startedOn?: Partial<DayRange> & { timeZone: string };
@@ -106,94 +141,160 @@ export interface CallPage {
 }
 
 /** A page of calls, newest first, and how many match in all. */
-export async function pageCalls(db: Queryable, filter: CallFilter, page: Page): Promise<CallPage> {
+export async function pageCalls(db: Queryable, asked: CallFilter, page: Page): Promise<CallPage> {
+  const filter = await withFill(db, asked);
   const searched = await search(db, filter, page);
   if (searched) {
     const { found, count } = searched;
     return { rows: await listFound(db, found), count, parts: new Map(found.map(({ id, parts }) => [id, parts])) };
   }
-  const rows = await selectPage(db, filter, page, totalOf(callsMatching(filter)));
-  const total = rows[0]?.total;
-  if (typeof total === 'number') return { rows, count: countOf(total) };
-  // No row that could say it: nothing matches, or the page is beyond the last one.
-  return { rows, count: page.after ? await countUpTo(db, callsMatching(filter)) : { total: 0 } };
+  const rows = await selectPage(db, filter, page, totalOf(matching(filter, {})));
+  const total = rows[0]?.page.total;
+  if (typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total) };
+  // No row that could say it: nothing matches, or the page is within the last one.
+  return { rows: [], count: page.after ? await countUpTo(db, matching(filter, {})) : { total: 0 } };
+}
+
+/** Whether the table of objections has all calls, where that is asked for. */
+async function withFill(db: Queryable, filter: CallFilter): Promise<CallFilter> {
+  if (filter.objection === undefined) return filter;
+  const [row] = await db.execute<{ filling: boolean }>(
+    sql`select exists (select 1 from ${unfinishedFills} where name = 'call_objections') as filling`,
+  );
+  return { ...filter, objectionCallByCall: row?.filling === true };
 }
 
 /** By the index of words, where there are words to search for and it has all calls. */
 async function search(db: Queryable, filter: CallFilter, page: Page) {
   const { companyId, text, ...others } = filter;
   if (companyId === undefined || text === undefined) return undefined;
+  const also = { companyId, ...others };
   const isAlone = Object.values(others).every((each) => each === undefined);
-  const where = isAlone ? undefined : matches({ companyId, ...others });
-  return searchCalls(db, { companyId, text, where }, page);
+  const where = isAlone
+    ? undefined
+    : {
+        isMet: (id: SQL) =>
+          sql`exists (select 1 from ${calls} where ${calls.id} = ${id} and ${matches(also)} offset 0)`,
+        met: (from: string, to: string) =>
+          matching(also, {
+            within: (startedAt) => sql`${startedAt} >= ${from}::timestamptz and ${startedAt} < ${to}::timestamptz`,
+          }),
+      };
+  return searchCalls(db, { companyId, text, where, startedOn: filter.startedOn }, page);
 }
 
-const listFound = async (db: Queryable, found: { id: string }[]): Promise<CallRow[]> => {
-  const isFound = isAnyOf(
-    calls.id,
-    found.map(({ id }) => id),
-  );
-  return found.length === 0 ? [] : selectCalls(db).where(isFound).orderBy(desc(calls.startedAt), desc(calls.id));
-};
+async function listFound(db: Queryable, found: { id: string }[]): Promise<CallRow[]> {
+  if (found.length === 0) return [];
+  const ids = found.map(({ id }) => id);
+  const rows = await readFound(db, sql`where ${isAnyOf(calls.id, ids)} ${newestFirst}`);
+  return rows.map(callRow);
+}
 
 /** A page of calls, newest first. */
-export async function listCalls(db: Queryable, filter: CallFilter, page: Page) {
+export async function listCalls(db: Queryable, asked: CallFilter, page: Page): Promise<CallRow[]> {
+  const filter = await withFill(db, asked);
   const searched = await search(db, filter, page);
-  return searched ? listFound(db, searched.found) : selectPage(db, filter, page);
+  return searched ? listFound(db, searched.found) : (await selectPage(db, filter, page)).map(callRow);
 }
 
-function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, total?: SQL<number>) {
-  const beyond =
-    after && sql`(${calls.startedAt}, ${calls.id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`;
+/** @param total how many match, where that is asked for */
+function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, total: SQL<number | null> = sql`null`) {
+  const within: Within | undefined =
+    after &&
+    ((startedAt, id) => sql`(${startedAt}, ${id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`);
   // Not a parameter: a plan for any limit is one for many rows.
   const newest = sql`order by started_at desc, id desc limit ${sql.raw(String(limit))}`;
-  const ids = sql`(select id from (${matching(filter, { beyond, each: newest })}) as matching ${newest}) as page`;
-  return selectCalls(db, total)
-    .innerJoin(ids, sql`page.id = ${calls.id}`)
-    .orderBy(desc(calls.startedAt), desc(calls.id));
+  const ids = sql`select id, ${total} as total from (${matching(filter, { within, each: newest })}) as matching ${newest}`;
+  return readPage(db, sql`join (${ids}) as page on page.id = ${calls.id} ${newestFirst}`);
 }
 
-/** The calls that match, to be counted. */
-export const callsMatching = (filter: CallFilter): SQL => matching(filter, {});
+/** A condition for the place of calls in the list. */
+type Within = (startedAt: SQL, id: SQL) => SQL;
 
 /**
  * Id and start of the calls that match. By their facets where the filter is about those: then each facet that fits is a range
  * of an index, newest first, so that a rare combination costs no more than a frequent one. `each` ends each such range.
  */
-function matching(filter: CallFilter, { beyond, each = sql`offset 0` }: { beyond?: SQL; each?: SQL }): SQL {
+function matching(filter: CallFilter, { within, each = sql`offset 0` }: { within?: Within; each?: SQL }): SQL {
   const select = (where: SQL | undefined) =>
     sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${each}`;
-  const all = and(matches(filter), beyond);
-  const { companyId, startedOn } = filter;
-  if (companyId === undefined || !isByFacets(filter)) return select(all);
+  const all = and(matches(filter), within?.(sql`${calls.startedAt}`, sql`${calls.id}`));
+  if (filter.companyId === undefined || !isByFacets(filter)) return select(all);
+  const byFacets = facetGroups(filter).map((group) => sql`${inFacets(filter, group, { within, each })} union all `);
+  return sql`${sql.join(byFacets)} (${select(and(all, isUnfilled))})`;
+}
 
-  const ofCompany = eq(calls.companyId, companyId);
-  const range = and(ofCompany, startedOn && onDays(sql`${calls.startedAt}`, startedOn), beyond);
-  const { agents, isOf } = agentsOf(filter);
-  const nextFacet = (after?: SQL) => sql`select ${calls.facet} from ${calls}
-    where ${and(ofCompany, isOf, sql`${calls.facet} is not null`, after)} order by ${calls.facet} limit 1`;
+/** Rows that have facets, in an index of their own: all calls of a company, those of each of some agents, of nobody, … */
+interface FacetGroup {
+  /** The rows beside which the facets stand; with one named `agent` where `isOf` asks for one. */
+  agents: SQL;
+  from: SQL;
+  id: SQL;
+  /** The beginning of the index. */
+  isOf: SQL | undefined;
+  /** How the index goes on, where another one could be taken for it. */
+  order?: SQL;
+  /** What else the index says. */
+  also?: SQL;
+}
+
+function facetGroups({ csrId, handledBy, objection }: CallFilter): FacetGroup[] {
+  const everybody = sql`(values (''))`;
+  const asked = csrId === undefined ? handledBy : (handledBy ?? [csrId]).filter((id) => id === csrId);
+  const agents = asked?.filter((id) => id !== NOBODY || id === csrId);
+  const isOfNobody = csrId === undefined && asked?.includes(NOBODY);
+  if (objection !== undefined) {
+    const also =
+      asked && or(isAnyOf(sql`each.csr_id`, agents ?? []), isOfNobody ? sql`each.csr_id is null` : undefined);
+    const isOf = sql`each.category = ${objection}`;
+    return [{ agents: everybody, from: sql`${callObjections}`, id: sql`each.call_id`, isOf, also }];
+  }
+  const ofCalls = { from: sql`${calls}`, id: sql`each.id` };
+  if (asked === undefined) return [{ agents: everybody, isOf: undefined, ...ofCalls }];
+  return [
+    { agents: sql`unnest(${textArray(agents ?? [])})`, isOf: sql`each.csr_id = facets.agent`, ...ofCalls },
+    ...(isOfNobody
+      ? [{ agents: everybody, isOf: sql`each.csr_id is null`, order: sql`each.csr_id, each.facet`, ...ofCalls }]
+      : []),
+  ];
+}
+
+/** Those of a group whose facet fits: the facets that it has are found one after the other, then each is a range. */
+function inFacets(
+  filter: CallFilter,
+  { agents, from, id, isOf, order, also }: FacetGroup,
+  { within, each }: { within: Within | undefined; each: SQL },
+): SQL {
+  const { companyId, startedOn } = filter;
+  const ofGroup = and(sql`each.company_id = ${companyId}`, isOf);
+  const nextFacet = (after?: SQL) => sql`select each.facet from ${from} as each
+    where ${and(ofGroup, sql`each.facet is not null`, after)} order by ${order ?? sql`each.facet`} limit 1`;
+  const range = and(startedOn && onDays(sql`each.started_at`, startedOn), within?.(sql`each.started_at`, id), also);
   return sql`
     (with recursive facets as (
       select agent, (${nextFacet()}) as facet from ${agents} as facets(agent)
       union all
-      select agent, (${nextFacet(sql`${calls.facet} > facets.facet`)}) from facets where facets.facet is not null
+      select agent, (${nextFacet(sql`each.facet > facets.facet`)}) from facets where facets.facet is not null
     )
     select found.id, found.started_at
-    from facets cross join lateral (${select(and(range, isOf, sql`${calls.facet} = facets.facet`))}) as found
-    where ${and(sql`facets.facet is not null`, ...facetFits(filter))})
-    union all (${select(and(all, isUnfilled))})`;
+    from facets cross join lateral (
+      select ${id} as id, each.started_at as started_at from ${from} as each
+      where ${and(ofGroup, sql`each.facet = facets.facet`, range)} ${each}
+    ) as found
+    where ${and(sql`facets.facet is not null`, ...facetFits(filter))})`;
 }
 
 /** Filters of a few values each; the others find few calls by an index of their own. */
-function isByFacets({ contactId, phoneNumber, repId, text, objection, ...filter }: CallFilter): boolean {
-  const { status, direction, spam, stage, bookingStatus, qualification, csrId, handledBy, analyzed, qualified } =
-    filter;
+function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
+  const { status, direction, spam, stage, bookingStatus, qualification } = filter;
+  const { csrId, handledBy, analyzed, qualified, objection } = filter;
   const isGiven = (each: unknown) => each !== undefined;
-  // Calls that name nobody are a large share: the newest are found soon.
-  if (handledBy?.includes(NOBODY)) return false;
   return (
-    ![contactId, phoneNumber, repId, text, objection].some(isGiven) &&
-    [status, direction, spam, stage, bookingStatus, qualification, csrId, handledBy, analyzed, qualified].some(isGiven)
+    ![contactId, phoneNumber, repId, text].some(isGiven) &&
+    !filter.objectionCallByCall &&
+    (isGiven(csrId) ||
+      isGiven(handledBy) ||
+      [status, direction, spam, stage, bookingStatus, qualification, analyzed, qualified, objection].some(isGiven))
   );
 }
 
@@ -213,28 +314,16 @@ function facetFits({ spam, analyzed, qualified, ...filter }: CallFilter): (SQL |
   ];
 }
 
-/** Some agents, and the condition for the calls of one. */
-interface Agents {
-  agents: SQL;
-  isOf?: SQL;
-}
-
-/** Those whose calls are asked for; without such a filter one of no name, who has them all. */
-function agentsOf({ csrId, handledBy }: CallFilter): Agents {
-  if (csrId === undefined && handledBy === undefined) return { agents: sql`(values (''))` };
-  const asked = (handledBy ?? [csrId as string]).filter((id) => csrId === undefined || id === csrId);
-  return { agents: sql`unnest(${textArray(asked)})`, isOf: sql`${calls.csrId} = facets.agent` };
-}
-
 /** One call of the scope. */
 export async function findCall(db: Queryable, scope: CallScope, id: string): Promise<CallRow | undefined> {
-  const [row] = await selectCalls(db).where(and(matches(scope), eq(calls.id, id)));
-  return row;
+  const [row] = await readFound(db, sql`where ${and(matches(scope), eq(calls.id, id))}`);
+  return row && callRow(row);
 }
 
 /** Those of these calls that are of the scope, in no order. */
-export async function findCalls(db: Queryable, scope: CallScope, ids: string[]) {
-  return selectCalls(db).where(and(matches(scope), isAnyOf(calls.id, ids)));
+export async function findCalls(db: Queryable, scope: CallScope, ids: string[]): Promise<CallRow[]> {
+  const rows = await readFound(db, sql`where ${and(matches(scope), isAnyOf(calls.id, ids))}`);
+  return rows.map(callRow);
 }
 
 /** The newest transcript of a call. */

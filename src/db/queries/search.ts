@@ -1,8 +1,10 @@
 /** Calls by their words: of the caller's name and number, the summary and the transcript. */
 import { desc, type SQL, sql } from 'drizzle-orm';
+import { DateTime } from 'luxon';
 import type { Queryable } from '../client.ts';
 import { callSearch, callTranscripts, unfinishedFills } from '../schema/index.ts';
 import { isAnyOf, textArray } from './conditions.ts';
+import type { DayRange } from './days.ts';
 import { type Count, countOf, EXACT_TOTAL, type Page } from './paging.ts';
 
 /** Of a call, what the words are in. */
@@ -15,22 +17,38 @@ export interface SearchedPage {
   count: Count;
 }
 
+/** What else must hold for a call, besides its words. */
+export interface SearchCondition {
+  /** Of the call of this id. */
+  isMet: (id: SQL) => SQL;
+  /** The ids of all calls that it holds for, of these that began from one moment up to before another. */
+  met: (from: string, to: string) => SQL;
+}
+
+export interface CallSearch {
+  companyId: string;
+  text: string;
+  where: SearchCondition | undefined;
+  /** Days on which the calls began, where the condition asks for that. */
+  startedOn: Partial<DayRange> | undefined;
+}
+
+/** Of so many calls with the words each is asked whether it meets the condition; of more, all calls that do are read at once. */
+const ASKED_MAX = 500;
+
 /**
  * Finds calls by words, month after month, newest first: after each step as many months as, by what was found so far, complete
  * the page and the total. So a frequent word is found in the last month, and a rare one costs two statements.
- * @param where what else must hold for a call; undefined: nothing
  * @returns undefined while old calls are still to be indexed: until then the calls themselves have to be read
  */
 export async function searchCalls(
   db: Queryable,
-  search: { companyId: string; text: string; where: SQL | undefined },
+  { companyId, text, where, startedOn }: CallSearch,
   page: Page,
 ): Promise<SearchedPage | undefined> {
-  const { companyId, text, where } = search;
   const { after } = page;
   const beyond = after ? sql`(started_at, call_id) < (${after.at.toISOString()}::timestamptz, ${after.id})` : sql`true`;
-  const also = where && sql`and exists (select 1 from calls where calls.id = call_search.call_id and ${where})`;
-  const months = await monthsToSearch(db, companyId);
+  const months = await monthsToSearch(db, companyId, startedOn);
   if (!months) return undefined;
   const found: SearchedPage['found'] = [];
   let total = 0;
@@ -42,11 +60,12 @@ export async function searchCalls(
     if (isCounted && after && (some.at(-1) as string) > monthOf(after.at)) continue;
     const limit = page.limit - found.length;
     const [step] = await db.execute<{ count: number; page: SearchedPage['found'] }>(sql`
-      with found as materialized (
+      with said as materialized (
         select each.* from unnest(${textArray(some)}) as months(month) cross join lateral (
           select call_id, started_at, part from ${callSearch}
-          where company_id = ${companyId} and words @@ call_search_query(${companyId}, array[month], ${text}) ${also}
+          where company_id = ${companyId} and words @@ call_search_query(${companyId}, array[month], ${text})
           offset 0) as each
+      ), found as materialized (${where ? meeting(where, some) : sql`select * from said`}
       ), newest as (
         select * from found where ${beyond} order by started_at desc, call_id desc limit ${limit * SEARCH_PARTS.length}
       ), page as (
@@ -62,6 +81,21 @@ export async function searchCalls(
   return { found, count: countOf(total) };
 }
 
+/** Of what was said in these months, what meets the condition. */
+function meeting(where: SearchCondition, months: readonly string[]): SQL {
+  const isFew = sql`(select count(*) from said) <= ${sql.raw(String(ASKED_MAX))}`;
+  const [newest, oldest] = [months[0], months.at(-1)] as [string, string];
+  return sql`
+    select * from said where ${isFew} and ${where.isMet(sql`said.call_id`)}
+    union all
+    select * from said where not ${isFew} and call_id in (
+      select id from (${where.met(startOf(oldest), startOf(newest, 1))}) as met offset 0)`;
+}
+
+/** When a month begins, or one that comes so much later. */
+const startOf = (month: string, later = 0): string =>
+  DateTime.fromFormat(month, 'yyyyMM', { zone: 'utc' }).plus({ months: later }).toISO() as string;
+
 /** How many months more, where so many calls were found in the months before them. */
 const nextSize = (months: number, total: number): number =>
   total === 0 ? MONTHS_MAX : Math.max(1, Math.ceil(((EXACT_TOTAL + 1 - total) * months) / total));
@@ -70,8 +104,15 @@ const MONTHS_MAX = 12_000;
 
 const monthOf = (at: Date): string => at.toISOString().slice(0, 7).replace('-', '');
 
-/** From the newest call's month to the oldest's; undefined while not all calls are indexed. */
-async function monthsToSearch(db: Queryable, companyId: string): Promise<string[] | undefined> {
+/**
+ * From the newest call's month to the oldest's, of those that the days lie in; undefined while not all calls are indexed.
+ * A day of any time zone begins and ends within a day of the one in UTC.
+ */
+async function monthsToSearch(
+  db: Queryable,
+  companyId: string,
+  { from, to }: Partial<DayRange> = {},
+): Promise<string[] | undefined> {
   const month = (direction: SQL) => sql`to_char((select started_at from calls where company_id = ${companyId}
     order by started_at ${direction} limit 1) at time zone 'UTC', 'YYYY-MM')`;
   const [range] = await db.execute<{ oldest: string | null; newest: string | null; unfinished: boolean }>(
@@ -80,11 +121,15 @@ async function monthsToSearch(db: Queryable, companyId: string): Promise<string[
   );
   if (range?.unfinished) return undefined;
   if (!range?.oldest || !range.newest) return [];
-  const [oldest, newest] = [range.oldest, range.newest].map((each) => {
+  const monthAt = (day: string, days: number) =>
+    DateTime.fromISO(day, { zone: 'utc' }).plus({ days }).toFormat('yyyy-MM');
+  const first = from && monthAt(from, -1) > range.oldest ? monthAt(from, -1) : range.oldest;
+  const last = to && monthAt(to, 1) < range.newest ? monthAt(to, 1) : range.newest;
+  const [oldest, newest] = [first, last].map((each) => {
     const [year, month] = each.split('-').map(Number) as [number, number];
     return year * 12 + month - 1;
   }) as [number, number];
-  return Array.from({ length: newest - oldest + 1 }, (_, index) => {
+  return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => {
     const at = newest - index;
     return `${String(Math.floor(at / 12)).padStart(4, '0')}${String((at % 12) + 1).padStart(2, '0')}`;
   });

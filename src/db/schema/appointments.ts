@@ -52,7 +52,15 @@ export const appointments = pgTable(
     // A booked call makes exactly one, however often its analysis arrives.
     uniqueIndex('appointments_call').on(table.callId),
     uniqueIndex('appointments_rescheduled_from').on(table.rescheduledFromId),
-    index('appointments_by_start').on(table.companyId, table.scheduledStart, table.id),
+    // With what a list is counted by, so that rows are not read for it.
+    index('appointments_by_start').on(
+      table.companyId,
+      table.scheduledStart,
+      table.id,
+      table.status,
+      table.outcome,
+      table.reviewReason,
+    ),
     // Metrics count an appointment on this day.
     index('appointments_by_day').on(table.companyId, sql`coalesce(${table.scheduledStart}, ${table.createdAt})`),
     index('appointments_by_rep').on(table.companyId, table.assignedRepId, table.scheduledStart),

@@ -2,6 +2,7 @@
 export * from './analysisRuns.ts';
 export * from './appointments.ts';
 export * from './callAnalyses.ts';
+export * from './callObjections.ts';
 export * from './callrail.ts';
 export * from './callSearch.ts';
 export * from './calls.ts';
