@@ -17,25 +17,29 @@ import { usesCallRailApi } from './db/queries/reconciliation.ts';
 import { callrailProblem, shunyaProblem } from './providers/probe.ts';
 import { onShutdown } from './runtime/shutdown.ts';
 import { createLogger } from './runtime/telemetry.ts';
-import { createClient } from './temporal/connect.ts';
+import { createClientWithDeadline } from './temporal/connect.ts';
 import { createWorkflowMessages } from './temporal/workflowMessages.ts';
+
+/** Nobody who asks whether Temporal is there waits longer. */
+const READINESS_DEADLINE_MS = 3000;
 
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya', 'auth'] });
 const logger = createLogger(config, 'api');
 const { pools, close } = openPools(config.databaseUrl);
-const { client, connection } = createClient(config);
+const { connection } = createClientWithDeadline(config, READINESS_DEADLINE_MS);
+const workflows = createWorkflowMessages(config);
 const metricsRegistry = new Registry();
 collectDefaultMetrics({ register: metricsRegistry });
 registerInboxMetrics(metricsRegistry, pools.system);
 
 const stopping = new AbortController();
 
-const relay = startRelay({ db: pools.background, client, config, logger });
+const relay = startRelay({ db: pools.background, config, logger });
 const deps: AppDeps = {
   config,
   pools,
   logger,
-  workflows: createWorkflowMessages(client),
+  workflows,
   inbox: relay,
   readiness: createReadiness({
     db: pools.system,
@@ -75,6 +79,6 @@ onShutdown(logger, async () => {
   stopping.abort();
   await Promise.all([server, ops].map((each) => each && closeHttpServer(each)));
   await relay.stop();
-  await connection.close();
+  await Promise.all([connection.close(), workflows.close()]);
   await close();
 });

@@ -100,7 +100,7 @@ async function run(): Promise<void> {
       maxConcurrentActivityTaskExecutions: RECONCILIATIONS,
     }),
   ]);
-  relay = startRelay({ db, client, config, logger });
+  relay = startRelay({ db, config, logger });
   const stopHeartbeat = startHeartbeat(taskQueue);
   const stopHousekeeping = startHousekeeping({ db: upkeep.db, config, logger });
   const stopSweep = startSweep({ db: upkeep.db, config, logger });

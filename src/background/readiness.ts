@@ -26,6 +26,7 @@ const PROVIDERS_KEPT_MS = 15_000;
  */
 export function createReadiness(deps: {
   db: Database;
+  /** Its requests must end by themselves: nobody waits for them for more than three seconds. */
   connection: Connection;
   config: Config;
   /** What is told and does not count, by name: each says what is wrong, or nothing. */
@@ -48,9 +49,7 @@ export function createReadiness(deps: {
     },
     temporal: async () => {
       const { namespace } = config.temporal;
-      const missing = await connection.withDeadline(Date.now() + PART_TIMEOUT_MS, () =>
-        missingSearchAttributes(connection, namespace),
-      );
+      const missing = await missingSearchAttributes(connection, namespace);
       return missing.length > 0
         ? `search attributes missing: ${missing.join(', ')}: run npm run migrate, or add them in Temporal`
         : undefined;

@@ -18,6 +18,7 @@ import {
   releaseEvents,
 } from '../services/inbox/dispatch.ts';
 import { routeWaitingEvents } from '../services/inbox/reroute.ts';
+import { createClientWithDeadline } from '../temporal/connect.ts';
 import { ringWorkflow } from '../temporal/ringWorkflow.ts';
 import { signalFirst } from '../temporal/workflowMessages.ts';
 
@@ -26,7 +27,7 @@ export interface Relay {
   poke(): void;
   /** It may be known now whose a waiting event is: route those again now. */
   reroute(): void;
-  /** Ends after the round under way. */
+  /** Ends after the round under way, and then its connection to Temporal. */
   stop(): Promise<void>;
 }
 
@@ -40,15 +41,17 @@ const REFUSED_AGAIN_SECONDS = 2;
 /** How often events that waited for a number or a job are routed again. */
 const REROUTE_MS = 10_000;
 
-export interface RelayDeps {
+interface RelayDeps {
   db: Database;
-  client: Client;
   config: Config;
   logger: Logger;
 }
 
+type RoundDeps = RelayDeps & { client: Client };
+
 export function startRelay(deps: RelayDeps): Relay {
   const { db, logger, config } = deps;
+  const { client, connection } = createClientWithDeadline(config, RING_DEADLINE_MS);
   let stopped = false;
   let poked = false;
   let wake: (() => void) | undefined;
@@ -80,7 +83,7 @@ export function startRelay(deps: RelayDeps): Relay {
           if (next !== null) nextRerouteAt = 0;
           reroutedTo = next ?? 0;
         }
-        const { claimed, rung, unreachable } = await ringDue(deps, rungBefore);
+        const { claimed, rung, unreachable } = await ringDue({ ...deps, client }, rungBefore);
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
         if ((claimed === CLAIMED_TOGETHER || nextRerouteAt === 0) && !unreachable) continue;
@@ -110,6 +113,7 @@ export function startRelay(deps: RelayDeps): Relay {
       stopped = true;
       wake?.();
       await running;
+      await connection.close();
     },
   };
 }
@@ -119,7 +123,7 @@ export function startRelay(deps: RelayDeps): Relay {
  * @param rungBefore events that were rung and are not marked so yet: the next round marks these, and leaves its own there
  */
 async function ringDue(
-  deps: RelayDeps,
+  deps: RoundDeps,
   rungBefore: ClaimedEvent[],
 ): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
   const claimed = await claimDueEvents(deps.db, rungBefore);
@@ -155,12 +159,12 @@ function groupByWorkflow(events: ClaimedEvent[]): Map<string, ClaimedEvent[]> {
 }
 
 /** @returns false when Temporal cannot be reached, so that the round ends */
-async function ringGroup(deps: RelayDeps, group: ClaimedEvent[], rung: ClaimedEvent[]): Promise<boolean> {
-  const { db, client, logger } = deps;
+async function ringGroup(deps: RoundDeps, group: ClaimedEvent[], rung: ClaimedEvent[]): Promise<boolean> {
+  const { db, logger } = deps;
   const [first] = group;
   if (!first) return true;
   try {
-    await client.withDeadline(Date.now() + RING_DEADLINE_MS, () => deliver(deps, first));
+    await deliver(deps, first);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) {
       if (await startAgain(deps, group, first)) rung.push(...group);
@@ -181,18 +185,16 @@ async function ringGroup(deps: RelayDeps, group: ClaimedEvent[], rung: ClaimedEv
 }
 
 /** Rings the event's workflow, or sends what an operator asked of it; where no workflow takes that, the pipeline starts again. */
-async function deliver({ client, config }: RelayDeps, event: ClaimedEvent): Promise<void> {
+async function deliver({ client, config }: RoundDeps, event: ClaimedEvent): Promise<void> {
   const { action } = event;
   if (action && (await signalFirst(client, action.queued.workflowIds, action.name, action.queued))) return;
   await ringWorkflow(client, config, event);
 }
 
 /** No workflow took a callback: its analysis starts again where that should run. @returns false where it is over */
-async function startAgain({ db, client, config }: RelayDeps, group: ClaimedEvent[], first: ClaimedEvent) {
+async function startAgain({ db, client, config }: RoundDeps, group: ClaimedEvent[], first: ClaimedEvent) {
   if (await closeLateCallbacks(db, group)) return false;
-  await client.withDeadline(Date.now() + RING_DEADLINE_MS, () =>
-    ringWorkflow(client, config, { ...first, jobId: null }),
-  );
+  await ringWorkflow(client, config, { ...first, jobId: null });
   return true;
 }
 

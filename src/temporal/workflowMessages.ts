@@ -1,23 +1,26 @@
 /** Messages to running workflows, each with its deadline. */
 import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Config } from '../config/config.ts';
 import type { OperatorAction } from '../domain/pipelineSteps.ts';
 import type { WorkflowMessages } from '../domain/workflowMessages.ts';
 import { retrySignal, retryUpdate, skipSignal, skipUpdate } from '../workflows/contracts.ts';
+import { createClientWithDeadline } from './connect.ts';
 
 /** Without a worker an Update waits for ever; with a deadline we stop waiting and it still runs later. */
 const UPDATE_DEADLINE_MS = 5000;
+/** Of a signal, and of an end. */
 const SIGNAL_DEADLINE_MS = 2000;
-const TERMINATE_DEADLINE_MS = 2000;
 
-export function createWorkflowMessages(client: Client): WorkflowMessages {
-  const within = <T>(ms: number, send: () => Promise<T>) => client.withDeadline(Date.now() + ms, send);
+/** Opens connections of their own, on first use. */
+export function createWorkflowMessages(config: Config): WorkflowMessages & { close(): Promise<void> } {
+  const updates = createClientWithDeadline(config, UPDATE_DEADLINE_MS);
+  const others = createClientWithDeadline(config, SIGNAL_DEADLINE_MS);
   return {
     async update(workflowId, name, action) {
       const update = name === 'retry' ? retryUpdate : skipUpdate;
       try {
-        await within(UPDATE_DEADLINE_MS, () =>
-          client.workflow.getHandle(workflowId).executeUpdate(update, { args: [action], updateId: action.reason }),
-        );
+        const handle = updates.client.workflow.getHandle(workflowId);
+        await handle.executeUpdate(update, { args: [action], updateId: action.reason });
         return 'delivered';
       } catch (error) {
         if (error instanceof WorkflowUpdateFailedError) return 'refused';
@@ -25,14 +28,16 @@ export function createWorkflowMessages(client: Client): WorkflowMessages {
         throw error;
       }
     },
-    signal: (workflowId, name, action) =>
-      within(SIGNAL_DEADLINE_MS, () => signalFirst(client, [workflowId], name, action)),
+    signal: (workflowId, name, action) => signalFirst(others.client, [workflowId], name, action),
     async terminate(workflowId, reason) {
       try {
-        await within(TERMINATE_DEADLINE_MS, () => client.workflow.getHandle(workflowId).terminate(reason));
+        await others.client.workflow.getHandle(workflowId).terminate(reason);
       } catch (error) {
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
+    },
+    async close() {
+      await Promise.all([updates.connection.close(), others.connection.close()]);
     },
   };
 }

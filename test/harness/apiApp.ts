@@ -54,13 +54,14 @@ export async function startApiApp(env: Record<string, string> = {}) {
   const { db, close } = openDatabase(config.databaseUrl);
   const { pools, close: closePools } = openPools(config.databaseUrl);
   const { client, connection } = createClient(config);
+  const workflows = createWorkflowMessages(config);
   const state = { pokes: 0, reroutes: 0 };
   const logs: string[] = [];
   const deps: AppDeps = {
     config,
     pools,
     logger: pino({ level: 'debug' }, { write: (line) => void logs.push(line) }),
-    workflows: createWorkflowMessages(client),
+    workflows,
     inbox: {
       poke() {
         state.pokes += 1;
@@ -126,7 +127,7 @@ export async function startApiApp(env: Record<string, string> = {}) {
       };
     },
     async stop() {
-      await connection.close();
+      await Promise.all([connection.close(), workflows.close()]);
       await closePools();
       await close();
       await database.drop();
