@@ -1,4 +1,4 @@
-/** Takes CallRail's webhooks: whose each is, whether it is genuine, and one committed row. Those that come together share both statements. */
+/** Takes CallRail's webhooks: whose each is, whether it is genuine, and one committed row. Those that come together share statements. */
 import type { Config } from '../../config/config.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseUnavailable } from '../../db/errors.ts';
@@ -7,6 +7,7 @@ import type { CallRoute } from '../../domain/callRoute.ts';
 import { isStray } from '../../domain/webhookEvent.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailAddress, readCallerNumber, readCallRailAddress } from '../../providers/callrail/payload.ts';
+import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
 import { inBatches } from '../../runtime/batches.ts';
 import { REDACTED } from './redacted.ts';
 import {
@@ -27,6 +28,7 @@ import {
   storeEvent,
   storeEvents,
 } from './store.ts';
+import { type ExpectedEvent, type ExpectedOwner, storeExpected } from './storeExpected.ts';
 
 export interface ReceivedCall {
   kind: CallEventKind;
@@ -42,7 +44,10 @@ export interface CallReceiver {
   receive(received: ReceivedCall): Promise<StoredEvent>;
 }
 
-/** In both statements: what comes together is bounded so that one answer never waits for many large bodies. */
+/** Numbers whose company is remembered; there are fewer. */
+const EXPECTED_MAX = 20_000;
+
+/** In each statement: what comes together is bounded so that one answer never waits for many large bodies. */
 const TOGETHER = {
   maxItems: 64,
   maxWeight: 2 * 1024 * 1024,
@@ -67,15 +72,33 @@ export function createCallReceiver(deps: {
     weigh: ({ body }) => body.length,
   });
 
+  const storeAsExpected = inBatches<ExpectedEvent, string | null>((events) => storeExpected(db, events), {
+    ...TOGETHER,
+    weigh: ({ body }) => body.length,
+  });
+  const expected = new Map<string, ExpectedOwner>();
+  const expect = (trackingNumber: string, { companyId, keys }: CallOwner) => {
+    if (expected.size >= EXPECTED_MAX) expected.clear();
+    expected.set(trackingNumber, { companyId, trackingNumber, keys });
+  };
+
   return {
     async receive(received) {
       // The rest is read by the fold: an answer waits for no more than it needs.
       const read = readCallRailAddress(received.payload);
       const address = addressOf(read);
+      const owner = read.trackingNumber === undefined ? undefined : expected.get(read.trackingNumber);
+      const event = owner && expectedEvent(received, read, owner);
+      const eventId = event && (await storeAsExpected(event));
+      if (eventId) return { id: eventId, status: 'pending', reason: null, duplicate: false };
+
       const bodySha256 = sha256(received.body);
       for (;;) {
         const owners = await ownersOf(address);
         const route = routeReceived(received, address, owners, config);
+        const numbered = owners.find(({ hasNumber }) => hasNumber);
+        if (route.decision === 'accepted' && numbered?.companyId === route.companyId && read.trackingNumber)
+          expect(read.trackingNumber, numbered);
         const event = { ...eventOf(received, read, fateOf(route, read, owners)), bodySha256 };
         const outcome = await store(event);
         const stored = outcome === 'elsewhere' ? await storeAfterRemoval(db, event) : outcome;
@@ -86,6 +109,27 @@ export function createCallReceiver(deps: {
         return stored;
       }
     },
+  };
+}
+
+/** The event as it is to be stored if its number is still whose it was; undefined where it does not verify, or is no call's. */
+function expectedEvent(
+  { kind, body, signature }: ReceivedCall,
+  read: CallRailAddress,
+  owner: ExpectedOwner,
+): ExpectedEvent | undefined {
+  const { providerCallId } = read;
+  if (providerCallId === undefined || signature === null || whyInvalid(read)) return undefined;
+  if (!verifyCallRailSignature(body, [signature], owner.keys)) return undefined;
+  return {
+    owner,
+    route: `call.${kind}`,
+    body,
+    signature,
+    providerCallId,
+    callrailCompanyId: read.callrailCompanyIds[0] ?? null,
+    callrailCompanyAlias: read.callrailCompanyIds[1] ?? null,
+    workflowId: callWorkflowId(owner.companyId, providerCallId),
   };
 }
 

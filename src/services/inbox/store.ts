@@ -5,6 +5,7 @@ import type { Database, Queryable } from '../../db/client.ts';
 import { executePrepared } from '../../db/prepared.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
+import { byteaArrayLiteral } from './arrayLiterals.ts';
 import { REDACTED } from './redacted.ts';
 
 export type NewWebhookEvent = Omit<
@@ -151,7 +152,6 @@ const columnsOf = (event: BatchedEvent) => ({
 
 /** The text is always the same: rows travel as JSON, bodies as one array. */
 function insertStatement(rows: readonly object[], bodies: readonly Uint8Array[]) {
-  const hex = bodies.map((body) => `"\\\\x${Buffer.from(body.buffer, body.byteOffset, body.length).toString('hex')}"`);
   return sql`
     with event as (
       select e.*, b.body
@@ -159,7 +159,7 @@ function insertStatement(rows: readonly object[], bodies: readonly Uint8Array[])
         n int, id text, source text, route text, company_id text, status text, reason text, body_sha256 text,
         signature text, provider_call_id text, tracking_number text, callrail_company_id text,
         callrail_company_alias text, caller_number text, workflow_id text, applied_at timestamptz)
-      join unnest(${`{${hex.join(',')}}`}::text::bytea[]) with ordinality as b(body, n) on b.n = e.n
+      join unnest(${byteaArrayLiteral(bodies)}::text::bytea[]) with ordinality as b(body, n) on b.n = e.n
     ), held as (
       select id from companies where id in (select company_id from event) order by id for key share skip locked
     ), stored as (
