@@ -9,7 +9,7 @@ import { addConsolePage } from './console/page.ts';
 import type { ApiDeps, AppDeps } from './deps.ts';
 import type { ApiEnv } from './env.ts';
 import { createAuthenticator } from './http/auth.ts';
-import { boundBodies } from './http/body.ts';
+import { boundBodies, createBodies } from './http/body.ts';
 import { docsRoutes } from './http/docs.ts';
 import { createErrorHandler, methodNotAllowedResponse, notFoundHandler } from './http/errors.ts';
 import { describeApi } from './http/openapi.ts';
@@ -32,13 +32,13 @@ import { pipelineRoutes } from './routes/pipelines.ts';
 import { playbackRoutes } from './routes/playback.ts';
 import { recordingRoutes } from './routes/recordings.ts';
 import { scorecardRoutes } from './routes/scorecards.ts';
-import { observe, requestId, systemRoutes } from './routes/system.ts';
+import { createObserve, observed, requestId, systemRoutes } from './routes/system.ts';
 import { userRoutes } from './routes/users.ts';
 import { webhookDeliveryRoutes } from './routes/webhookDeliveries.ts';
 import { webhookEndpointRoutes } from './routes/webhookEndpoints.ts';
 import { webhookEventRoutes } from './routes/webhookEvents.ts';
-import { callrailWebhooks } from './webhooks/callrail.ts';
-import { shunyaWebhooks } from './webhooks/shunya.ts';
+import { addCallrailWebhooks, describeCallrailWebhooks } from './webhooks/callrail.ts';
+import { addShunyaWebhook, describeShunyaWebhook } from './webhooks/shunya.ts';
 
 export const API_BASE = '/api/v1';
 const WEBHOOKS = /^\/+api\/+v1\/+(callrail|shunya)\/+/;
@@ -61,11 +61,20 @@ export function createApp(appDeps: AppDeps): ApiRouter {
     recordingLinks: createRecordingLinks(linkKey),
   };
   const app: ApiRouter = new OpenAPIHono<ApiEnv>({ getPath: (request) => webhookPath(getPath(request)) });
-  app.onError(createErrorHandler(logger));
+  const onError = createErrorHandler(logger);
+  app.onError(onError);
   app.notFound(notFoundHandler);
+  const bodies = createBodies();
+  const observe = createObserve(deps.metricsRegistry, logger);
+
+  // Before all that other requests pass: what comes after costs a webhook nothing.
+  const webhookDeps = { ...deps, db: pools.webhooks };
+  const { callrail, shunya } = deps.webhookLoad;
+  addCallrailWebhooks(app, API_BASE, webhookDeps, { load: callrail, bodies, observe, onError });
+  addShunyaWebhook(app, API_BASE, webhookDeps, { load: shunya, bodies, observe, onError });
 
   app.use(requestId());
-  app.use(observe(deps.metricsRegistry, logger));
+  app.use(observed(observe));
   if (config.corsOrigins.length > 0) {
     const allowMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
     app.use(cors({ origin: [...config.corsOrigins], allowMethods, exposeHeaders: EXPOSED_HEADERS, maxAge: 600 }));
@@ -78,7 +87,7 @@ export function createApp(appDeps: AppDeps): ApiRouter {
     await next();
   });
   app.use(methodNotAllowed<ApiEnv>({ app, onMethodNotAllowed: methodNotAllowedResponse }));
-  app.use(`${API_BASE}/*`, boundBodies());
+  app.use(`${API_BASE}/*`, boundBodies(bodies));
 
   addRoutes(app, deps);
   app.route('/', systemRoutes(deps));
@@ -115,8 +124,8 @@ function addRoutes(app: ApiRouter, deps: ApiDeps): void {
   app.route(API_BASE, eventRoutes({ ...deps, db: pools.background }));
   app.route(API_BASE, webhookEndpointRoutes(deps));
   app.route(API_BASE, webhookDeliveryRoutes(deps));
-  app.route(`${API_BASE}/callrail`, callrailWebhooks({ ...deps, db: pools.webhooks }));
-  app.route(`${API_BASE}/shunya`, shunyaWebhooks({ ...deps, db: pools.webhooks }));
+  describeCallrailWebhooks(app, API_BASE);
+  describeShunyaWebhook(app, API_BASE);
 }
 
 /** The methods of each path without parameters. */

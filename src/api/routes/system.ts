@@ -15,33 +15,60 @@ import { isSaturated } from '../webhooks/load.ts';
 /** Scrapers that ask at the same moment share one answer. */
 const METRICS_KEPT_MS = 1000;
 
-/** Gives each request an id: the caller's own where it is fit for a log, else a new one. */
+/** The caller's own id of a request where it is fit for a log, else a new one. */
+export const requestIdFor = (given: string | undefined): string =>
+  given !== undefined && /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID();
+
+/** What every answer says. Nobody keeps a copy of one unless it says that it may be kept. */
+export const answerHeaders = (requestId: string) => ({
+  'X-Request-Id': requestId,
+  'X-Content-Type-Options': 'nosniff',
+  'Cache-Control': 'no-store',
+});
+
+/** Gives each request an id. */
 export function requestId(): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
-    const given = c.req.header('x-request-id') ?? '';
-    const id = /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID();
+    const id = requestIdFor(c.req.header('x-request-id'));
     c.set('requestId', id);
     await next();
-    c.header('X-Request-Id', id);
-    c.header('X-Content-Type-Options', 'nosniff');
-    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
+    addAnswerHeaders(c.res, id);
   };
 }
 
-/** Measures and logs requests, by route pattern: a path holds ids. */
-export function observe(registry: Registry, logger: Logger): MiddlewareHandler<ApiEnv> {
+export function addAnswerHeaders({ headers }: Response, requestId: string): void {
+  for (const [name, value] of Object.entries(answerHeaders(requestId)))
+    if (name !== 'Cache-Control' || !headers.has(name)) headers.set(name, value);
+}
+
+/** Notes a request that was answered. `route` is a pattern: a path holds ids. */
+export type Observe = (of: {
+  method: string;
+  route: string;
+  status: number;
+  startedAt: number;
+  requestId: string;
+}) => void;
+
+/** Measures and logs requests. */
+export function createObserve(registry: Registry, logger: Logger): Observe {
   const duration = durationHistogram(registry);
+  return ({ method, route, status, startedAt, requestId }) => {
+    const durationMs = performance.now() - startedAt;
+    duration.observe({ method, route, status }, durationMs / 1000);
+    if (logger.isLevelEnabled('debug'))
+      logger.debug({ requestId, method, route, status, durationMs: Math.round(durationMs) }, 'request');
+  };
+}
+
+/** The same for each request that passes. */
+export function observed(observe: Observe): MiddlewareHandler<ApiEnv> {
   return async (c, next) => {
     const startedAt = performance.now();
     await next();
-    const durationMs = performance.now() - startedAt;
-    const labels = {
-      method: c.req.method,
-      route: c.res.status === 404 ? 'none' : routePath(c, -1),
-      status: c.res.status,
-    };
-    duration.observe(labels, durationMs / 1000);
-    logger.debug({ requestId: c.get('requestId'), ...labels, durationMs: Math.round(durationMs) }, 'request');
+    const { status } = c.res;
+    const route = status === 404 ? 'none' : routePath(c, -1);
+    observe({ method: c.req.method, route, status, startedAt, requestId: c.get('requestId') });
   };
 }
 

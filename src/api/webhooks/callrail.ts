@@ -6,7 +6,8 @@ import { createStrayCounter, pruneStrays } from '../../services/inbox/pruneStray
 import { createCallReceiver } from '../../services/inbox/receiveCall.ts';
 import type { ApiDeps } from '../deps.ts';
 import { ApiError } from '../http/errors.ts';
-import { answerStored, createWebhookRouter, describeWebhook, readBody } from './receive.ts';
+import type { ApiRouter } from '../http/router.ts';
+import { describeWebhook, handleWebhook, readPayload, type WebhookDeps } from './receive.ts';
 
 const EVENTS = CALL_EVENT_KINDS.filter((kind) => kind !== 'abandoned');
 
@@ -32,19 +33,37 @@ const EXAMPLES: Record<(typeof EVENTS)[number], Record<string, unknown>> = {
 /** The same whether the company has a key or not: a stranger learns nothing of it. */
 const NO_SIGNATURE = 'The header Signature is missing or malformed.';
 
-export function callrailWebhooks(deps: ApiDeps) {
+/** Where CallRail's webhooks are, below the API's base. */
+const PATH = '/callrail';
+
+export function addCallrailWebhooks(app: ApiRouter, base: string, deps: ApiDeps, common: WebhookDeps): void {
   const { db, config, logger } = deps;
   const prune = () =>
     pruneStrays(deps.pools.background, { days: config.unroutedEventDays }).catch((error: unknown) =>
       logger.warn({ err: error }, 'old events could not be pruned'),
     );
   const receiver = createCallReceiver({ db, config, onStray: createStrayCounter(prune) });
-  const app = createWebhookRouter(deps.webhookLoad.callrail);
   for (const kind of EVENTS) {
+    const path = `${base}${PATH}/call.${kind}`;
+    const handler = handleWebhook(path, common, async (c, body) => {
+      const signature = readCallRailSignature(c.req.header('signature')) ?? null;
+      const event = await receiver.receive({ kind, signature, body, payload: readPayload(c, body) });
+      if (event.status === 'rejected' && !event.duplicate)
+        throw new ApiError('invalid_signature', signature === null ? { detail: NO_SIGNATURE } : {});
+      if (event.status === 'pending') deps.inbox.poke();
+      return event;
+    });
+    app.post(path, handler);
+  }
+}
+
+/** How they stand in the OpenAPI document. */
+export function describeCallrailWebhooks(app: ApiRouter, base: string): void {
+  for (const kind of EVENTS)
     app.openAPIRegistry.registerPath(
       describeWebhook({
-        sender: 'callrail',
-        path: `/call.${kind}`,
+        base,
+        path: `${PATH}/call.${kind}`,
         summary: `Receive CallRail’s call.${kind}`,
         description:
           "Takes the short form and CallRail's real payloads. `Signature` is the base64 HMAC-SHA1 of the raw body with " +
@@ -54,14 +73,4 @@ export function callrailWebhooks(deps: ApiDeps) {
         headers: z.object({ Signature: z.string().optional() }),
       }),
     );
-    app.post(`/call.${kind}`, async (c) => {
-      const signature = readCallRailSignature(c.req.header('signature')) ?? null;
-      const event = await receiver.receive({ kind, signature, ...(await readBody(c)) });
-      if (event.status === 'rejected' && !event.duplicate)
-        throw new ApiError('invalid_signature', signature === null ? { detail: NO_SIGNATURE } : {});
-      if (event.status === 'pending') deps.inbox.poke();
-      return answerStored(c, event);
-    });
-  }
-  return app;
 }

@@ -1,29 +1,40 @@
 import { Hono } from 'hono';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
+import { createTimeLimit } from '../../runtime/timeLimit.ts';
+import type { StoredEvent } from '../../services/inbox/store.ts';
 import type { ApiEnv } from '../env.ts';
+import { createBodies } from '../http/body.ts';
 import { createErrorHandler } from '../http/errors.ts';
 import { createHandlerLoad } from './load.ts';
-import { answerInTime } from './receive.ts';
+import { handleWebhook } from './receive.ts';
 
 function startApp({ withinMs, hangingMax }: { withinMs: number; hangingMax: number }) {
   const waiting: (() => void)[] = [];
   const app = new Hono<ApiEnv>();
-  app.onError(createErrorHandler(pino({ level: 'silent' })));
-  app.use(answerInTime({ withinMs, load: createHandlerLoad(hangingMax) }));
-  app.post('/quick', (c) => c.json({ status: 'accepted' }));
-  app.post('/frozen', async (c) => {
+  const common = {
+    load: createHandlerLoad(hangingMax),
+    bodies: createBodies(),
+    limit: createTimeLimit(withinMs),
+    observe: () => {},
+    onError: createErrorHandler(pino({ level: 'silent' })),
+  };
+  const stored = { id: 'an id', status: 'pending', reason: null, duplicate: false } as const;
+  const add = (path: string, receive: () => Promise<StoredEvent>) =>
+    app.post(path, handleWebhook(path, common, receive));
+  add('/quick', async () => stored);
+  add('/frozen', async () => {
     await new Promise<void>((resolve) => waiting.push(resolve));
-    return c.json({ status: 'accepted' });
+    return stored;
   });
-  app.post('/broken', () => {
+  add('/broken', () => {
     throw new Error('of a bug');
   });
   const post = (path: string) => app.request(path, { method: 'POST' });
   return { post, waiting };
 }
 
-describe('answerInTime', () => {
+describe('handleWebhook', () => {
   it('leaves quick answers and errors as they are', async () => {
     const { post } = startApp({ withinMs: 1000, hangingMax: 1 });
     for (let turn = 0; turn < 3; turn += 1) {

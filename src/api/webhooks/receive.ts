@@ -1,13 +1,16 @@
 /** What both senders of webhooks share: the raw body, its JSON, the answer, and how it stands in the OpenAPI document. */
-import { OpenAPIHono, type RouteConfig, z } from '@hono/zod-openapi';
-import type { Context, MiddlewareHandler } from 'hono';
+import { type RouteConfig, z } from '@hono/zod-openapi';
+import type { Context, ErrorHandler, Handler } from 'hono';
 import { parseBodyBytes, parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
+import { createTimeLimit, type TimeLimit, within } from '../../runtime/timeLimit.ts';
 import type { StoredEvent } from '../../services/inbox/store.ts';
 import { EXAMPLE } from '../../views/examples.ts';
 import type { ApiEnv } from '../env.ts';
+import type { Bodies } from '../http/body.ts';
 import { ApiError } from '../http/errors.ts';
 import { describeErrors, REQUEST_ID } from '../http/openapi.ts';
+import { addAnswerHeaders, answerHeaders, type Observe, requestIdFor } from '../routes/system.ts';
 import { type HandlerLoad, isSaturated } from './load.ts';
 
 /** A sender gives up at about this time; and nothing may hang on a database that does not answer at all. */
@@ -16,54 +19,76 @@ const RETRY_AFTER_SECONDS = '5';
 
 const FORM = 'application/x-www-form-urlencoded';
 
-/** A router whose routes answer in time: 2xx once the event is committed, else 503 with Retry-After. */
-export function createWebhookRouter(load: HandlerLoad): OpenAPIHono<ApiEnv> {
-  const app = new OpenAPIHono<ApiEnv>();
-  // First: a sender that is slow holds nothing but its own connection.
-  app.use(async (c, next) => {
-    await c.get('readBody')();
-    await next();
-  });
-  app.use(answerInTime({ withinMs: ANSWER_WITHIN_MS, load }));
-  return app;
+/** What every webhook route works with; nothing else of the API comes before it. */
+export interface WebhookDeps {
+  load: HandlerLoad;
+  bodies: Bodies;
+  observe: Observe;
+  onError: ErrorHandler<ApiEnv>;
+  /** How long a handler may take. */
+  limit?: TimeLimit;
 }
 
 /**
- * Answers 503 when a handler takes too long. The handler itself cannot be taken back: it may still commit, and then the
- * event is there although it was refused, which a repeat finds as a duplicate.
+ * The handler of a webhook route: 2xx once `receive` has committed the event, else an error, 503 where it takes too long. A
+ * sender that is slow holds nothing but its own connection.
+ * @param route for logs and metrics
  */
-export function answerInTime({ withinMs, load }: { withinMs: number; load: HandlerLoad }): MiddlewareHandler<ApiEnv> {
-  const unavailable = () => new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
-  return async (_c, next) => {
-    if (isSaturated(load)) throw unavailable();
-    const handled = next();
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        load.hanging += 1;
-        void handled
-          .catch(() => {})
-          .finally(() => {
-            load.hanging -= 1;
-          });
-        reject(unavailable());
-      }, withinMs);
-    });
+export function handleWebhook(
+  route: string,
+  { load, bodies, observe, onError, limit = createTimeLimit(ANSWER_WITHIN_MS) }: WebhookDeps,
+  receive: (c: Context<ApiEnv>, body: Buffer) => Promise<StoredEvent>,
+): Handler<ApiEnv> {
+  const answer = async (c: Context<ApiEnv>, requestId: string): Promise<Response> => {
+    const body = bodies.open(c);
     try {
-      await Promise.race([handled, late]);
+      const bytes = await body.read();
+      const event = await inTime(limit, load, () => receive(c, bytes));
+      return answerStored(event, requestId);
     } finally {
-      clearTimeout(timer);
+      body.release();
     }
+  };
+  return async (c) => {
+    const startedAt = performance.now();
+    const requestId = requestIdFor(c.req.header('x-request-id'));
+    let response: Response;
+    try {
+      response = await answer(c, requestId);
+    } catch (error) {
+      c.set('requestId', requestId);
+      response = await onError(error as Error, c);
+      addAnswerHeaders(response, requestId);
+    }
+    observe({ method: 'POST', route, status: response.status, startedAt, requestId });
+    return response;
   };
 }
 
-/** The bytes as they came, for the signature, and what they say. @throws ApiError invalid_json */
-export async function readBody(c: Context<ApiEnv>): Promise<{ body: Buffer; payload: unknown }> {
-  const body = await c.get('readBody')();
+/**
+ * Fails with 503 when a handler takes too long. It cannot be taken back: it may still commit, and then the event is there
+ * although it was refused, which a repeat finds as a duplicate.
+ */
+async function inTime<T>(limit: TimeLimit, load: HandlerLoad, handle: () => Promise<T>): Promise<T> {
+  const unavailable = () => new ApiError('unavailable', { headers: { 'Retry-After': RETRY_AFTER_SECONDS } });
+  if (isSaturated(load)) throw unavailable();
+  const handled = handle();
+  return within(limit, handled, () => {
+    load.hanging += 1;
+    const end = () => {
+      load.hanging -= 1;
+    };
+    handled.then(end, end);
+    return unavailable();
+  });
+}
+
+/** What the bytes of a body say. @throws ApiError invalid_json */
+export function readPayload(c: Context<ApiEnv>, body: Buffer): unknown {
   const isForm = c.req.header('content-type')?.toLowerCase().startsWith(FORM);
   const payload = isForm ? parseBodyBytes(body) : parseJsonBytes(body);
   if (payload === undefined) throw new ApiError('invalid_json');
-  return { body, payload };
+  return payload;
 }
 
 /** How an event that was stored before is answered, by where it stands. */
@@ -77,10 +102,13 @@ const ANSWERED_AS: Record<WebhookEventStatus, 'accepted' | 'unrouted' | 'invalid
 };
 
 /** Says why only where the sender could mend something; what became of an accepted event is its company's. */
-export function answerStored(c: Context<ApiEnv>, event: StoredEvent) {
+function answerStored(event: StoredEvent, requestId: string): Response {
   const status = ANSWERED_AS[event.status];
   const reason = status === 'accepted' || event.reason === null ? {} : { reason: event.reason };
-  return c.json({ status, event_id: event.id, duplicate: event.duplicate, ...reason }, 200);
+  // Plain headers, which Node writes as they are.
+  return new Response(JSON.stringify({ status, event_id: event.id, duplicate: event.duplicate, ...reason }), {
+    headers: { 'Content-Type': 'application/json', ...answerHeaders(requestId) },
+  });
 }
 
 const answerSchema = z
@@ -108,7 +136,8 @@ const ERRORS = [
 
 /** Describes one webhook route; the handler itself works on raw bytes and is registered beside it. */
 export function describeWebhook(route: {
-  sender: 'callrail' | 'shunya';
+  /** Of the API. */
+  base: string;
   path: string;
   summary: string;
   description: string;
@@ -117,8 +146,8 @@ export function describeWebhook(route: {
 }): RouteConfig {
   return {
     method: 'post',
-    path: route.path,
-    operationId: `post_${route.sender}${route.path.replaceAll(/[/.]/g, '_')}`,
+    path: `${route.base}${route.path}`,
+    operationId: `post${route.path.replaceAll(/[/.]/g, '_')}`,
     summary: route.summary,
     description: route.description,
     tags: ['Webhooks in'],
@@ -140,7 +169,7 @@ export function describeWebhook(route: {
         headers: REQUEST_ID,
         content: { 'application/json': { schema: answerSchema } },
       },
-      ...describeErrors(ERRORS, `/${route.sender}${route.path}`),
+      ...describeErrors(ERRORS, route.path),
     },
   };
 }

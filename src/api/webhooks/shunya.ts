@@ -8,16 +8,30 @@ import type { StoredEvent } from '../../services/inbox/store.ts';
 import type { ApiDeps } from '../deps.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from '../http/errors.ts';
-import { answerStored, createWebhookRouter, describeWebhook, readBody } from './receive.ts';
+import type { ApiRouter } from '../http/router.ts';
+import { describeWebhook, handleWebhook, readPayload, type WebhookDeps } from './receive.ts';
 
 const EXAMPLE = { event: 'job.completed', job_id: 'task-71', job_type: 'analysis', call_id: 4821337190021 };
 
-export function shunyaWebhooks(deps: ApiDeps) {
-  const app = createWebhookRouter(deps.webhookLoad.shunya);
+/** Where Shunya's webhook is, below the API's base. */
+const PATH = '/shunya/webhook';
+
+export function addShunyaWebhook(app: ApiRouter, base: string, deps: ApiDeps, common: WebhookDeps): void {
+  const path = `${base}${PATH}`;
+  const handler = handleWebhook(path, common, async (c, body) => {
+    const event = await receive(deps, c, body);
+    if (event.status === 'pending') deps.inbox.poke();
+    return event;
+  });
+  app.post(path, handler);
+}
+
+/** How it stands in the OpenAPI document. */
+export function describeShunyaWebhook(app: ApiRouter, base: string): void {
   app.openAPIRegistry.registerPath(
     describeWebhook({
-      sender: 'shunya',
-      path: '/webhook',
+      base,
+      path: PATH,
       summary: 'Receive the end of a Shunya job',
       description:
         '`X-Shunya-Signature` is the lower-case hex HMAC-SHA256 of `<X-Shunya-Timestamp>.<raw body>`; the timestamp ' +
@@ -29,18 +43,11 @@ export function shunyaWebhooks(deps: ApiDeps) {
       }),
     }),
   );
-  app.post('/webhook', async (c) => {
-    const event = await receive(deps, c);
-    if (event.status === 'pending') deps.inbox.poke();
-    return answerStored(c, event);
-  });
-  return app;
 }
 
-async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> {
-  const rawBody = await c.get('readBody')();
+async function receive(deps: ApiDeps, c: Context<ApiEnv>, body: Buffer): Promise<StoredEvent> {
   const verdict = verifyShunyaSignature({
-    rawBody,
+    rawBody: body,
     timestamp: c.req.header('x-shunya-timestamp'),
     signature: c.req.header('x-shunya-signature'),
     secrets: deps.config.shunya.webhookSecrets,
@@ -48,8 +55,7 @@ async function receive(deps: ApiDeps, c: Context<ApiEnv>): Promise<StoredEvent> 
   });
   if (verdict !== 'ok') throw new ApiError('invalid_signature', { detail: `The signature is ${WORDS[verdict]}.` });
 
-  const { body, payload } = await readBody(c);
-  return receiveCallback(deps.db, { body, callback: readShunyaCallback(payload) });
+  return receiveCallback(deps.db, { body, callback: readShunyaCallback(readPayload(c, body)) });
 }
 
 const WORDS = { missing: 'missing', stale: 'too old or too new', mismatch: 'not that of the body' } as const;
