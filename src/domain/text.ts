@@ -1,8 +1,12 @@
 /** Text that Postgres and Temporal can store: no NUL, no half of a surrogate pair. JSON can carry both. */
 export function storableText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: nearly no text has any of these, and then nothing is to be done
+  if (!/[\u0000\ud800-\udfff]/.test(text)) return text;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL is what this removes
   return text.replace(/\u0000/g, '').replace(/\p{Surrogate}/gu, '\ufffd');
 }
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The JSON that bytes hold, with or without a byte order mark. One reader for what a sender posts and for what is stored of
@@ -11,7 +15,7 @@ export function storableText(text: string): string {
  */
 export function parseJsonBytes(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(utf8.decode(bytes));
   } catch {
     return undefined;
   }
@@ -29,7 +33,7 @@ export function parseBodyBytes(bytes: Uint8Array): unknown {
 
 function parseFormBytes(bytes: Uint8Array): Record<string, string> | undefined {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const text = utf8.decode(bytes);
     // A form has no spaces or quotes, they are encoded; so broken JSON, XML or prose is none.
     if (!/^[^\s"'<>{}=]+=[^\s"'<>{}]*$/.test(text)) return undefined;
     const fields = [...new URLSearchParams(text)].map(([name, value]) => [

@@ -3,6 +3,7 @@ import { DateTime } from 'luxon';
 import type { CallDirection, CallEventFields, CallEventKind } from '../../domain/call.ts';
 import { isCarrierLabel } from '../../domain/callerName.ts';
 import { parseCaller, parsePhone } from '../../domain/phone.ts';
+import { remembering } from '../../domain/remembering.ts';
 import { storableText } from '../../domain/text.ts';
 
 export interface CallRailEvent {
@@ -39,9 +40,9 @@ export function readCallRailAddress(payload: unknown): CallRailAddress {
   const body = isRecord(payload) ? payload : {};
   const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
   return withoutUndefined<CallRailAddress>({
-    providerCallId: firstOf(body, readId, ['resource_id', 'call_id', 'id']),
+    providerCallId: firstOf(body, readId, CALL_IDS),
     callrailCompanyIds: [...new Set(companyIds)],
-    trackingNumber: firstOf(body, readPhone, ['tracking_phone_number', 'tracking_number', 'trackingnum']),
+    trackingNumber: firstOf(body, readTrackingNumber, TRACKING_NUMBERS),
     notACall: readNotACall(body),
   });
 }
@@ -116,6 +117,8 @@ function firstOf<T>(
   return undefined;
 }
 
+const CALL_IDS = ['resource_id', 'call_id', 'id'];
+const TRACKING_NUMBERS = ['tracking_phone_number', 'tracking_number', 'trackingnum'];
 const CALLER_NUMBERS = ['customer_phone_number', 'customer_number', 'caller_number', 'callernum'];
 
 /** What a call is made of, but for who called and the link to the recording. */
@@ -207,7 +210,7 @@ const KIND_WORDS: [NotACall, RegExp][] = [
 /** An event that says its kind is of that kind; else one with nothing of a call in it is none. */
 function readNotACall(body: Record<string, unknown>): NotACall | undefined {
   const words = KIND_FIELDS.map((name) => body[name]).filter((word) => typeof word === 'string');
-  const said = KIND_WORDS.find(([, pattern]) => words.some((word) => pattern.test(word.trim())));
+  const said = words.length > 0 && KIND_WORDS.find(([, pattern]) => words.some((word) => pattern.test(word.trim())));
   if (said) return said[0];
   const id = typeof body.resource_id === 'string' ? body.resource_id : '';
   const has = (name: string) => Object.hasOwn(body, name);
@@ -237,7 +240,12 @@ function readText(value: unknown): string | undefined {
   return storableText(text.slice(0, MAX_TEXT_LENGTH)).trim() || undefined;
 }
 
-const readPhone = (value: unknown): string | undefined => parsePhone(readText(value));
+/** Of the number called: companies have few. */
+const parseTrackingNumber = remembering(parsePhone);
+const readTrackingNumber = (value: unknown): string | undefined => {
+  const text = readText(value);
+  return text === undefined ? undefined : parseTrackingNumber(text);
+};
 const readCaller = (value: unknown): string | undefined => parseCaller(readText(value));
 
 function readBoolean(value: unknown): boolean | undefined {
