@@ -77,17 +77,12 @@ export const webhookEvents = pgTable(
       .where(sql`${table.status} <> 'rejected' and ${table.source} <> 'internal'`),
     // The relay: what is to be rung.
     index('webhook_events_due').on(table.nextRingAt).where(sql`${table.status} in ('pending', 'dispatched')`),
-    // A fold reads all events of its call.
-    index('webhook_events_call').on(table.companyId, table.providerCallId, table.sequence),
+    // A fold reads all events of its call. Who knows this call already, of whichever company? Asked for every CallRail event.
+    index('webhook_events_of_call').on(table.providerCallId, table.companyId, table.sequence),
     index('webhook_events_of_job').on(table.jobId).where(sql`${table.jobId} is not null`),
-    // Who knows this call already? Asked for every CallRail event, before its company is known.
-    index('webhook_events_known_call')
-      .on(table.providerCallId, table.companyId)
-      .where(sql`${table.status} in ('pending', 'dispatched', 'applied')`),
     // What takes no effect for now is bounded, oldest first out, and found by who called.
     index('webhook_events_strays').on(table.receivedAt).where(isStray(table)),
     index('webhook_events_stray_caller').on(table.callerNumber).where(isStray(table)),
-    index('webhook_events_stray_call').on(table.providerCallId).where(isStray(table)),
     // A visit takes the events that ring it.
     index('webhook_events_workflow').on(table.workflowId).where(sql`${table.status} in ('pending', 'dispatched')`),
     // Unrouted ones are looked up by number, company or job.
