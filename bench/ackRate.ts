@@ -1,59 +1,61 @@
-/** Acknowledgements a second with Temporal frozen, against the floor, alternating on the same Postgres. */
+/** Acknowledgements a second, with Temporal frozen or with pipelines beside, against the floor, alternating on the same Postgres. */
 import { spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { loadavg } from 'node:os';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
-import { startCluster } from './cluster.ts';
+import { runBookedCalls, throughOurs } from './bookedCalls.ts';
+import { type Cluster, startCluster } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
-import { median, percentile } from './load.ts';
+import { type LoadCompany, median, percentile } from './load.ts';
 
 const CONNECTIONS = 16;
 
-/** Prints each round and the medians of the ratios, of the clock and of CPU time. `profileDir` gets a CPU profile of the API. */
-export async function benchAckRate(
-  { rounds, seconds, profileDir }: { rounds: number; seconds: number; profileDir?: string | undefined },
-  print: (line: string) => void,
-) {
-  const cluster = await startCluster({ tell: print, profileDir });
+/** Booked calls under way at once beside the acknowledgements. */
+const CALLS_BESIDE = 4;
+
+export interface AckRateOptions {
+  rounds: number;
+  seconds: number;
+  /** Gets a CPU profile of the API. */
+  profileDir?: string | undefined;
+  /** Temporal is alive, and whole booked calls of another company run through ours while either side is measured. */
+  besidePipelines: boolean;
+}
+
+/** Prints each round and the medians of the ratios, of the clock and of CPU time. */
+export async function benchAckRate(options: AckRateOptions, print: (line: string) => void) {
+  const { rounds, seconds, profileDir, besidePipelines } = options;
+  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
+  const cluster = await startCluster({ tell: print, profileDir, jobMs: 1, env });
   const company = await cluster.company();
-  const port = await freePort();
-  const env = {
-    ...process.env,
-    DATABASE_URL: cluster.config.databaseUrl,
-    PORT: String(port),
-    SIGNING_KEY: company.signingKey,
-  };
-  const floor = spawn(process.execPath, ['--import', 'tsx', new URL('floor.ts', import.meta.url).pathname], {
-    env,
-    stdio: 'inherit',
-  });
+  const floor = await startFloor(cluster, company);
+  const pipelines = besidePipelines ? await startPipelines(cluster) : undefined;
   try {
-    const floorUrl = `http://127.0.0.1:${port}/`;
     const oursUrl = `${cluster.apiUrls[0]}/api/v1/callrail/call.missed`;
     const measure = async (url: string, pid: number | undefined, forSeconds: number) => {
       const cpu = () => ({ server: cpuMsOfTree(pid), postgres: cpuMsOfTree(cluster.postgres.pid) });
+      const callsBefore = await pipelines?.done();
       const before = cpu();
       const result = await load(url, company, forSeconds);
       const after = cpu();
       const perRequest = (name: keyof typeof before) => (after[name] - before[name]) / result.requests;
-      return { ...result, serverMs: perRequest('server'), postgresMs: perRequest('postgres') };
+      const calls = pipelines && ((await pipelines.done()) - (callsBefore ?? 0)) / forSeconds;
+      return { ...result, serverMs: perRequest('server'), postgresMs: perRequest('postgres'), calls };
     };
-    const measureFloor = (forSeconds: number) => measure(floorUrl, floor.pid, forSeconds);
-    const measureOurs = (forSeconds: number) => measure(oursUrl, cluster.apis[0]?.pid, forSeconds);
-    await waitUntil(
-      () =>
-        fetch(floorUrl).then(
-          () => true,
-          () => false,
-        ),
-      30,
-    );
-    cluster.temporalServer.freeze();
+    const measureFloor = (forSeconds: number) => measure(floor.url, floor.pid, forSeconds);
+    const measureOurs = async (forSeconds: number) => {
+      const result = await measure(oursUrl, cluster.apis[0]?.pid, forSeconds);
+      // The floor starts no pipelines: those that these would start must not run beside its next round.
+      await cluster.sql`delete from webhook_events where company_id = ${company.id} and status = 'pending'`;
+      return result;
+    };
+    if (!pipelines) cluster.temporalServer.freeze();
     await measureFloor(3);
     await measureOurs(3);
-    const all: Record<'throughput' | 'p99' | 'CPU of server' | 'CPU of Postgres', number[]> = {
+    const all: Record<'throughput' | 'p50' | 'p99' | 'CPU of server' | 'CPU of Postgres', number[]> = {
       throughput: [],
+      p50: [],
       p99: [],
       'CPU of server': [],
       'CPU of Postgres': [],
@@ -62,12 +64,14 @@ export async function benchAckRate(
       const bare = await measureFloor(seconds);
       const ours = await measureOurs(seconds);
       all.throughput.push(ours.perSecond / bare.perSecond);
+      all.p50.push(ours.p50 / bare.p50);
       all.p99.push(ours.p99 / bare.p99);
       all['CPU of server'].push(ours.serverMs / bare.serverMs);
       all['CPU of Postgres'].push(ours.postgresMs / bare.postgresMs);
       const line = (r: typeof bare) =>
         `${r.perSecond.toFixed(0)}/s p50 ${r.p50.toFixed(1)} p99 ${r.p99.toFixed(1)} ms, CPU a request: server ` +
-        `${r.serverMs.toFixed(2)} Postgres ${r.postgresMs.toFixed(2)} ms`;
+        `${r.serverMs.toFixed(3)} Postgres ${r.postgresMs.toFixed(3)} ms` +
+        (r.calls === undefined ? '' : `, ${r.calls.toFixed(1)} booked calls/s`);
       print(`round ${round} (load ${loadavg()[0]?.toFixed(0)}): floor ${line(bare)} · ours ${line(ours)}`);
       if (bare.failed + ours.failed > 0) print(`failed: floor ${bare.failed}, ours ${ours.failed}`);
     }
@@ -78,14 +82,54 @@ export async function benchAckRate(
       );
     return true;
   } finally {
-    floor.kill();
+    floor.stop();
+    await pipelines?.stop();
     await cluster.stop();
     cluster.removeData();
   }
 }
 
+/** The floor as a process of its own, on the same Postgres. */
+async function startFloor({ config }: Cluster, { signingKey }: LoadCompany) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const env = { ...process.env, DATABASE_URL: config.databaseUrl, PORT: String(port), SIGNING_KEY: signingKey };
+  const file = new URL('floor.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, ['--import', 'tsx', file], { env, stdio: 'inherit' });
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(answers, 30);
+  return { url, pid: child.pid, stop: () => child.kill() };
+}
+
+/** Keeps booked calls under way, the next once one is done, until it is stopped. */
+async function startPipelines(cluster: Cluster) {
+  const company = await cluster.company();
+  const taker = throughOurs(cluster);
+  let isOver = false;
+  const work = async () => {
+    while (!isOver) await runBookedCalls(taker, company, 1, 1);
+  };
+  const running = Promise.all(Array.from({ length: CALLS_BESIDE }, work));
+  return {
+    /** Of its calls, how many are done. */
+    async done(): Promise<number> {
+      const [row] = await cluster.sql<{ n: number }[]>`
+        select count(*)::int as n from calls where company_id = ${company.id} and stage = 'done'`;
+      return row?.n ?? 0;
+    },
+    async stop() {
+      isOver = true;
+      await running;
+    },
+  };
+}
+
 /** Keeps sixteen connections busy, each with one request at a time. */
-async function load(url: string, company: { signingKey: string; trackingNumber: string }, seconds: number) {
+async function load(url: string, company: LoadCompany, seconds: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const took: number[] = [];
   let failed = 0;

@@ -11,7 +11,7 @@ import { benchReads } from './reads.ts';
 import { printScaling } from './scaling.ts';
 
 const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling [options]
-  ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir · outage: --calls --job-ms
+  ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir --beside-pipelines · outage: --calls --job-ms
   pipelines: --rounds --calls --concurrency --json FILE · memory: --calls --sample-every --concurrency --json FILE
   reads: --calls --of-big --probes --database --profile-dir · scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company`;
@@ -29,6 +29,7 @@ const { positionals, values } = readCommandLine(USAGE, {
   'of-big': text,
   database: text,
   'profile-dir': text,
+  'beside-pipelines': { type: 'boolean' },
   concurrency: text,
   'sample-every': text,
   json: text,
@@ -49,7 +50,12 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
     benchAck({ rounds: number('rounds', 5), perSecond: number('rate', 8), events: number('events', 200) }, print),
   'ack-rate': () =>
     benchAckRate(
-      { rounds: number('rounds', 3), seconds: number('seconds', 5), profileDir: values['profile-dir'] },
+      {
+        rounds: number('rounds', 3),
+        seconds: number('seconds', 5),
+        profileDir: values['profile-dir'],
+        besidePipelines: values['beside-pipelines'] ?? false,
+      },
       print,
     ),
   memory: () =>
