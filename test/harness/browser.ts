@@ -75,18 +75,9 @@ export interface Seen {
 /** Opens the console as somebody, at an address of its own. Whoever opens it closes the context. */
 export async function openConsole(
   browser: Browser,
-  {
-    baseUrl,
-    token,
-    at = '/',
-    ...view
-  }: { baseUrl: string; token: string; at?: string; width?: number; height?: number; dark?: boolean },
+  { baseUrl, token, at }: { baseUrl: string; token: string; at: string },
 ): Promise<Seen> {
-  const context = await browser.newContext({
-    viewport: { width: view.width ?? 1280, height: view.height ?? 800 },
-    colorScheme: view.dark ? 'dark' : 'light',
-    locale: 'en-US',
-  });
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US' });
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('pageerror', (error) => complaints.push(error.message));
