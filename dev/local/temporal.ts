@@ -15,6 +15,8 @@ export interface TemporalDevServerOptions {
   port: number;
   uiPort: number;
   namespace: string;
+  /** SQLite's own, as `name=value`; tests give up durability for speed with them. */
+  pragmas?: readonly string[];
   /** Told each long step; the CLI may have to be fetched. */
   progress?: (line: string) => void;
 }
@@ -31,6 +33,7 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
   const args = ['server', 'start-dev', '--db-filename', path.join(dataDir, 'temporal.db'), '--ip', '127.0.0.1'];
   args.push('--port', String(port), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort), '--namespace', namespace);
   args.push('--log-level', 'warn', '--log-format', 'json', '--dynamic-config-value', 'matching.enableFairness=true');
+  for (const pragma of options.pragmas ?? []) args.push('--sqlite-pragma', pragma);
   // A group of its own: the terminal's Ctrl-C must not reach it before the API and the worker.
   const child = withPrivateFiles(() => spawn(cli, args, { cwd: dataDir, detached: true, stdio: ['ignore', log, log] }));
   const file = path.join(dataDir, 'temporal.db');

@@ -55,7 +55,8 @@ async function startServers(project: TestProject): Promise<() => Promise<void>> 
   // Whose statements a log holds, for who counts them: see statements.ts.
   const settings = { ...unsafe, log_line_prefix: LOG_LINE_PREFIX };
   const postgresPart = startPostgres({ dataDir, port, databaseUrl, settings });
-  const temporalPart = startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress });
+  const pragmas = ['journal_mode=MEMORY', 'synchronous=OFF'];
+  const temporalPart = startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', pragmas, progress });
   const teardown = async () => {
     const parts = await Promise.allSettled([postgresPart, temporalPart]);
     await Promise.all(parts.map((part) => (part.status === 'fulfilled' ? part.value.stop() : undefined)));

@@ -235,9 +235,8 @@ describe.sequential('after it', NO_RETRY, () => {
 
     await Promise.all([service.api.stop(), service.worker.stop()]);
     const { dataDir } = inject('servers');
-    // A rollback journal holds pages as they were and is gone within the transaction.
     const database = readdirSync(dataDir)
-      .filter((name) => name.startsWith('temporal.db') && !name.endsWith('-journal'))
+      .filter((name) => name.startsWith('temporal.db'))
       .map((name) => path.join(dataDir, name));
     const logs = readdirSync(path.join(dataDir, 'logs')).map((name) => path.join(dataDir, 'logs', name));
     expect(database.length).toBeGreaterThan(0);
