@@ -126,7 +126,7 @@ it('token refuses a folder no service has run on, options npm took, and tokens f
   expect(await run('dev/token.ts', [...admin, '--expires', '1y'])).toMatchObject({ code: 0 });
 });
 
-it.each([
+it.concurrent.each([
   'demo/demo.ts',
   'dev/token.ts',
   'dev/cleanup.ts',

@@ -45,7 +45,7 @@ const deliveryOf = async (company: TestCompany, id: string, status: string) =>
 const readable = (history: unknown): string =>
   JSON.stringify(history, (_, value) => (value instanceof Uint8Array ? Buffer.from(value).toString('utf8') : value));
 
-describe('events', () => {
+describe.concurrent('events', () => {
   it('of a booked call arrive once each, signed, as the API answers', async () => {
     const { company, receiver, endpoint, deliveries } = await listen();
     const call = await company.play(company.simulate({ recording: recordingLink('booked') }));
@@ -237,7 +237,7 @@ describe('a delivery', () => {
   });
 });
 
-describe('an endpoint', () => {
+describe.concurrent('an endpoint', () => {
   it('shows its secret once; after a rotation both sign', async () => {
     const { company, receiver, endpoint } = await listen(['lead.updated']);
     expect(endpoint.secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
