@@ -27,6 +27,10 @@ export interface PipelineOptions {
   concurrency: number;
   /** Where the figures of every round are written as JSON. */
   jsonFile?: string | undefined;
+  /** Where API and worker leave a CPU profile of each thread when they end. */
+  profileDir?: string | undefined;
+  /** Beside ours; all unless said. */
+  others?: readonly string[] | undefined;
 }
 
 interface Side extends CallTaker {
@@ -48,16 +52,17 @@ interface Figures {
 
 /** Prints each round and the medians with their spread. */
 export async function benchPipelines(options: PipelineOptions, print: (line: string) => void): Promise<boolean> {
-  const { rounds, calls, concurrency, jsonFile } = options;
+  const { rounds, calls, concurrency, jsonFile, profileDir } = options;
   const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env });
+  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env, profileDir });
   const sides: Side[] = [oursOf(cluster)];
   try {
     const company = await cluster.company();
     await printAtRest(cluster, print);
     const footprintBefore = await footprintOf(cluster);
     print(describeFootprint('before', footprintBefore));
-    for (const name of OTHERS) sides.push(await startSide(name, cluster, company));
+    for (const name of OTHERS.filter((each) => options.others?.includes(each) ?? true))
+      sides.push(await startSide(name, cluster, company));
     const all: Figures[] = [];
     for (const side of sides) await runBookedCalls(side, company, Math.ceil(calls / 2), concurrency);
     for (let round = 1; round <= rounds; round += 1)

@@ -12,7 +12,8 @@ import { printScaling } from './scaling.ts';
 
 const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling [options]
   ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir --beside-pipelines · outage: --calls --job-ms
-  pipelines: --rounds --calls --concurrency --json FILE · memory: --calls --sample-every --concurrency --json FILE
+  pipelines: --rounds --calls --concurrency --beside naive,floor,dbos --json FILE --profile-dir
+  memory: --calls --sample-every --concurrency --json FILE
   reads: --calls --of-big --probes --database --profile-dir · scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company`;
 
@@ -33,6 +34,7 @@ const { positionals, values } = readCommandLine(USAGE, {
   concurrency: text,
   'sample-every': text,
   json: text,
+  beside: text,
   'job-ms': text,
   'max-per-second': text,
   'max-per-company': text,
@@ -76,6 +78,8 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
         calls: number('calls', 60),
         concurrency: number('concurrency', 8),
         jsonFile: values.json,
+        profileDir: values['profile-dir'],
+        others: values.beside?.split(','),
       },
       print,
     ),
