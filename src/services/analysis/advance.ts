@@ -11,15 +11,15 @@ import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/
 import { ringPipeline, takingRings } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
-import { takeCallbacks } from './callbacks.ts';
+import { closeCallbacks, takeJobs } from './callbacks.ts';
 import {
   grantFreeSlots,
   insertJob,
   type JobOfRun,
+  lockPlaces,
   markFailed,
   runColumns,
   type ShunyaJob,
-  selectJobs,
 } from './jobs.ts';
 import { storeResult } from './results.ts';
 import { endAsNotAnalyzable, runKey } from './runs.ts';
@@ -52,13 +52,13 @@ export async function advanceAnalysis(
   return db.transaction(async (tx) => {
     const workflowId = analysisWorkflowId(input.subjectKind, input.subjectId, input.generation);
     const run = await lockRun(tx, input, workflowId);
-    const callbacks = run && !run.hasCallbacks ? [] : await takeCallbacks(tx, workflowId, run);
-    if (!run) return { step: { do: 'finish', stage: null } };
-    if (run.state !== 'running') return { step: { do: 'finish', stage: STAGE_OF_ENDED[run.state] } };
-
-    const jobs = await selectJobs(tx, input);
+    if (run?.state !== 'running') {
+      await closeCallbacks(tx, workflowId, run?.state);
+      return { step: { do: 'finish', stage: run ? STAGE_OF_ENDED[run.state] : null } };
+    }
+    const { jobs, callbacks } = await takeJobs(tx, workflowId, input);
     const advance = new Advance(tx, config, input, run, jobs);
-    for (const { jobId, body } of callbacks) await advance.take(jobId, body);
+    for (const { job, body } of callbacks) await advance.take(job, body);
     const step = await advance.next();
     return { step, job: step.do === 'finish' ? undefined : advance.find(step.jobId) };
   });
@@ -76,8 +76,6 @@ async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId:
       shunyaCallId: analysisRuns.shunyaCallId,
       stage: sql<PipelineStage | null>`coalesce(${calls.stage}, ${recordingSessions.stage})`,
       providerCallId: calls.providerCallId,
-      hasCallbacks: sql<boolean>`exists (select 1 from webhook_events e where e.workflow_id = ${workflowId}
-        and e.source = 'shunya' and e.status in ('pending', 'dispatched'))`,
     })
     .from(analysisRuns)
     .innerJoin(companies, eq(companies.id, analysisRuns.companyId))
@@ -113,9 +111,8 @@ class Advance {
   }
 
   /** Takes what one callback says, once. */
-  async take(jobId: string | null, body: Buffer): Promise<void> {
-    const job = this.jobs.find(({ id }) => id === jobId);
-    if (!job || job.state === 'completed' || job.state === 'failed') return;
+  async take(job: JobOfRun, body: Buffer): Promise<void> {
+    if (job.state === 'completed' || job.state === 'failed') return;
     const callback = readShunyaCallback(parseBodyBytes(body));
     if (callback.outcome === 'failed') {
       const failed = callback.error ?? { code: 'job_failed' };
@@ -206,11 +203,15 @@ class Advance {
     // The call id is random: a database restored from a backup never uses a key again with another body.
     const idempotencyKey = `${step}:${shunyaCallId}`;
     const key = { id: step, companyId, subjectKind, subjectId, generation, kind, attempt };
-    const job = await insertJob(this.tx, { ...key, idempotencyKey, shunyaCallId });
+    await lockPlaces(this.tx, companyId);
+    const { maxPerCompany } = this.config.shunya;
+    const made = await insertJob(this.tx, maxPerCompany, { ...key, idempotencyKey, shunyaCallId });
     // Only who holds the run's lock makes its jobs.
-    if (!job) throw new Error('a job is there that was not');
-    this.jobs.unshift(job);
-    return job;
+    if (!made) throw new Error('a job is there that was not');
+    this.jobs.unshift(made.job);
+    // A place that was freed just now is this job's, or nobody's.
+    if (!made.othersWait) this.hasFreedSlot = false;
+    return made.job;
   }
 
   /** Gives free places to the jobs that have waited longest, this one among them perhaps. */

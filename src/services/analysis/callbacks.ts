@@ -1,30 +1,72 @@
-/** Takes the callbacks that the inbox holds for an analysis. */
-import { sql } from 'drizzle-orm';
+/** Takes the callbacks that the inbox holds for an analysis: each is marked applied in the transaction that takes it. */
+import { and, desc, eq, inArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import type { AnalysisRunState } from '../../db/schema/index.ts';
+import { type AnalysisRunState, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
+import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { REDACTED } from '../inbox/redacted.ts';
+import { type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
 
 export interface TakenCallback {
-  jobId: string | null;
+  job: JobOfRun;
   body: Buffer;
 }
 
+const callbacksOf = (workflowId: string) =>
+  and(
+    eq(webhookEvents.workflowId, workflowId),
+    eq(webhookEvents.source, 'shunya'),
+    inArray(webhookEvents.status, ['pending', 'dispatched']),
+  );
+
 /**
- * Marks a run's callbacks applied, in the order in which they came, and hands them over, each once.
- * @param run what its row says: those of a run that is over came late, and where it was deleted what they say is deleted too
+ * Reads the jobs of a run that is under way, newest attempt first, and takes what callbacks say of them, in the order in
+ * which they came.
  */
-export async function takeCallbacks(
+export async function takeJobs(
   tx: Transaction,
   workflowId: string,
-  run: { state: AnalysisRunState } | undefined,
-): Promise<TakenCallback[]> {
-  const late = run?.state === 'running' ? sql`` : sql`, reason = 'came_late'`;
-  const redacted = run ? late : sql`, body = ''::bytea, signature = null, reason = ${REDACTED.reason}`;
-  const rows = await tx.execute<{ sequence: string; job_id: string | null; body: Buffer }>(sql`
-    update webhook_events set status = 'applied', applied_at = now() ${redacted}
-    where workflow_id = ${workflowId} and source = 'shunya' and status in ('pending', 'dispatched')
-    returning sequence, job_id, body`);
-  return [...rows]
+  run: SubjectKey & { generation: number },
+): Promise<{ jobs: JobOfRun[]; callbacks: TakenCallback[] }> {
+  const taken = tx
+    .$with('taken')
+    .as(
+      tx
+        .update(webhookEvents)
+        .set({ status: 'applied', appliedAt: sql`now()` })
+        .where(callbacksOf(workflowId))
+        .returning({ jobId: webhookEvents.jobId, sequence: webhookEvents.sequence, body: webhookEvents.body }),
+    );
+  const rows = await tx
+    .with(taken)
+    .select({ job: jobsOfRunColumns, sequence: taken.sequence, body: taken.body })
+    .from(shunyaJobs)
+    .leftJoin(taken, eq(taken.jobId, shunyaJobs.id))
+    .where(jobsOfRun(run))
+    .orderBy(desc(shunyaJobs.attempt), taken.sequence);
+  // A job with several callbacks is there several times.
+  const jobs = new Map<string, JobOfRun>();
+  for (const { job } of rows) if (!jobs.has(job.id)) jobs.set(job.id, job);
+  const callbacks = rows
     .sort((a, b) => Number(a.sequence) - Number(b.sequence))
-    .map(({ job_id: jobId, body }) => ({ jobId, body }));
+    .flatMap(({ job: { id }, body }) => {
+      const job = jobs.get(id);
+      return job && body ? [{ job, body }] : [];
+    });
+  return { jobs: [...jobs.values()], callbacks };
+}
+
+/**
+ * Closes the callbacks of a run that is over: they came late.
+ * @param state of the run; undefined where it was deleted, and what they say with it
+ */
+export async function closeCallbacks(
+  tx: Transaction,
+  workflowId: string,
+  state: AnalysisRunState | undefined,
+): Promise<void> {
+  const closed = state ? { status: 'applied' as const, reason: 'came_late' } : REDACTED;
+  await tx
+    .update(webhookEvents)
+    .set({ ...closed, appliedAt: sql`now()` })
+    .where(callbacksOf(workflowId));
 }

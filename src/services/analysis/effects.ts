@@ -48,8 +48,8 @@ async function lockCallAndLead(tx: Transaction, key: CallKey) {
       contactId: calls.contactId,
       companyId: leads.companyId,
       leadId: leads.id,
-      leadStatus: leads.status,
-      leadQualification: leads.qualification,
+      status: leads.status,
+      qualification: leads.qualification,
       statusSetAt: leads.statusSetAt,
       timeZone: companies.timeZone,
     })
@@ -73,12 +73,12 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
   if (!row || !analysis) return;
 
   const heldByPerson = row.statusSetAt !== null && row.callStartedAt < row.statusSetAt;
-  const status = heldByPerson ? row.leadStatus : raiseLeadStatus(row.leadStatus, leadStatusOf(analysis));
-  const known = row.leadQualification;
+  const status = heldByPerson ? row.status : raiseLeadStatus(row.status, leadStatusOf(analysis));
+  const known = row.qualification;
   const said = analysis.qualification;
   const raises = said !== null && (known === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[known]);
   const qualification = raises && !heldByPerson ? said : known;
-  if (status !== row.leadStatus || qualification !== known) await moveLead(tx, row.leadId, { status, qualification });
+  if (status !== row.status || qualification !== known) await moveLead(tx, row, { status, qualification });
   if (!(await bookAppointment(tx, key, row, analysis)))
     await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
@@ -95,9 +95,9 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
   const analysis = await selectCurrentAnalysis(tx, key);
   if (!row || !analysis) return;
 
-  const isWon = row.leadStatus === 'closed_won';
-  const status = isWon ? row.leadStatus : (leadStatusOf(analysis) ?? row.leadStatus);
-  await moveLead(tx, row.leadId, { status, qualification: analysis.qualification });
+  const isWon = row.status === 'closed_won';
+  const status = isWon ? row.status : (leadStatusOf(analysis) ?? row.status);
+  await moveLead(tx, row, { status, qualification: analysis.qualification });
   if (!(await bookAppointment(tx, key, row, analysis)))
     await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
 }
@@ -110,12 +110,8 @@ async function bookAppointment(
   analysis: CurrentAnalysis,
 ): Promise<boolean> {
   if (analysis.bookingStatus !== 'booked') return false;
-  const [rep] = analysis.assignedRepId
-    ? await tx
-        .select({ id: users.id })
-        .from(users)
-        .where(and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId)))
-    : [];
+  const ofCompany = and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId ?? ''));
+  const rep = tx.select({ id: users.id }).from(users).where(ofCompany);
   const { isNew } = await makeAppointment(
     tx,
     {
@@ -127,7 +123,8 @@ async function bookAppointment(
       saidDate: analysis.appointmentDate,
       location: analysis.appointmentLocation,
       serviceType: analysis.serviceRequested,
-      assignedRepId: rep?.id ?? null,
+      // Null where Shunya names nobody of the company.
+      assignedRepId: sql`${rep}`,
     },
     call.timeZone,
   );
@@ -153,7 +150,16 @@ export async function applyOutcome(
   });
   if (!decided) return;
   if (change.outcome === 'lost' && (await hasOpenAppointment(tx, appointment.leadId, change.appointmentId))) return;
-  await moveLead(tx, appointment.leadId, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
+  const [lead] = await tx
+    .select({
+      leadId: leads.id,
+      companyId: leads.companyId,
+      status: leads.status,
+      qualification: leads.qualification,
+    })
+    .from(leads)
+    .where(eq(leads.id, appointment.leadId));
+  if (lead) await moveLead(tx, lead, { status: change.outcome === 'won' ? 'closed_won' : 'closed_lost' });
 }
 
 async function hasOpenAppointment(tx: Transaction, leadId: string, exceptId: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 /** The rows of jobs at Shunya: one per attempt at one step of one run. */
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import { lockKey } from '../../db/locks.ts';
 import { analysisRuns, companies, shunyaJobs } from '../../db/schema/index.ts';
@@ -43,22 +43,14 @@ const isRunOfJob = and(
 );
 
 /** A job among those of its run. */
-export type JobOfRun = Awaited<ReturnType<typeof selectJobs>>[number];
+export type JobOfRun = Omit<ShunyaJob, keyof typeof runColumns> & { hasSpeech: boolean };
 
-/** Jobs of a run, newest attempt first. */
-export async function selectJobs(tx: Transaction, input: SubjectKey & { generation: number }) {
-  return tx
-    .select({ ...jobColumns, hasSpeech })
-    .from(shunyaJobs)
-    .where(
-      and(
-        eq(shunyaJobs.subjectKind, input.subjectKind),
-        eq(shunyaJobs.subjectId, input.subjectId),
-        eq(shunyaJobs.generation, input.generation),
-      ),
-    )
-    .orderBy(desc(shunyaJobs.attempt));
-}
+export const jobsOfRun = (run: SubjectKey & { generation: number }) =>
+  and(
+    eq(shunyaJobs.subjectKind, run.subjectKind),
+    eq(shunyaJobs.subjectId, run.subjectId),
+    eq(shunyaJobs.generation, run.generation),
+  );
 
 /** Whether anything was said in the transcript that a transcription has brought. */
 const hasSpeech = sql<boolean>`shunya_jobs.kind = 'transcription' and (
@@ -67,18 +59,40 @@ const hasSpeech = sql<boolean>`shunya_jobs.kind = 'transcription' and (
   or exists (select 1 from recording_transcripts t where shunya_jobs.subject_kind = 'visit'
     and t.session_id = shunya_jobs.subject_id and t.generation = shunya_jobs.generation and t.transcript_text ~ '\\S'))`;
 
-/** Stores the first state of a job. @returns it; undefined where it was there before */
+export const jobsOfRunColumns = { ...jobColumns, hasSpeech };
+
+/** Locks a company's places at Shunya: who counts, takes or frees one sees what others did before. */
+export async function lockPlaces(tx: Transaction, companyId: string): Promise<void> {
+  await lockKey(tx, 'slots', companyId);
+}
+
+const waitingOf = (companyId: string) =>
+  sql`select id from shunya_jobs where company_id = ${companyId} and state = 'waiting'`;
+
+const freePlaces = (companyId: string, limit: number) => sql`greatest(0, ${limit}::int - (
+  select count(*) from shunya_jobs where company_id = ${companyId} and state in ('ready', 'submitted', 'reported')))`;
+
+/**
+ * Stores a job: ready where the company has a free place that nobody waits for. The company's places must be locked.
+ * @returns it, and whether others wait; undefined where it was there before
+ */
 export async function insertJob(
   tx: Transaction,
+  limit: number,
   job: Pick<typeof shunyaJobs.$inferInsert, 'id' | 'companyId' | 'subjectKind' | 'subjectId' | 'generation'> &
     Pick<typeof shunyaJobs.$inferInsert, 'kind' | 'attempt' | 'idempotencyKey' | 'shunyaCallId'>,
-): Promise<JobOfRun | undefined> {
+): Promise<{ job: JobOfRun; othersWait: boolean } | undefined> {
+  const othersWait = sql<boolean>`exists (${waitingOf(job.companyId)})`;
+  const isFree = sql`not ${othersWait} and ${freePlaces(job.companyId, limit)} > 0`;
   const [stored] = await tx
     .insert(shunyaJobs)
-    .values({ ...job, state: 'waiting' })
+    .values({ ...job, state: sql`case when ${isFree} then 'ready' else 'waiting' end` })
     .onConflictDoNothing()
-    .returning(jobColumns);
-  return stored && { ...stored, hasSpeech: false };
+    // As it was before this statement.
+    .returning({ ...jobColumns, othersWait });
+  if (!stored) return undefined;
+  const { othersWait: doOthersWait, ...columns } = stored;
+  return { job: { ...columns, hasSpeech: false }, othersWait: doOthersWait };
 }
 
 /** One job with what a call to Shunya needs, locked where `tx` is to write it. */
@@ -140,13 +154,10 @@ export async function grantFreeSlots(
   limit: number,
   own?: SubjectKey & { generation: number },
 ): Promise<string[]> {
-  await lockKey(tx, 'slots', companyId);
+  await lockPlaces(tx, companyId);
   const granted = await tx.execute<{ id: string; kind: SubjectKind; subject: string; generation: number }>(sql`
     update shunya_jobs set state = 'ready', updated_at = now()
-    where id in (
-      select id from shunya_jobs where company_id = ${companyId} and state = 'waiting' order by created_at, id
-      limit greatest(0, ${limit} - (
-        select count(*) from shunya_jobs where company_id = ${companyId} and state in ('ready', 'submitted', 'reported'))))
+    where id in (${waitingOf(companyId)} order by created_at, id limit ${freePlaces(companyId, limit)})
     returning id, subject_kind as kind, subject_id as subject, generation`);
   for (const { kind: subjectKind, subject: subjectId, generation } of granted) {
     const isOwn = own?.subjectKind === subjectKind && own.subjectId === subjectId && own.generation === generation;

@@ -1,6 +1,6 @@
 /** Makes and changes appointments: every write goes through here, with its outgoing event and its review. */
 import { randomUUID } from 'node:crypto';
-import { eq, sql } from 'drizzle-orm';
+import { eq, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type AppointmentScope, matchingAppointments } from '../../db/queries/appointments.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
@@ -48,11 +48,10 @@ export type NewAppointment = Pick<
   | 'callId'
   | 'scheduledStart'
   | 'saidDate'
-  | 'assignedRepId'
   | 'location'
   | 'serviceType'
   | 'rescheduledFromId'
-> & { durationMinutes?: number };
+> & { assignedRepId?: string | null | SQL; durationMinutes?: number };
 
 /**
  * Makes an appointment and tells the company's endpoints. The lead must be locked.

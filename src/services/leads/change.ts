@@ -38,28 +38,29 @@ export async function changeLead(tx: Transaction, before: LockedLead, change: Le
   await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: before.id, previous });
 }
 
+/** What moves of a lead, as it is while it is locked. */
+export interface LeadPlace extends Pick<LockedLead, 'status' | 'qualification'> {
+  leadId: string;
+  companyId: string;
+}
+
 /**
  * Writes what an analysis, a correction or an outcome makes of a lead; `src/services/analysis/effects.ts` decides it.
  * Endpoints are told only where people would see a difference.
  */
 export async function moveLead(
   tx: Transaction,
-  leadId: string,
-  set: Pick<Partial<typeof leads.$inferInsert>, 'status' | 'qualification'>,
+  { leadId, companyId, status, qualification }: LeadPlace,
+  set: Partial<Pick<LeadPlace, 'status' | 'qualification'>>,
 ): Promise<void> {
-  const [before] = await tx
-    .select({ companyId: leads.companyId, status: leads.status, qualification: leads.qualification })
-    .from(leads)
-    .where(eq(leads.id, leadId))
-    .for('update');
-  if (!before) return;
   await tx
     .update(leads)
     .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
     .where(eq(leads.id, leadId));
+  const before = { status, qualification };
   const after = { ...before, ...set };
   const previous = changedFields(before, after);
   if (Object.keys(previous).length === 0) return;
-  await announce(tx, { companyId: before.companyId, type: 'lead.updated', subjectId: leadId, previous });
+  await announce(tx, { companyId, type: 'lead.updated', subjectId: leadId, previous });
   if (after.status !== before.status) await refreshLeadReviews(tx, leadId);
 }
