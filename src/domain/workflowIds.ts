@@ -5,6 +5,8 @@
 import { callIdOf } from './callId.ts';
 import type { SubjectKind } from './pipeline.ts';
 
+export { analysisWorkflowId } from './analysisWorkflowId.ts';
+
 /** Characters that Temporal can store of an id where its store is an SQL database; it reports more as an outage. */
 export const WORKFLOW_ID_LENGTH_MAX = 255;
 
@@ -14,8 +16,6 @@ export function callWorkflowId(companyId: string, providerCallId: string): strin
   return [...id].length <= WORKFLOW_ID_LENGTH_MAX ? id : `call:${callIdOf(companyId, providerCallId)}`;
 }
 export const visitWorkflowId = (sessionId: string) => `visit:${sessionId}`;
-export const analysisWorkflowId = (kind: SubjectKind, subjectId: string, generation: number) =>
-  `analysis:${kind}:${subjectId}:${generation}`;
 export const deliveryWorkflowId = (deliveryId: string) => `delivery:${deliveryId}`;
 
 /** The id of the workflow that carries the pipeline of a call or visit from start to end. */

@@ -36,7 +36,7 @@ export class AnalysisPipeline extends Pipeline {
   /** Looks at the rows until that holds, or until an operator has given it up. */
   async look(advance: () => Promise<AnalysisStep>, giveUp: () => Promise<void>): Promise<AnalysisStep> {
     for (;;) {
-      await this.recordActions();
+      if (this.hasActions) await this.recordActions();
       this.clearRing();
       let step: AnalysisStep = { do: 'finish', stage: 'failed' };
       const isSkipped = this.isSkipped;
@@ -46,7 +46,7 @@ export class AnalysisPipeline extends Pipeline {
       });
       if (!held) continue;
       if (step.do === 'finish' && !isSkipped) {
-        await this.clearBlock();
+        if (this.showsBlock) await this.clearBlock();
         if (step.stage) this.setStage(step.stage);
       }
       return step;
@@ -60,7 +60,7 @@ export class AnalysisPipeline extends Pipeline {
     this.repeatAttempt = undefined;
     this.hasAsked = false;
     this.failures = 0;
-    await this.clearBlock();
+    if (this.showsBlock) await this.clearBlock();
     this.setStage(stage);
   }
 

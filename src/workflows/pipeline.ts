@@ -166,6 +166,16 @@ export class Pipeline {
     await this.showBlock();
   }
 
+  /** Something is blocked, or is still shown so. */
+  get showsBlock(): boolean {
+    return this.block !== null || this.blockInRow !== null;
+  }
+
+  /** Operators did what is not written down yet, or not passed on. */
+  get hasActions(): boolean {
+    return this.actions.length > 0 || this.hasToPassOn;
+  }
+
   /** Writes down what operators did. For the workflow's own course only: nothing else may run meanwhile. */
   async recordActions(): Promise<void> {
     this.hasToPassOn = false;
@@ -215,7 +225,7 @@ export class Pipeline {
 
   /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
   private async showBlock(): Promise<void> {
-    await this.recordActions();
+    if (this.hasActions) await this.recordActions();
     const [now, before] = [this.block, this.blockInRow];
     if (JSON.stringify(now) === JSON.stringify(before)) return;
     this.showToOperators(now, before);

@@ -1,8 +1,8 @@
 /** The pipeline of a call or visit: how it looks at its rows, and what it shows of the analysis that runs beside it. */
 import * as wf from '@temporalio/workflow';
+import { analysisWorkflowId } from '../domain/analysisWorkflowId.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
 import type { Block, PipelineWaits, SubjectState } from '../domain/pipelineSteps.ts';
-import { analysisWorkflowId } from '../domain/workflowIds.ts';
 import { database } from './activities.ts';
 import { failureOf } from './failures.ts';
 import { Pipeline } from './pipeline.ts';
@@ -47,7 +47,7 @@ class SubjectPipeline extends Pipeline {
    */
   async look(advance: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
     for (;;) {
-      await this.recordActions();
+      if (this.hasActions) await this.recordActions();
       this.clearRing();
       try {
         const state = await advance();
