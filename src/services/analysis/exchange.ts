@@ -3,7 +3,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { shunyaJobs } from '../../db/schema/index.ts';
-import { adoptCallbacks } from '../inbox/reroute.ts';
+import { adoptCallbacks, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { lockTaskId } from '../inbox/routeCallback.ts';
 import { grantFreeSlots, markFailed, type ShunyaJob, selectJob } from './jobs.ts';
 import { storeResult } from './results.ts';
@@ -30,12 +30,14 @@ export async function recordAcceptance(
 ): Promise<{ isUnderWay: boolean }> {
   return db.transaction(async (tx) => {
     if (taskId) await lockTaskId(tx, taskId);
-    const current = taskId ? await storeTaskId(tx, job.id, taskId) : await selectJob(tx, job.id, true);
+    const { shunyaCallId } = job;
+    const stored = taskId ? await storeTaskId(tx, job.id, { taskId, shunyaCallId }) : undefined;
+    const current = stored ?? (taskId ? undefined : await selectJob(tx, job.id, true));
     if (!current) {
-      if (taskId) await leaveTombstone(tx, config, { taskId, shunyaCallId: job.shunyaCallId });
+      if (taskId) await leaveTombstone(tx, config, { taskId, shunyaCallId });
       return { isUnderWay: false };
     }
-    const adopted = taskId ? await adoptCallbacks(tx, { taskId, shunyaCallId: job.shunyaCallId }, config) : 0;
+    const adopted = taskId && stored?.hasCallbacks ? await adoptCallbacks(tx, { taskId, shunyaCallId }, config) : 0;
     if (result === undefined || current.state === 'failed')
       return { isUnderWay: current.state === 'submitted' && adopted === 0 };
     await storeResult(tx, job, result);
@@ -44,7 +46,9 @@ export async function recordAcceptance(
   });
 }
 
-async function storeTaskId(tx: Transaction, jobId: string, taskId: string) {
+/** The lock of the task id must be held. */
+async function storeTaskId(tx: Transaction, jobId: string, ids: { taskId: string; shunyaCallId: number }) {
+  const { taskId } = ids;
   const isFirst = sql`${shunyaJobs.taskId} is null`;
   const [stored] = await tx
     .update(shunyaJobs)
@@ -56,7 +60,7 @@ async function storeTaskId(tx: Transaction, jobId: string, taskId: string) {
       updatedAt: sql`now()`,
     })
     .where(eq(shunyaJobs.id, jobId))
-    .returning({ state: shunyaJobs.state });
+    .returning({ state: shunyaJobs.state, hasCallbacks: hasEventsToAdopt(tx, ids) });
   return stored;
 }
 

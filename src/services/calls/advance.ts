@@ -31,7 +31,7 @@ export async function advanceCall(db: Database, config: Config, input: AdvanceCa
     }
     const { call: known } = found;
     const call = found.hasNews
-      ? await foldEvents(tx, input, config, known ?? undefined)
+      ? await foldEvents(tx, input, config, known ?? undefined, !known && found.hasUnrouted)
       : known && { ...known, recordingTold: false };
     return call ? decideNext(tx, config, input, call, found.run ?? undefined) : GONE;
   });
@@ -48,7 +48,7 @@ async function decideNext(
   const decided = await stageOf(tx, config, input, call, run);
   if (decided === 'call_overdue') {
     await storeAbandoned(tx, input);
-    const abandoned = await foldEvents(tx, input, config, call);
+    const abandoned = await foldEvents(tx, input, config, call, false);
     return abandoned ? decideNext(tx, config, input, abandoned, run) : GONE;
   }
   if (decided.stage !== call.stage || decided.reason !== call.reason)

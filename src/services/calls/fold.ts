@@ -19,7 +19,7 @@ import { applyCallAnalysisEffects } from '../analysis/effects.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { REDACTED } from '../inbox/redacted.ts';
-import { adoptEventsOfCall } from '../inbox/reroute.ts';
+import { adoptEventsOfCall, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { isRingOf, takingRings } from '../pipelines/ring.ts';
 import { shownColumns } from '../pipelines/state.ts';
 import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
@@ -86,6 +86,7 @@ export async function lookAtCall(tx: Transaction, input: ProviderCall) {
       run: { state: analysisRuns.state, reason: analysisRuns.reason, recordingUrl: analysisRuns.recordingUrl },
       isDeleted: sql<boolean>`${exists(tombstone.where(isOfCall))}`,
       hasNews: sql<boolean>`${exists(news.where(isNews))}`,
+      hasUnrouted: hasEventsToAdopt(tx, { providerCallId }),
     })
     .from(companies)
     .leftJoin(calls, and(eq(calls.companyId, companies.id), eq(calls.id, callIdOf(companyId, providerCallId))))
@@ -105,6 +106,7 @@ export async function lookAtCall(tx: Transaction, input: ProviderCall) {
 /**
  * Updates the call's rows to what all of its events say, and marks those applied.
  * @param existing the call as it is
+ * @param adopts events of it wait for its company to be known, which this makes so
  * @returns the call, or undefined where no event speaks of it
  */
 export async function foldEvents(
@@ -112,6 +114,7 @@ export async function foldEvents(
   input: ProviderCall,
   config: Config,
   existing: StoredCall | undefined,
+  adopts: boolean,
 ): Promise<FoldedCallRow | undefined> {
   const applied = tx.$with('applied').as(
     tx
@@ -133,7 +136,7 @@ export async function foldEvents(
     .from(webhookEvents)
     .where(eventsOf(input))
     .orderBy(asc(webhookEvents.sequence));
-  if (!existing) await adoptEventsOfCall(tx, input.providerCallId, config);
+  if (adopts) await adoptEventsOfCall(tx, input.providerCallId, config);
 
   const events = rows.flatMap(toCallEvent);
   const recordingTold = events.some((event) => event.tellsRecording && event.isNew);

@@ -1,5 +1,5 @@
 /** Routes stored events again: what waited for a number, a call or a job, and what an operator sends through anew. */
-import { and, eq, ne, or, type SQL, sql } from 'drizzle-orm';
+import { and, eq, exists, ne, or, type SQL, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Queryable } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
@@ -73,16 +73,28 @@ async function routeUnrouted(tx: Queryable, which: SQL | undefined, config: Conf
   return { routed, waiting };
 }
 
+const unroutedOfCall = (providerCallId: string) =>
+  and(eq(webhookEvents.source, 'callrail'), eq(webhookEvents.providerCallId, providerCallId));
+
+const unroutedOfJob = (job: { taskId: string; shunyaCallId: number }) =>
+  and(
+    eq(webhookEvents.source, 'shunya'),
+    or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId)),
+  );
+
+/** Whether there is something to adopt, for statements that read more. */
+export const hasEventsToAdopt = (tx: Queryable, of: { providerCallId: string } | { taskId: string; shunyaCallId: number }) => {
+  const which = 'taskId' in of ? unroutedOfJob(of) : unroutedOfCall(of.providerCallId);
+  const waiting = tx.select({ id: webhookEvents.id }).from(webhookEvents);
+  return sql<boolean>`${exists(waiting.where(and(eq(webhookEvents.status, 'unrouted'), which)))}`;
+};
+
 /**
  * Routes the unrouted events of one call, now that its company is known: those that name neither number nor company can
  * come before the one that does. Called in the transaction that makes the call.
  */
 export async function adoptEventsOfCall(tx: Queryable, providerCallId: string, config: Config): Promise<void> {
-  await routeUnrouted(
-    tx,
-    and(eq(webhookEvents.source, 'callrail'), eq(webhookEvents.providerCallId, providerCallId)),
-    config,
-  );
+  await routeUnrouted(tx, unroutedOfCall(providerCallId), config);
 }
 
 /**
@@ -94,8 +106,7 @@ export async function adoptCallbacks(
   job: { taskId: string; shunyaCallId: number },
   config: Config,
 ): Promise<number> {
-  const ofJob = or(eq(webhookEvents.taskId, job.taskId), eq(webhookEvents.shunyaCallId, job.shunyaCallId));
-  const { routed } = await routeUnrouted(tx, and(eq(webhookEvents.source, 'shunya'), ofJob), config);
+  const { routed } = await routeUnrouted(tx, unroutedOfJob(job), config);
   return routed;
 }
 
