@@ -83,7 +83,10 @@ const unroutedOfJob = (job: { taskId: string; shunyaCallId: number }) =>
   );
 
 /** Whether there is something to adopt, for statements that read more. */
-export const hasEventsToAdopt = (tx: Queryable, of: { providerCallId: string } | { taskId: string; shunyaCallId: number }) => {
+export const hasEventsToAdopt = (
+  tx: Queryable,
+  of: { providerCallId: string } | { taskId: string; shunyaCallId: number },
+) => {
   const which = 'taskId' in of ? unroutedOfJob(of) : unroutedOfCall(of.providerCallId);
   const waiting = tx.select({ id: webhookEvents.id }).from(webhookEvents);
   return sql<boolean>`${exists(waiting.where(and(eq(webhookEvents.status, 'unrouted'), which)))}`;
