@@ -65,13 +65,16 @@ export async function routeWaitingEvents(
 
 /** Routes unrouted events again, oldest first; those that somebody else is at are left to them. */
 async function routeUnrouted(tx: Queryable, which: SQL | undefined, config: Config) {
-  const waiting = await selectWaiting(tx, and(eq(webhookEvents.status, 'unrouted'), which)).for('update', {
+  const waiting = await selectWaiting(tx, and(isUnrouted, which)).for('update', {
     skipLocked: true,
   });
   let routed = 0;
   for (const event of waiting) if ((await routeAgain(tx, event, config)) === 'pending') routed += 1;
   return { routed, waiting };
 }
+
+/** Spelled out: with the status as a value no plan for all values could use the indexes of these. */
+const isUnrouted = sql`${webhookEvents.status} = 'unrouted'`;
 
 const unroutedOfCall = (providerCallId: string) =>
   and(eq(webhookEvents.source, 'callrail'), eq(webhookEvents.providerCallId, providerCallId));
@@ -89,7 +92,7 @@ export const hasEventsToAdopt = (
 ) => {
   const which = 'taskId' in of ? unroutedOfJob(of) : unroutedOfCall(of.providerCallId);
   const waiting = tx.select({ id: webhookEvents.id }).from(webhookEvents);
-  return sql<boolean>`${exists(waiting.where(and(eq(webhookEvents.status, 'unrouted'), which)))}`;
+  return sql<boolean>`${exists(waiting.where(and(isUnrouted, which)))}`;
 };
 
 /**
