@@ -68,9 +68,9 @@ async function play(): Promise<void> {
 
 function tellWhereToLook({ companyId, people: { manager } }: Demo): void {
   const stuck = attentionUrl(config);
-  print('\nTo look around, as the manager; the first link signs in:');
+  print('\nTo look around, as the manager; the first two links sign in:');
   print(`Console    ${apiUrl(config)}/#token=${manager.token}`);
-  print(`API docs   ${apiUrl(config)}/docs`);
+  print(`API docs   ${apiUrl(config)}/docs#token=${manager.token}`);
   if (config.temporal.uiUrl) print(`Web UI     ${config.temporal.uiUrl}`);
   if (stuck) print(`Stuck      ${stuck}`);
   print('\nReady to paste (other roles: csr, sales_rep, executive):');

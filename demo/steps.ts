@@ -435,8 +435,10 @@ async function tellSimulator(url: string, method: string, body?: object): Promis
   return answer.json();
 }
 
+/** A call that ends now. */
 const simulate = (demo: Demo, given: Partial<SimulatedCall>): SimulatedCall =>
   simulateCall({
+    startedAt: new Date(Date.now() - (given.durationSeconds ?? 184) * 1000),
     trackingNumber: demo.trackingNumber,
     companyResourceId: newResourceId('COM'),
     customerNumber: newPhoneNumber(),

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '../src/config/commandLine.ts';
 import { bundleWorkflows } from '../src/temporal/workflowBundle.ts';
 import { ensureConsole } from './console.ts';
 
@@ -9,6 +10,7 @@ import { ensureConsole } from './console.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DIST = path.join(ROOT, 'dist');
 
+readCommandLine('usage: npm run build, without options: writes dist and console/dist', {});
 rmSync(DIST, { recursive: true, force: true });
 const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
 const compiled = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT, stdio: 'inherit' });

@@ -7,6 +7,7 @@ import { type Config, loadConfigOrExit } from '../src/config/config.ts';
 import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { openDatabase } from '../src/db/client.ts';
 import { companies } from '../src/db/schema/index.ts';
+import { parsePhone } from '../src/domain/phone.ts';
 import { type Answer, type Ask, askAs, runCommand } from './local/ask.ts';
 import { StartError, waitUntil } from './local/processes.ts';
 import { newPhoneNumber } from './local/sampleCalls.ts';
@@ -33,9 +34,10 @@ const SCENARIOS: Record<string, Scenario> = {
   missed: { events: ['incoming', 'missed'], stage: 'done', answered: false },
   voicemail: { events: ['incoming', 'completed'], stage: 'done', answered: false, voicemail: true },
 };
+const SAMPLE_ID = 'demo-calls';
 const USAGE = `usage: npm run call -- SCENARIO [--company ID] [--caller +12125550147]
 SCENARIO: ${Object.keys(SCENARIOS).join(', ')}
-Without --company it makes a company of its own; npm run cleanup -- --demo removes those.`;
+Without --company it calls a company of its own, ${SAMPLE_ID}; npm run cleanup -- --demo removes it.`;
 const USER = 'call_command';
 const WAIT_SECONDS = 120;
 const FINAL_STAGES = ['done', 'not_analyzable', 'failed'];
@@ -54,18 +56,23 @@ await runCommand(async () => {
   const { values, positionals } = readCommandLine(USAGE, { company: option, caller: option });
   const [name = '', ...more] = positionals;
   const scenario = Object.hasOwn(SCENARIOS, name) ? SCENARIOS[name] : undefined;
-  if (!scenario || more.length > 0) refuseCommandLine(USAGE, 'name one scenario');
+  if (name === '' || more.length > 0) refuseCommandLine(USAGE, 'name one scenario');
+  if (!scenario) refuseCommandLine(USAGE, `there is no scenario ${name}`);
+  const { company, caller = newPhoneNumber() } = values;
+  if (parsePhone(caller) === undefined) refuseCommandLine(USAGE, `--caller ${caller} is not a phone number`);
   const config = loadConfigOrExit({ secrets: 'require' });
   if (config.isProduction) throw new StartError('NODE_ENV is production: this makes a call up');
   const ask = await askAs(config, { userId: USER, role: 'admin' });
-  const callee = values.company === undefined ? await makeCompany(ask) : await findCompany(config, ask, values.company);
-  const id = await play(config, callee, name, scenario, values.caller ?? newPhoneNumber());
+  const callee = company === undefined ? await sampleCompany(config, ask) : await findCompany(config, ask, company);
+  const id = await play(config, callee, name, scenario, caller);
   return tellOutcome(config, callee, id, name, scenario);
 });
 
-async function makeCompany(ask: Ask): Promise<Callee> {
-  const run = randomBytes(4).toString('hex');
-  const callee = { companyId: `demo-${run}`, trackingNumber: newPhoneNumber(), signingKey: run + run };
+/** The company of the calls before, or a new one. */
+async function sampleCompany(config: Config, ask: Ask): Promise<Callee> {
+  const { items } = await ask('GET', '/companies?limit=200');
+  if (items.some(({ id }: Answer) => id === SAMPLE_ID)) return findCompany(config, ask, SAMPLE_ID);
+  const callee = { companyId: SAMPLE_ID, trackingNumber: newPhoneNumber(), signingKey: randomBytes(8).toString('hex') };
   const { companyId: id, trackingNumber, signingKey } = callee;
   await ask('POST', '/companies', {
     id,
@@ -80,6 +87,9 @@ async function makeCompany(ask: Ask): Promise<Callee> {
 /** The signing key is in the database alone: the API never shows one. */
 async function findCompany(config: Config, ask: Ask, companyId: string): Promise<Callee> {
   const path = `/companies/${encodeURIComponent(companyId)}`;
+  await ask('GET', path).catch((error: Error) => {
+    throw error.message.includes('404') ? new StartError(`there is no company ${companyId}`) : error;
+  });
   const [number] = (await ask('GET', `${path}/tracking-numbers`)).items;
   if (!number)
     throw new StartError(`${companyId} has no tracking number: POST /api/v1${path}/tracking-numbers adds one`);
@@ -98,12 +108,15 @@ async function play(config: Config, callee: Callee, name: string, scenario: Scen
   const { events, answered = true, voicemail = false } = scenario;
   const hasRecording = events.includes('completed');
   const words = voicemail ? 'voicemail-cold' : name;
+  const durationSeconds = voicemail ? 31 : answered ? 184 : 0;
   const call = simulateCall({
     trackingNumber: callee.trackingNumber,
     customerNumber: caller,
     answered,
     voicemail,
-    durationSeconds: voicemail ? 31 : answered ? 184 : 0,
+    durationSeconds,
+    // It has ended just now.
+    startedAt: new Date(Date.now() - durationSeconds * 1000),
     recording: hasRecording ? sampleRecording(config, randomBytes(4).toString('hex'), `${words}.wav`) : '',
   });
   const sender = createCallRailSender({ baseUrl: apiUrl(config), signingKey: callee.signingKey });
@@ -151,6 +164,7 @@ async function tellOutcome(
   if (pipeline.temporal_url) print(`  Web UI       ${pipeline.temporal_url}`);
   const token = await mintToken(config, { userId: USER, role: 'manager', companyId });
   print(`  Console      ${apiUrl(config)}/calls/${call.id}#token=${token}`);
+  print(`  API docs     ${apiUrl(config)}/docs#token=${token}`);
   if (!inTime) print(`It was not over after ${WAIT_SECONDS} s; npm run stuck and npm run doctor say why.`);
   return inTime && pipeline.stage === scenario.stage && (name !== 'booked' || appointment !== undefined);
 }

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readCommandLine } from '../src/config/commandLine.ts';
 import { ensureConsoleDependencies } from './console.ts';
 import { findDeadReferences } from './references.ts';
 
@@ -9,6 +10,8 @@ import { findDeadReferences } from './references.ts';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const COLORS = `--colors=${process.stdout.isTTY ? 'force' : 'off'}`;
 const CODE = ['src', 'dev', 'demo', 'simulators', 'test', 'bench'];
+
+readCommandLine('usage: npm run check, without options', {});
 
 const STEPS: { name: string; run: () => Promise<Outcome> }[] = [
   { name: 'Format and lint', run: () => tool('@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', COLORS) },

@@ -5,6 +5,7 @@ import { Connection } from '@temporalio/client';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
+import { readCommandLine } from './config/commandLine.ts';
 import { type Config, loadConfigOrExit } from './config/config.ts';
 import { createLogger, errorFields } from './runtime/telemetry.ts';
 import { clientConnectionOptions, createClient } from './temporal/connect.ts';
@@ -53,6 +54,7 @@ export async function endFormerPipelines(config: Config): Promise<void> {
 }
 
 async function main(): Promise<void> {
+  readCommandLine('usage: npm run migrate, without options: it brings DATABASE_URL and Temporal up to date', {});
   const config = loadConfigOrExit({ needs: ['database', 'temporal'] });
   const logger = createLogger(config, 'migrate');
   for (const [step, work] of [

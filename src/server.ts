@@ -11,6 +11,7 @@ import { createWebhookLoad } from './api/webhooks/load.ts';
 import { registerInboxMetrics } from './background/inboxMetrics.ts';
 import { createReadiness } from './background/readiness.ts';
 import { startRelay } from './background/relay.ts';
+import { readCommandLine } from './config/commandLine.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openPools } from './db/pools.ts';
 import { usesCallRailApi } from './db/queries/reconciliation.ts';
@@ -23,6 +24,7 @@ import { createWorkflowMessages } from './temporal/workflowMessages.ts';
 /** Nobody who asks whether Temporal is there waits longer. */
 const READINESS_DEADLINE_MS = 3000;
 
+readCommandLine('usage: npm run start:api, without options: docs/configuration.md lists its variables', {});
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya', 'auth'] });
 const logger = createLogger(config, 'api');
 const { pools, close } = openPools(config.databaseUrl);

@@ -11,6 +11,7 @@ import { startHousekeeping } from './background/housekeeping.ts';
 import { HEARTBEAT_SECONDS } from './background/readiness.ts';
 import { type Relay, startRelay } from './background/relay.ts';
 import { startSweep } from './background/sweep.ts';
+import { readCommandLine } from './config/commandLine.ts';
 import { loadConfigOrExit } from './config/config.ts';
 import { openDatabase } from './db/client.ts';
 import { createCallRailClient } from './providers/callrail/client.ts';
@@ -33,6 +34,7 @@ const LOCAL_ACTIVITIES = 16;
 /** Companies whose calls are compared with CallRail's at once. */
 const RECONCILIATIONS = 4;
 
+readCommandLine('usage: npm run start:worker, without options: docs/configuration.md lists its variables', {});
 const config = loadConfigOrExit({ needs: ['database', 'temporal', 'shunya'] });
 const logger = createLogger(config, 'worker');
 installTemporalRuntime(logger);

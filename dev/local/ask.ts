@@ -26,7 +26,8 @@ export async function askAs(config: Config, who: TokenRequest): Promise<Ask> {
     if (answer.ok) return data;
     if (answer.status === 401)
       throw new StartError(`${apiUrl(config)} is another service's: it refuses tokens made with ${config.dataDir}`);
-    throw new StartError(`${method} ${path} answered ${answer.status} ${code ?? ''} ${detail ?? ''}`.trim());
+    if (typeof code !== 'string') throw new StartError(`what answers at ${apiUrl(config)} is not callwright`);
+    throw new StartError(`${method} ${path} answered ${answer.status} ${code} ${detail ?? ''}`.trim());
   };
 }
 

@@ -79,6 +79,8 @@ function detailsOf(audioUrl: string): Details {
   };
 }
 
+const withArticle = (service: string) => `${/^[aeiou]/i.test(service) ? 'an' : 'a'} ${service.toLowerCase()}`;
+
 type Line = [speaker: 'agent' | 'customer', text: string];
 
 function dialogueOf(recording: Recording): Line[] {
@@ -86,7 +88,7 @@ function dialogueOf(recording: Recording): Line[] {
   const wanted = service.toLowerCase();
   const opening: Line[] = [
     ['agent', 'Thank you for calling Summit Home Services. How can I help you today?'],
-    ['customer', `Hi, I'm calling about a ${wanted}.`],
+    ['customer', `Hi, I'm calling about ${withArticle(service)}.`],
   ];
   switch (scenarioOf(recording)) {
     case 'silence':
@@ -236,7 +238,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         objections: objections({ ...TOO_HIGH, objection_text: 'The visit fee seems high.', overcome: true }),
         compliance: compliance(0.92, CALL_STAGES, []),
         summary: {
-          summary: `The caller asked for a ${service.toLowerCase()}. The fee was explained and an estimate was booked.`,
+          summary: `The caller asked for ${withArticle(service)}. The fee was explained and an estimate was booked.`,
           sentiment_score: 0.86,
         },
       };
@@ -253,7 +255,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
         objections: objections({ ...TOO_HIGH, objection_text: 'Another company quoted less.', overcome: false }),
         compliance: compliance(0.64, CALL_STAGES, ['objection_handling', 'closing']),
         summary: {
-          summary: `The caller asked for a ${service.toLowerCase()} and wants to compare prices before booking.`,
+          summary: `The caller asked for ${withArticle(service)} and wants to compare prices before booking.`,
           sentiment_score: 0.52,
         },
       };
@@ -274,7 +276,7 @@ export function analysisResult(recording: Recording): Record<string, unknown> {
           severity: 'high',
         }),
         compliance: compliance(0.7, CALL_STAGES, ['closing']),
-        summary: { summary: `The caller may want a ${service.toLowerCase()} next year.`, sentiment_score: 0.6 },
+        summary: { summary: `The caller may want ${withArticle(service)} next year.`, sentiment_score: 0.6 },
       };
     case 'unqualified':
       return {

@@ -54,8 +54,9 @@ export function detailsOf(error: unknown): FailureDetails {
 
 /** The one line of a failed attempt. */
 export function logFailure(logger: Logger, activity: string, error: unknown): void {
-  const { workflowExecution, attempt } = Context.current().info;
-  logger.warn({ activity, workflow_id: workflowExecution?.workflowId, attempt, err: error }, 'activity failed');
+  // Not its attempt, which is always the first: the workflow counts, and decides when to try again.
+  const { workflowExecution } = Context.current().info;
+  logger.warn({ activity, workflow_id: workflowExecution?.workflowId, err: error }, 'activity failed');
 }
 
 /** SQLSTATE or a system's error code; else the error's class name. */

@@ -1,13 +1,36 @@
-/** The variables as they are given: the environment, then `.env`. */
+/** The variables as they are given: the environment, then `.env`, then the ports of the service that runs on DATA_DIR. */
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 // Not util.parseEnv: without an error it cuts a value short at a quote inside, and knows neither a BOM nor `export  A=1`.
 import { parse as parseDotenv } from 'dotenv';
 import { ConfigError } from './values.ts';
 
-/** @param env replaces the process environment and `.env` @returns those that mean something; an empty value counts as unset */
+/** @param env replaces all of that @returns those that mean something; an empty value counts as unset */
 export function readEnvironment(env?: Readonly<Record<string, string | undefined>>): Record<string, string> {
   const given = env ? withoutEmpty(env) : { ...withoutEmpty(readDotenv()), ...withoutEmpty(process.env) };
-  return withoutUnusedPorts(given);
+  return withoutUnusedPorts(env ? given : { ...portsOfRunning(given.DATA_DIR ?? '.data'), ...given });
+}
+
+/** Ports that were chosen for the service that runs on a DATA_DIR: commands in another terminal find it without them. */
+export const CHOSEN_PORTS = [
+  'PORT',
+  'POSTGRES_PORT',
+  'TEMPORAL_DEV_PORT',
+  'TEMPORAL_UI_PORT',
+  'SHUNYA_SIM_PORT',
+  'OPS_PORT',
+];
+
+function portsOfRunning(dataDir: string): Record<string, string> {
+  try {
+    const { pid, ports } = JSON.parse(readFileSync(path.join(dataDir, 'run', 'supervisor.json'), 'utf8'));
+    process.kill(pid, 0);
+    const chosen = CHOSEN_PORTS.flatMap((name) => (ports?.[name] ? [[name, String(ports[name])]] : []));
+    return Object.fromEntries(chosen);
+  } catch {
+    // Nothing runs there.
+    return {};
+  }
 }
 
 /** Whether npm kept this option: `npm run token --role` without `--` in between makes it a setting of npm, told in a variable. */

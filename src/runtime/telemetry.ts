@@ -58,7 +58,10 @@ export function createLogger(config: Pick<Config, 'isProduction' | 'logLevel'>, 
     redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
     serializers: { err: errorFields, error: errorFields },
     ...(usePretty && {
-      transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' } },
+      transport: {
+        target: 'pino-pretty',
+        options: { ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l', singleLine: true },
+      },
     }),
   });
 }

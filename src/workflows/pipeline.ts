@@ -287,7 +287,7 @@ export class Pipeline {
       const next = shown.nextTurnAt ? ` The next try is at ${new Date(shown.nextTurnAt).toISOString()}.` : '';
       const where = shown.workflowId ? ` in \`${shown.workflowId}\`` : '';
       lines.push(
-        `**Blocked on** ${blockedOn}${where}: ${why}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}. It goes on trying by itself.${next}`,
+        `**Blocked on** ${blockedOn}${where}: ${why}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}${shown.workflowId ? ' or more' : ''}. It goes on trying by itself.${next}`,
         `An operator can send the Update \`retry\` to try now, or \`skip\` to give this step up; no data is needed, \`${ACTION_FORM}\` goes into the audit log.`,
       );
     }

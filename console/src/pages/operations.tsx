@@ -131,7 +131,7 @@ export function PipelinesPage() {
                         )
                       }
                     >
-                      {picked.length === blocked.length ? 'Choose none' : `Choose all ${blocked.length}`}
+                      {picked.length === blocked.length ? 'Select none' : `Select all (${blocked.length})`}
                     </Button>
                     <OperateButtons workflowIds={picked} onDone={() => setChosen(new Set())} />
                   </span>

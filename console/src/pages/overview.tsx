@@ -225,7 +225,7 @@ function CallNumbers({ range, before, isSelf }: { range: Range; before: Range; i
               <FollowUpStat
                 open={data.open_followups}
                 overdue={data.overdue_followups ?? 0}
-                minutes={data.median_callback_minutes ?? null}
+                minutes={data.median_callback_minutes || null}
               />
             )}
           </div>

@@ -28,6 +28,13 @@ const PAGE = `<!doctype html>
     }
     .swagger-ui .info table code { padding: 0 5px; }
     .swagger-ui .opblock-body, .swagger-ui .table-container { overflow-x: auto; }
+    /* Authorize stands first; what has no use here is hidden. */
+    .swagger-ui > div:has(> .scheme-container) { display: flex; flex-direction: column; }
+    .swagger-ui > div > .wrapper { box-sizing: border-box; width: 100%; }
+    .swagger-ui .scheme-container { order: -1; margin: 0; padding: 12px 0; }
+    .swagger-ui .servers-title, .swagger-ui .servers, .swagger-ui .try-out, .swagger-ui .parameter__empty_value_toggle {
+      display: none;
+    }
     @media (max-width: 600px) {
       .swagger-ui .info { margin: 20px 0; }
       .swagger-ui .wrapper { padding: 0 12px; }
@@ -45,12 +52,15 @@ const PAGE = `<!doctype html>
 `;
 
 /** Swagger UI focuses the last scheme of its Authorize dialog: a pasted token must not land in the ticket of the stream. */
-const START = `const answer = await fetch('/openapi.json');
+const START = `// A link of the demo or the console brings a token in its fragment, which no server sees.
+const [, token] = /[#&]token=([^&]+)/.exec(location.hash) ?? [];
+if (token) history.replaceState(null, '', '/docs');
+const answer = await fetch('/openapi.json');
 const spec = await answer.json();
 delete spec.components.securitySchemes.ticket;
 for (const operation of Object.values(spec.paths).flatMap((item) => Object.values(item)))
   operation.security = operation.security?.filter((scheme) => !('ticket' in scheme));
-SwaggerUIBundle({
+const ui = SwaggerUIBundle({
   spec,
   dom_id: '#docs',
   deepLinking: true,
@@ -60,6 +70,16 @@ SwaggerUIBundle({
   tryItOutEnabled: true,
   persistAuthorization: true,
   validatorUrl: null,
+  onComplete: () => token && ui.preauthorizeApiKey('bearer', token),
+});
+// Links to operations open them in place.
+document.addEventListener('click', (event) => {
+  const [, tag, id] = /^#\\/([^/]+)\\/(.+)$/.exec(event.target.closest('a')?.getAttribute('href') ?? '') ?? [];
+  if (!id || event.target.closest('.opblock')) return;
+  event.preventDefault();
+  ui.layoutActions.show(['operations-tag', tag], true);
+  ui.layoutActions.show(['operations', tag, id], true);
+  setTimeout(() => document.getElementById('operations-' + tag + '-' + id)?.scrollIntoView(), 100);
 });
 `;
 

@@ -61,11 +61,11 @@ export const FRONT_PAGE = `Callwright turns phone calls into leads and appointme
 
 ## Start here
 
-1. Print a token: \`npm run token -- --role manager --company acme --user me\`.
-2. Press **Authorize** and paste it.
-3. Open **Calls**, then \`GET /api/v1/calls\`, and press **Execute**. Optional filters may stay empty.
+1. Print a token: \`npm run -s token -- --role manager --company ID --user me\`, with the id of your company.
+2. Press **Authorize** at the top and paste it. The links to this page that \`npm run demo\` and \`npm run call\` print bring one along.
+3. Open [GET /api/v1/calls](#/Calls/get_calls) and press **Execute**. Optional filters may stay empty.
 
-Without this page: \`curl -H "Authorization: Bearer $TOKEN" http://127.0.0.1:3000/api/v1/calls\`.
+Without this page: \`curl -H "Authorization: Bearer $TOKEN"\` with the URL that **Execute** shows.
 
 ## The life of a call
 
