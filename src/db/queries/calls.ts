@@ -202,9 +202,8 @@ function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, t
   const within: Within | undefined =
     after &&
     ((startedAt, id) => sql`(${startedAt}, ${id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`);
-  // Not a parameter: a plan for any limit is one for many rows.
-  const newest = sql`order by started_at desc, id desc limit ${sql.raw(String(limit))}`;
-  const ids = sql`select id, ${total} as total from (${matching(filter, { within, each: newest })}) as matching ${newest}`;
+  const found = matching(filter, { within, limit });
+  const ids = sql`select id, ${total} as total from (${found}) as matching ${newestOf(limit)}`;
   return readPage(db, sql`join (${ids}) as page on page.id = ${calls.id} ${newestFirst}`);
 }
 
@@ -213,15 +212,25 @@ type Within = (startedAt: SQL, id: SQL) => SQL;
 
 /**
  * Id and start of the calls that match. By their facets where the filter is about those: then each facet that fits is a range
- * of an index, newest first, so that a rare combination costs no more than a frequent one. `each` ends each such range.
+ * of an index, newest first, so that a rare combination costs no more than a frequent one. With a limit only the newest of each
+ * such range.
  */
-function matching(filter: CallFilter, { within, each = sql`offset 0` }: { within?: Within; each?: SQL }): SQL {
+function matching(filter: CallFilter, { within, limit }: { within?: Within; limit?: number }): SQL {
   const select = (where: SQL | undefined) =>
-    sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${each}`;
+    sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${newestOf(limit)}`;
   const all = and(matches(filter), within?.(sql`${calls.startedAt}`, sql`${calls.id}`));
   if (filter.companyId === undefined || !isByFacets(filter)) return select(all);
-  const byFacets = facetGroups(filter).map((group) => sql`${inFacets(filter, group, { within, each })} union all `);
+  const byFacets = facetGroups(filter).map((group) => sql`${inFacets(filter, group, { within, limit })} union all `);
   return sql`${sql.join(byFacets)} (${select(and(all, isUnfilled))})`;
+}
+
+/**
+ * So many rows, newest first; without a number all, in no order.
+ * The number is no parameter: a plan for any limit is one for many rows.
+ */
+function newestOf(limit: number | undefined, first?: SQL): SQL {
+  if (limit === undefined) return sql`offset 0`;
+  return sql`order by ${first && sql`${first} desc, `}started_at desc, id desc limit ${sql.raw(String(limit))}`;
 }
 
 /** Rows that have facets, in an index of their own: all calls of a company, those of each of some agents, of nobody, … */
@@ -232,8 +241,8 @@ interface FacetGroup {
   id: SQL;
   /** The beginning of the index. */
   isOf: SQL | undefined;
-  /** How the index goes on, where another one could be taken for it. */
-  order?: SQL;
+  /** What the index begins with, where it is not equal to anything and another index could be taken. */
+  first?: SQL;
   /** What else the index says. */
   also?: SQL;
 }
@@ -253,22 +262,20 @@ function facetGroups({ csrId, handledBy, objection }: CallFilter): FacetGroup[] 
   if (asked === undefined) return [{ agents: everybody, isOf: undefined, ...ofCalls }];
   return [
     { agents: sql`unnest(${textArray(agents ?? [])})`, isOf: sql`each.csr_id = facets.agent`, ...ofCalls },
-    ...(isOfNobody
-      ? [{ agents: everybody, isOf: sql`each.csr_id is null`, order: sql`each.csr_id, each.facet`, ...ofCalls }]
-      : []),
+    ...(isOfNobody ? [{ agents: everybody, isOf: sql`each.csr_id is null`, first: sql`each.csr_id`, ...ofCalls }] : []),
   ];
 }
 
 /** Those of a group whose facet fits: the facets that it has are found one after the other, then each is a range. */
 function inFacets(
   filter: CallFilter,
-  { agents, from, id, isOf, order, also }: FacetGroup,
-  { within, each }: { within: Within | undefined; each: SQL },
+  { agents, from, id, isOf, first, also }: FacetGroup,
+  { within, limit }: { within: Within | undefined; limit: number | undefined },
 ): SQL {
   const { companyId, startedOn } = filter;
   const ofGroup = and(sql`each.company_id = ${companyId}`, isOf);
   const nextFacet = (after?: SQL) => sql`select each.facet from ${from} as each
-    where ${and(ofGroup, sql`each.facet is not null`, after)} order by ${order ?? sql`each.facet`} limit 1`;
+    where ${and(ofGroup, sql`each.facet is not null`, after)} order by ${first && sql`${first}, `}each.facet limit 1`;
   const range = and(startedOn && onDays(sql`each.started_at`, startedOn), within?.(sql`each.started_at`, id), also);
   return sql`
     (with recursive facets as (
@@ -279,7 +286,7 @@ function inFacets(
     select found.id, found.started_at
     from facets cross join lateral (
       select ${id} as id, each.started_at as started_at from ${from} as each
-      where ${and(ofGroup, sql`each.facet = facets.facet`, range)} ${each}
+      where ${and(ofGroup, sql`each.facet = facets.facet`, range)} ${newestOf(limit, first)}
     ) as found
     where ${and(sql`facets.facet is not null`, ...facetFits(filter))})`;
 }
