@@ -1,5 +1,5 @@
 /** Which stored events are due to ring their workflow, and what is written of those that were rung. */
-import { and, inArray, sql } from 'drizzle-orm';
+import { and, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
@@ -10,6 +10,11 @@ import { stateOfRun } from './routeCallback.ts';
 
 /** Small, since events that arrive meanwhile wait for the whole batch. */
 export const CLAIMED_TOGETHER = 20;
+/**
+ * Of the due events the oldest and the newest so many are looked at: a claim costs no more beside a backlog of any size, and
+ * what another company has just received is among them.
+ */
+const LOOKED_AT = 1000;
 /** A relay that claims an event and dies leaves it to the others after this. */
 const LEASE_SECONDS = 10;
 /** Rings again what was rung but not applied: a Reset, a killed worker. Doubles up to the maximum. */
@@ -29,7 +34,9 @@ export interface ClaimedEvent {
 }
 
 /**
- * Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call.
+ * Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call, and of
+ * each company its oldest and its newest in turn, so that a backlog does not delay its own new calls.
+ * Arrays, since statistics that know of no backlog would have its rows looked for anew for each row that is taken.
  * @param rung events whose workflows were rung since the last time: they are dispatched, and due again later in case they
  * are not applied. Most are by now, and their lease holds until here, so that this needs no statement of its own.
  */
@@ -50,14 +57,16 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
         next_ring_at = ${nextRing(RERING_SECONDS)}
       where id = any(${rungIds}) and status in ('pending', 'dispatched'))
     update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
-    where id in (
+    where id = any(array(
       select id from webhook_events
-      where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id in (
+      where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id = any(array(
         select id from (
-          select id, sequence, row_number() over (partition by company_id order by sequence) as turn
-          from webhook_events where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
-        ) due order by turn, sequence limit ${CLAIMED_TOGETHER})
-      for update skip locked)
+          select id, sequence, least(
+            row_number() over (partition by company_id order by sequence),
+            row_number() over (partition by company_id order by sequence desc)) as turn
+          from (${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}) as ends
+        ) due order by turn, sequence limit ${CLAIMED_TOGETHER}))
+      for update skip locked))
     returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
       case when source = 'operator' or route = 'ring' then body else '' end as body`);
   return rows.map((row) => ({
@@ -73,6 +82,12 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
         : null,
   }));
 }
+
+/** Due events from one end of their index. */
+const dueFrom = (direction: SQL) => sql`
+  (select id, company_id, sequence from webhook_events
+  where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
+  order by next_ring_at ${direction} limit ${LOOKED_AT})`;
 
 /** Gives claimed events back untried. @param seconds after which they are due again */
 export async function releaseEvents(db: Database, events: readonly ClaimedEvent[], seconds: number): Promise<void> {
