@@ -5,6 +5,7 @@ import { type Cluster, exchange, uniquePhone } from './cluster.ts';
 import type { LoadCompany } from './load.ts';
 
 const EVENTS = ['incoming', 'answered', 'completed'] as const;
+const MISSED_EVENTS = ['incoming', 'missed', 'modified'] as const;
 const CALL_WITHIN_SECONDS = 600;
 
 /** What takes CallRail's webhooks, and can tell which calls it is done with. */
@@ -59,7 +60,7 @@ export async function runBookedCalls(
           resolve();
         });
       });
-      await Promise.all([done, sendEvents(taker, company, id)]);
+      await Promise.all([done, sendEvents(taker, company, 'booked', id)]);
     }
   };
   try {
@@ -70,9 +71,16 @@ export async function runBookedCalls(
   }
 }
 
-async function sendEvents(taker: CallTaker, company: LoadCompany, id: string): Promise<void> {
+/** Sends a call's three events, the next when one is answered; a missed call has no recording. @returns the call's id */
+export async function sendEvents(
+  taker: CallTaker,
+  company: LoadCompany,
+  outcome: 'booked' | 'missed',
+  id = newResourceId('CAL'),
+): Promise<string> {
   const caller = uniquePhone();
-  for (const event of EVENTS) {
+  const isBooked = outcome === 'booked';
+  for (const event of isBooked ? EVENTS : MISSED_EVENTS) {
     const isOver = event === 'completed';
     const body = JSON.stringify({
       call_id: id,
@@ -80,11 +88,12 @@ async function sendEvents(taker: CallTaker, company: LoadCompany, id: string): P
       tracking_number: company.trackingNumber,
       recording_url: isOver ? `https://s3.amazonaws.com/bench/booked-${id}.mp3` : null,
       duration: isOver ? 120 : 0,
-      answered: event !== 'incoming',
+      answered: isBooked && event !== 'incoming',
       timestamp: new Date().toISOString(),
     });
     const headers = { 'content-type': 'application/json', signature: signCallRail(body, company.signingKey) };
     const { status } = await exchange(taker.eventUrl(event), { method: 'POST', headers, body });
     if (status !== 200) throw new Error(`${taker.name} answered ${status}`);
   }
+  return id;
 }

@@ -1,7 +1,9 @@
-/** `npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling`, each with its own options; numbers are of the machine it runs on. */
+/** `npm run bench -- ack|ack-rate|pipelines|memory|bloat|backlog|several|outage|fairness|reads|scaling`, each with its own options; numbers are of the machine it runs on. */
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { benchAck } from './ack.ts';
 import { benchAckRate } from './ackRate.ts';
+import { benchBacklog } from './backlog.ts';
+import { benchBloat } from './bloat.ts';
 import { stopOnSignals } from './cluster.ts';
 import { benchFairness } from './fairness.ts';
 import { benchMemory } from './memory.ts';
@@ -9,11 +11,13 @@ import { benchOutage } from './outage.ts';
 import { benchPipelines } from './pipelines.ts';
 import { benchReads } from './reads.ts';
 import { printScaling } from './scaling.ts';
+import { benchSeveral } from './several.ts';
 
-const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|outage|fairness|reads|scaling [options]
+const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|bloat|backlog|several|outage|fairness|reads|scaling [options]
   ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir --beside-pipelines · outage: --calls --job-ms
   pipelines: --rounds --calls --concurrency --beside naive,floor,dbos --json FILE --profile-dir
   memory: --calls --sample-every --concurrency --json FILE
+  bloat: --calls --storage PARAMETERS · backlog: --events --probes · several: --calls --concurrency
   reads: --calls --of-big --probes --database --profile-dir · scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company`;
 
@@ -33,6 +37,7 @@ const { positionals, values } = readCommandLine(USAGE, {
   'beside-pipelines': { type: 'boolean' },
   concurrency: text,
   'sample-every': text,
+  storage: text,
   json: text,
   beside: text,
   'job-ms': text,
@@ -70,6 +75,9 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
       },
       print,
     ),
+  bloat: () => benchBloat({ calls: number('calls', 100_000), storage: values.storage }, print),
+  backlog: () => benchBacklog({ events: number('events', 20_000), probes: number('probes', 20) }, print),
+  several: () => benchSeveral({ calls: number('calls', 60), concurrency: number('concurrency', 8) }, print),
   outage: () => benchOutage({ calls: number('calls', 1000), jobMs: number('job-ms', 300) }, print),
   pipelines: () =>
     benchPipelines(
