@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../harness/poll.ts';
-import { recordingLink, type Service, startService } from '../harness/service.ts';
+import { recordingLink, type Service, startService, UNTIL_RETRIED } from '../harness/service.ts';
 
 const RUNNER = path.resolve('dev/run.mjs');
 
@@ -13,11 +13,7 @@ let service: Service;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'callwright-commands-'));
-  // The first failure needs a person, and nothing is tried again before the tests are over unless somebody says so.
-  const retry = { INITIAL_SECONDS: '300', MAX_SECONDS: '300', ATTEMPTS: '1' };
-  service = await startService(
-    Object.fromEntries(Object.entries(retry).map(([name, value]) => [`PROVIDER_RETRY_${name}`, value])),
-  );
+  service = await startService(UNTIL_RETRIED);
 });
 afterAll(async () => {
   await service?.stop();
@@ -53,7 +49,7 @@ it('call plays one call and says what became of it', async () => {
 
   const nobody = await run('dev/call.ts', ['booked', '--company', 'nobody']);
   expect(nobody.code).toBe(1);
-  expect(nobody.output).toContain('404');
+  expect(nobody.output).toContain('there is no company nobody');
 });
 
 it('stuck says what needs a person, and tries it again', async () => {

@@ -8,7 +8,7 @@ import type { Role } from '../../src/domain/user.ts';
 import { openConsole, type Seen, startBrowser } from '../harness/browser.ts';
 import { signToken } from '../harness/http.ts';
 import { eventually } from '../harness/poll.ts';
-import { recordingLink, type Service, startService, type TestCompany } from '../harness/service.ts';
+import { recordingLink, type Service, startService, type TestCompany, UNTIL_RETRIED } from '../harness/service.ts';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Colors on their way from one to the other have no contrast to judge. */
@@ -29,7 +29,7 @@ describe.skipIf(!browser)('the console', () => {
 
   beforeAll(async () => {
     expect(await ensureConsole((line) => process.stderr.write(`${line}\n`))).toBe(true);
-    service = await startService();
+    service = await startService(UNTIL_RETRIED);
     company = await service.company();
     for (const [id, role, name] of [
       ['csr', 'csr', 'Casey Lindqvist'],

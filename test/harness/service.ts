@@ -28,6 +28,13 @@ import { SHUNYA_API_KEY, SHUNYA_WEBHOOK_SECRET, startTestShunya } from './shunya
 const AUTH_SECRET = 'a secret of the tests, long enough for HS256';
 const READY_WITHIN_SECONDS = 90;
 
+/** The first failure needs a person, and is not tried again before the tests are over unless somebody says so. */
+export const UNTIL_RETRIED = {
+  PROVIDER_RETRY_INITIAL_SECONDS: '300',
+  PROVIDER_RETRY_MAX_SECONDS: '300',
+  PROVIDER_RETRY_ATTEMPTS: '1',
+};
+
 /** A link to a recording on an allowed host; its words choose what the simulator hears, the rest makes it unique. */
 export const recordingLink = (words: string, query = ''): string =>
   `https://s3.amazonaws.com/test-recordings/${words}-${randomBytes(6).toString('hex')}.mp3${query}`;
