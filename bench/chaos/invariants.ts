@@ -141,8 +141,9 @@ function nothingInvented({ sent }: Evidence, { events }: Rows): string[] {
   const known = new Set(sent.map(({ route, bodySha256 }) => `${route} ${bodySha256}`));
   const seen = new Set<string>();
   return events.flatMap((event) => {
-    // Ours, or read from CallRail's list of calls, which nobody signs.
-    if (event.source === 'internal' || (event.route === 'call.modified' && event.signature === null)) return [];
+    // Ours (also a retry since CallRail told of a recording again), or read from CallRail's list of calls, which nobody signs.
+    const isOurs = event.source === 'internal' || event.source === 'operator';
+    if (isOurs || (event.route === 'call.modified' && event.signature === null)) return [];
     const key = `${event.route} ${event.body_sha256}`;
     // A rejected one does not count, whether it came before its genuine twin or after it.
     const isTwice = event.status !== 'rejected' && seen.has(key);
