@@ -5,7 +5,7 @@ import { Agent, request } from 'node:http';
 import { loadavg } from 'node:os';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { runBookedCalls, throughOurs } from './bookedCalls.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { type LoadCompany, median, percentile } from './load.ts';
 
@@ -26,8 +26,7 @@ export interface AckRateOptions {
 /** Prints each round and the medians of the ratios, of the clock and of CPU time. */
 export async function benchAckRate(options: AckRateOptions, print: (line: string) => void) {
   const { rounds, seconds, profileDir, besidePipelines } = options;
-  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ tell: print, profileDir, jobMs: 1, env });
+  const cluster = await startCluster({ tell: print, profileDir, jobMs: 1, env: WITHOUT_SHUNYA_LIMITS });
   const company = await cluster.company();
   const floor = await startFloor(cluster, company);
   const pipelines = besidePipelines ? await startPipelines(cluster) : undefined;

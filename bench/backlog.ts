@@ -2,9 +2,9 @@
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type CallTaker, runBookedCalls, sendEvents, throughOurs } from './bookedCalls.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { type LoadCompany, median, percentile } from './load.ts';
-import { residentMemory } from './process.ts';
+import { memoryOf } from './process.ts';
 
 const EVENTS_A_CALL = 3;
 const SENT_TOGETHER = 8;
@@ -27,8 +27,7 @@ export async function benchBacklog(
   { events, probes }: BacklogOptions,
   print: (line: string) => void,
 ): Promise<boolean> {
-  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ jobMs: 1, tell: print, env });
+  const cluster = await startCluster({ jobMs: 1, tell: print, env: WITHOUT_SHUNYA_LIMITS });
   const ours = throughOurs(cluster);
   try {
     const [large, small] = [await cluster.company(), await cluster.company()];
@@ -119,11 +118,6 @@ async function waiting({ sql }: Cluster): Promise<number> {
   const [row] = await sql`select count(*)::int as n from webhook_events where status in ('pending', 'dispatched')`;
   return row?.n as number;
 }
-
-const memoryOf = ({ apis, workers }: Cluster) => ({
-  api: residentMemory(apis[0]?.pid) ?? 0,
-  worker: residentMemory(workers[0]?.pid) ?? 0,
-});
 
 const describe = (seconds: readonly number[]): string =>
   seconds.length === 0

@@ -3,10 +3,10 @@ import { writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { runBookedCalls, throughOurs } from './bookedCalls.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { median } from './load.ts';
-import { residentMemory } from './process.ts';
+import { memoryOf } from './process.ts';
 import { describeTables, tablesOf } from './tables.ts';
 
 const IDLE_SECONDS = 20;
@@ -36,8 +36,7 @@ interface Sample {
 /** Prints a line for each sample. @returns whether memory stayed where the first 2,000 calls had brought it */
 export async function benchMemory(options: MemoryOptions, print: (line: string) => void): Promise<boolean> {
   const { calls, sampleEvery, concurrency, jsonFile } = options;
-  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ jobMs: 1, tell: print, env });
+  const cluster = await startCluster({ jobMs: 1, tell: print, env: WITHOUT_SHUNYA_LIMITS });
   const samples: Sample[] = [];
   try {
     const company = await cluster.company();
@@ -95,15 +94,7 @@ function judge(samples: readonly Sample[], print: (line: string) => void): boole
   return holds;
 }
 
-const sum = (parts: readonly { pid: number | undefined }[], of: (pid: number | undefined) => number) =>
-  parts.reduce((total, { pid }) => total + of(pid), 0);
-
-const memoryOf = ({ apis, workers }: Cluster) => ({
-  api: sum(apis, (pid) => residentMemory(pid) ?? 0),
-  worker: sum(workers, (pid) => residentMemory(pid) ?? 0),
-});
-
-const cpuOf = ({ parts }: Cluster): number => sum(parts, cpuMsOfTree);
+const cpuOf = ({ parts }: Cluster): number => parts.reduce((total, { pid }) => total + cpuMsOfTree(pid), 0);
 
 const lineOf = ({ calls, api, worker, cpuMs, callsPerSecond, load }: Sample): string =>
   `${calls} calls: API ${api.toFixed(0)} MiB, worker ${worker.toFixed(0)} MiB, ${cpuMs.toFixed(0)} CPU ms a call, ` +

@@ -8,10 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { startShunyaSimulator } from '../simulators/shunya.ts';
 import { type CallTaker, runBookedCalls, throughOurs } from './bookedCalls.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { type LoadCompany, median } from './load.ts';
-import { residentMemory } from './process.ts';
+import { memoryOf } from './process.ts';
 import { describeTables, tablesOf } from './tables.ts';
 
 const OTHERS = ['naive', 'floor', 'dbos'] as const;
@@ -53,8 +53,7 @@ interface Figures {
 /** Prints each round and the medians with their spread. */
 export async function benchPipelines(options: PipelineOptions, print: (line: string) => void): Promise<boolean> {
   const { rounds, calls, concurrency, jsonFile, profileDir } = options;
-  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env, profileDir });
+  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env: WITHOUT_SHUNYA_LIMITS, profileDir });
   const sides: Side[] = [oursOf(cluster)];
   try {
     const company = await cluster.company();
@@ -184,13 +183,11 @@ async function printAtRest({ sql }: Cluster, print: (line: string) => void): Pro
 }
 
 /** What ours holds: resident memory and rows. */
-async function footprintOf({ sql, apis, workers }: Cluster) {
-  const memory = (parts: { pid: number | undefined }[]) =>
-    parts.reduce((sum, { pid }) => sum + (residentMemory(pid) ?? 0), 0);
-  const [row] = await sql`select (select count(*)::int from calls) as calls,
+async function footprintOf(cluster: Cluster) {
+  const [row] = await cluster.sql`select (select count(*)::int from calls) as calls,
     (select sum(pg_total_relation_size(oid))::float8 from pg_class
      where relkind = 'r' and relnamespace = 'public'::regnamespace) as bytes`;
-  return { api: memory(apis), worker: memory(workers), calls: row?.calls as number, bytes: row?.bytes as number };
+  return { ...memoryOf(cluster), calls: row?.calls as number, bytes: row?.bytes as number };
 }
 
 const describeFootprint = (when: string, { api, worker, calls }: Awaited<ReturnType<typeof footprintOf>>): string =>

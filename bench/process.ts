@@ -132,6 +132,14 @@ export function residentMemory(pid: number | undefined): number | undefined {
   }
 }
 
+type Running = readonly { pid: number | undefined }[];
+
+/** Resident memory of all APIs and of all workers, in MiB. */
+export function memoryOf({ apis, workers }: { apis: Running; workers: Running }): { api: number; worker: number } {
+  const sum = (parts: Running) => parts.reduce((total, { pid }) => total + (residentMemory(pid) ?? 0), 0);
+  return { api: sum(apis), worker: sum(workers) };
+}
+
 /** Ids of the processes that work in a folder or below it; Linux only, elsewhere none. */
 export function processesIn(folder: string): number[] {
   if (process.platform !== 'linux') return [];

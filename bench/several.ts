@@ -1,7 +1,7 @@
 /** Whether a call costs more where several APIs and workers share the work. */
 import { loadavg } from 'node:os';
 import { runBookedCalls, throughOurs } from './bookedCalls.ts';
-import { type Cluster, startCluster } from './cluster.ts';
+import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { median } from './load.ts';
 
@@ -36,8 +36,7 @@ async function costOf(
   { calls, concurrency }: SeveralOptions,
   print: (line: string) => void,
 ): Promise<Cost> {
-  const env = { SHUNYA_MAX_PER_SECOND: '10000', SHUNYA_MAX_PER_COMPANY: '10000' };
-  const cluster = await startCluster({ jobMs: 1, tell: print, env, apis, workers });
+  const cluster = await startCluster({ jobMs: 1, tell: print, env: WITHOUT_SHUNYA_LIMITS, apis, workers });
   try {
     const company = await cluster.company();
     const ours = throughOurs(cluster);

@@ -63,15 +63,14 @@ await runCommand(async () => {
   const config = loadConfigOrExit({ secrets: 'require' });
   if (config.isProduction) throw new StartError('NODE_ENV is production: this makes a call up');
   const ask = await askAs(config, { userId: USER, role: 'admin' });
-  const callee = company === undefined ? await sampleCompany(config, ask) : await findCompany(config, ask, company);
+  const found = await findCompany(config, ask, company ?? SAMPLE_ID);
+  if (!found && company !== undefined) throw new StartError(`there is no company ${company}`);
+  const callee = found ?? (await makeCompany(ask));
   const id = await play(config, callee, name, scenario, caller);
   return tellOutcome(config, callee, id, name, scenario);
 });
 
-/** The company of the calls before, or a new one. */
-async function sampleCompany(config: Config, ask: Ask): Promise<Callee> {
-  const { items } = await ask('GET', '/companies?limit=200');
-  if (items.some(({ id }: Answer) => id === SAMPLE_ID)) return findCompany(config, ask, SAMPLE_ID);
+async function makeCompany(ask: Ask): Promise<Callee> {
   const callee = { companyId: SAMPLE_ID, trackingNumber: newPhoneNumber(), signingKey: randomBytes(8).toString('hex') };
   const { companyId: id, trackingNumber, signingKey } = callee;
   await ask('POST', '/companies', {
@@ -84,20 +83,17 @@ async function sampleCompany(config: Config, ask: Ask): Promise<Callee> {
   return callee;
 }
 
-/** The signing key is in the database alone: the API never shows one. */
-async function findCompany(config: Config, ask: Ask, companyId: string): Promise<Callee> {
-  const path = `/companies/${encodeURIComponent(companyId)}`;
-  await ask('GET', path).catch((error: Error) => {
-    throw error.message.includes('404') ? new StartError(`there is no company ${companyId}`) : error;
-  });
-  const [number] = (await ask('GET', `${path}/tracking-numbers`)).items;
-  if (!number)
-    throw new StartError(`${companyId} has no tracking number: POST /api/v1${path}/tracking-numbers adds one`);
+/** The signing key is in the database alone: the API never shows one. @returns undefined where there is no such company */
+async function findCompany(config: Config, ask: Ask, companyId: string): Promise<Callee | undefined> {
   const { db, close } = openDatabase(config.databaseUrl, { max: 1 });
   try {
     const keys = { signingKeys: companies.callrailSigningKeys };
     const [row] = await db.select(keys).from(companies).where(eq(companies.id, companyId));
-    return { companyId, trackingNumber: number.phone_number, signingKey: row?.signingKeys[0] ?? '' };
+    if (!row) return undefined;
+    const path = `/companies/${encodeURIComponent(companyId)}/tracking-numbers`;
+    const [number] = (await ask('GET', path)).items;
+    if (!number) throw new StartError(`${companyId} has no tracking number: POST /api/v1${path} adds one`);
+    return { companyId, trackingNumber: number.phone_number, signingKey: row.signingKeys[0] ?? '' };
   } finally {
     await close();
   }

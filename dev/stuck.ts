@@ -3,6 +3,7 @@ import { DateTime } from 'luxon';
 import { readCommandLine, refuseCommandLine } from '../src/config/commandLine.ts';
 import { loadConfigOrExit } from '../src/config/config.ts';
 import type { Blocker } from '../src/domain/pipeline.ts';
+import { describeError } from '../src/domain/pipelineSteps.ts';
 import { type Answer, type Ask, askAs, attentionUrl, runCommand } from './local/ask.ts';
 
 const USAGE = 'usage: npm run stuck [-- --company ID] [--retry --reason TEXT]';
@@ -58,7 +59,7 @@ function describe(item: Answer): string {
   const tries = item.attempts === 1 ? '1 attempt' : `${item.attempts} attempts`;
   const what = `${item.company_id}  ${item.kind} ${item.subject_id}  waits for ${blocker}`;
   const history = `since ${since.toUTC().toFormat("yyyy-MM-dd HH:mm 'UTC'")} (${since.toRelative({ locale: 'en' })}), ${tries}`;
-  const error = item.hint ? `${item.reason} (${item.hint})` : (item.reason ?? 'none');
+  const error = item.reason ? describeError(item) : 'none';
   const lines = [what, `${history}, last error: ${error}`, item.temporal_url ?? item.workflow_id];
   return lines.join('\n  ');
 }

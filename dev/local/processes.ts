@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { connect, createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { CHOSEN_PORTS, readEnvironment } from '../../src/config/environment.ts';
+import { chosenPorts, readEnvironment } from '../../src/config/environment.ts';
 
 /** A part that cannot start for a reason the user can mend. Its message is one line; nothing else is printed. */
 export class StartError extends Error {
@@ -117,8 +117,7 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>, sec
 export async function takeSupervisorLock(dataDir: string): Promise<() => void> {
   const file = recordFile(dataDir, 'supervisor');
   await usableDataDir(dataDir);
-  const variables = readEnvironment();
-  const ports = Object.fromEntries(CHOSEN_PORTS.flatMap((name) => (variables[name] ? [[name, variables[name]]] : [])));
+  const ports = chosenPorts(readEnvironment());
   const mine = JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid), ports });
   for (;;) {
     try {

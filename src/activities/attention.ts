@@ -1,6 +1,6 @@
 /** One line in the log when a pipeline begins to need a person, and one when that is over. */
 import { Context } from '@temporalio/activity';
-import type { BlockToShow, SubjectKey } from '../domain/pipelineSteps.ts';
+import { type BlockToShow, describeError, type SubjectKey } from '../domain/pipelineSteps.ts';
 import { workflowUrl } from '../domain/workflowIds.ts';
 import { findProviderCallId } from '../services/pipelines/ring.ts';
 import type { ActivityDeps } from './deps.ts';
@@ -19,11 +19,16 @@ export async function tellAttention(
     logger.info({ company_id: companyId, [`${subjectKind}_id`]: subjectId }, `no longer needs attention: ${what}`);
     return;
   }
-  const { blockedOn, attempts, reason, hint } = block;
+  const { blockedOn, attempts } = block;
   const workflowId = Context.current().info.workflowExecution?.workflowId ?? '';
   const url = workflowUrl(config.temporal, workflowId);
-  const why = hint ? `${reason} (${hint})` : reason;
-  const parts = [what, blockedOn, `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`, why, ...(url ? [url] : [])];
+  const parts = [
+    what,
+    blockedOn,
+    `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`,
+    describeError(block),
+    ...(url ? [url] : []),
+  ];
   logger.warn(
     { company_id: companyId, [`${subjectKind}_id`]: subjectId, workflow_id: workflowId },
     `needs attention: ${parts.join(', ')}`,

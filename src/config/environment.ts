@@ -11,22 +11,18 @@ export function readEnvironment(env?: Readonly<Record<string, string | undefined
   return withoutUnusedPorts(env ? given : { ...portsOfRunning(given.DATA_DIR ?? '.data'), ...given });
 }
 
-/** Ports that were chosen for the service that runs on a DATA_DIR: commands in another terminal find it without them. */
-export const CHOSEN_PORTS = [
-  'PORT',
-  'POSTGRES_PORT',
-  'TEMPORAL_DEV_PORT',
-  'TEMPORAL_UI_PORT',
-  'SHUNYA_SIM_PORT',
-  'OPS_PORT',
-];
+/** The ports among variables: the service that runs on a DATA_DIR keeps them there. */
+export const chosenPorts = (variables: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(variables).filter(([name]) => ['PORT', 'OPS_PORT'].includes(name) || name in EMBEDDED_PORTS),
+  );
 
+/** Those of the service that runs there: commands in another terminal find it without them. */
 function portsOfRunning(dataDir: string): Record<string, string> {
   try {
     const { pid, ports } = JSON.parse(readFileSync(path.join(dataDir, 'run', 'supervisor.json'), 'utf8'));
     process.kill(pid, 0);
-    const chosen = CHOSEN_PORTS.flatMap((name) => (ports?.[name] ? [[name, String(ports[name])]] : []));
-    return Object.fromEntries(chosen);
+    return chosenPorts(ports ?? {});
   } catch {
     // Nothing runs there.
     return {};

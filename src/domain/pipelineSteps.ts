@@ -32,6 +32,10 @@ export interface Block {
   needsAttention: boolean;
 }
 
+/** The last error of a blocked step, for who reads it. */
+export const describeError = ({ reason, hint }: { reason: string; hint?: string | null }): string =>
+  hint ? `${reason} (${hint})` : reason;
+
 /** A block as a workflow has it shown, or that there is none any more. */
 export interface BlockToShow {
   block: Block | null;

@@ -4,7 +4,7 @@
  */
 import * as wf from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
-import type { Block, BlockToShow, PipelineWaits } from '../domain/pipelineSteps.ts';
+import { type Block, type BlockToShow, describeError, type PipelineWaits } from '../domain/pipelineSteps.ts';
 import {
   type PipelineStatus,
   type ResumedPipeline,
@@ -282,12 +282,11 @@ export class Pipeline {
     ];
     const shown = this.blockToDescribe();
     if (shown) {
-      const { blockedOn, attempts, reason, hint } = shown.block;
-      const why = hint ? `${reason} (${hint})` : reason;
+      const { blockedOn, attempts } = shown.block;
       const next = shown.nextTurnAt ? ` The next try is at ${new Date(shown.nextTurnAt).toISOString()}.` : '';
       const where = shown.workflowId ? ` in \`${shown.workflowId}\`` : '';
       lines.push(
-        `**Blocked on** ${blockedOn}${where}: ${why}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}${shown.workflowId ? ' or more' : ''}. It goes on trying by itself.${next}`,
+        `**Blocked on** ${blockedOn}${where}: ${describeError(shown.block)}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}${shown.workflowId ? ' or more' : ''}. It goes on trying by itself.${next}`,
         `An operator can send the Update \`retry\` to try now, or \`skip\` to give this step up; no data is needed, \`${ACTION_FORM}\` goes into the audit log.`,
       );
     }

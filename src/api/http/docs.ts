@@ -52,7 +52,7 @@ const PAGE = `<!doctype html>
 `;
 
 /** Swagger UI focuses the last scheme of its Authorize dialog: a pasted token must not land in the ticket of the stream. */
-const START = `// A link of the demo or the console brings a token in its fragment, which no server sees.
+const START = `// A link of \`npm run demo\` or \`npm run call\` brings a token in its fragment, which no server sees.
 const [, token] = /[#&]token=([^&]+)/.exec(location.hash) ?? [];
 if (token) history.replaceState(null, '', '/docs');
 const answer = await fetch('/openapi.json');

@@ -17,6 +17,12 @@ import { moment } from './columns.ts';
 export const isStray = (table: { status: AnyPgColumn }): SQL =>
   sql`${table.status} in ('unrouted', 'invalid', 'rejected')`;
 
+/**
+ * Events that have not taken effect yet, as literals too: with the status as a value no plan that is kept for all values could
+ * use the indexes on it.
+ */
+export const isOpen = (table: { status: AnyPgColumn }): SQL => sql`${table.status} in ('pending', 'dispatched')`;
+
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 /**
@@ -76,7 +82,7 @@ export const webhookEvents = pgTable(
       .on(table.source, table.route, table.bodySha256)
       .where(sql`${table.status} <> 'rejected' and ${table.source} <> 'internal'`),
     // The relay: what is to be rung.
-    index('webhook_events_due').on(table.nextRingAt).where(sql`${table.status} in ('pending', 'dispatched')`),
+    index('webhook_events_due').on(table.nextRingAt).where(isOpen(table)),
     // A fold reads all events of its call. Who knows this call already, of whichever company? Asked for every CallRail event.
     index('webhook_events_of_call').on(table.providerCallId, table.companyId, table.sequence),
     index('webhook_events_of_job').on(table.jobId).where(sql`${table.jobId} is not null`),
@@ -84,7 +90,7 @@ export const webhookEvents = pgTable(
     index('webhook_events_strays').on(table.receivedAt).where(isStray(table)),
     index('webhook_events_stray_caller').on(table.callerNumber).where(isStray(table)),
     // A visit takes the events that ring it.
-    index('webhook_events_workflow').on(table.workflowId).where(sql`${table.status} in ('pending', 'dispatched')`),
+    index('webhook_events_workflow').on(table.workflowId).where(isOpen(table)),
     // Unrouted ones are looked up by number, company or job.
     index('webhook_events_unrouted_number').on(table.trackingNumber).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_company').on(table.callrailCompanyId).where(sql`${table.status} = 'unrouted'`),

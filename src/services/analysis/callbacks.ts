@@ -1,7 +1,7 @@
 /** Takes the callbacks that the inbox holds for an analysis: each is marked applied in the transaction that takes it. */
 import { and, desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { type AnalysisRunState, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
+import { type AnalysisRunState, isOpen, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { REDACTED } from '../inbox/redacted.ts';
 import { type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
@@ -12,12 +12,7 @@ export interface TakenCallback {
 }
 
 const callbacksOf = (workflowId: string) =>
-  and(
-    eq(webhookEvents.workflowId, workflowId),
-    eq(webhookEvents.source, 'shunya'),
-    // Spelled out: with the status as a value no plan for all values could use the index of these.
-    sql`${webhookEvents.status} in ('pending', 'dispatched')`,
-  );
+  and(eq(webhookEvents.workflowId, workflowId), eq(webhookEvents.source, 'shunya'), isOpen(webhookEvents));
 
 /**
  * Reads the jobs of a run that is under way, newest attempt first, and takes what callbacks say of them, in the order in

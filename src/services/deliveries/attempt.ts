@@ -1,7 +1,7 @@
 /** One attempt at a delivery: claimed here, sent by the caller, recorded here. */
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
-import { webhookDeliveries, webhookEndpoints, webhookEvents } from '../../db/schema/index.ts';
+import { isOpen, webhookDeliveries, webhookEndpoints, webhookEvents } from '../../db/schema/index.ts';
 import type { OutgoingEventType } from '../../domain/outgoingWebhook.ts';
 import { deliveryWorkflowId } from '../../domain/workflowIds.ts';
 
@@ -30,12 +30,7 @@ export async function takeDelivery(db: Database, id: string): Promise<DeliverySt
     // These events only ring; the delivery log has the rest.
     await tx
       .delete(webhookEvents)
-      .where(
-        and(
-          eq(webhookEvents.workflowId, deliveryWorkflowId(id)),
-          inArray(webhookEvents.status, ['pending', 'dispatched']),
-        ),
-      );
+      .where(and(eq(webhookEvents.workflowId, deliveryWorkflowId(id)), isOpen(webhookEvents)));
     const [row] = await tx
       .select({
         id: webhookDeliveries.id,

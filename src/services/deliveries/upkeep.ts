@@ -1,7 +1,7 @@
 /** Upkeep of deliveries: rings lost ones, deletes old ones. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
-import { webhookDeliveries, webhookEvents } from '../../db/schema/index.ts';
+import { isOpen, webhookDeliveries, webhookEvents } from '../../db/schema/index.ts';
 import { deliveryWorkflowIdSql } from '../../db/workflowIds.ts';
 import { ringDelivery } from './ring.ts';
 
@@ -22,7 +22,7 @@ export async function reviveLostDeliveries(db: Database): Promise<number> {
           sql`${webhookDeliveries.nextAttemptAt} < now() - make_interval(mins => ${LOST_AFTER_MINUTES})`,
           // One that was never rung only waits for Temporal.
           sql`not exists (select 1 from ${webhookEvents} where ${webhookEvents.workflowId} = ${deliveryWorkflowIdSql(sql`${webhookDeliveries.id}`)}
-            and ${webhookEvents.status} in ('pending', 'dispatched'))`,
+            and ${isOpen(webhookEvents)})`,
         ),
       )
       .limit(100)

@@ -1,7 +1,7 @@
 /** Which stored events are due to ring their workflow, and what is written of those that were rung. */
 import { and, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { webhookEvents } from '../../db/schema/index.ts';
+import { isOpen, webhookEvents } from '../../db/schema/index.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookSource } from '../../domain/webhookEvent.ts';
 import type { QueuedAction } from './queuedActions.ts';
@@ -143,4 +143,4 @@ const idsOf = (events: readonly ClaimedEvent[]) => events.map(({ id }) => id);
 
 /** One that was applied meanwhile stays applied. */
 const unapplied = (events: readonly ClaimedEvent[]) =>
-  and(inArray(webhookEvents.id, idsOf(events)), inArray(webhookEvents.status, ['pending', 'dispatched']));
+  and(inArray(webhookEvents.id, idsOf(events)), isOpen(webhookEvents));

@@ -2,9 +2,9 @@
  * Rings of pipelines' workflows: inbox rows, stored in the transaction of the change that the workflow is to look at and
  * brought by the relay like any event. The workflow's next look deletes them.
  */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, webhookEvents } from '../../db/schema/index.ts';
+import { analysisRuns, calls, isOpen, webhookEvents } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
@@ -66,12 +66,7 @@ export const takingRings = (tx: Transaction, workflowId: string) =>
 
 /** The rings of a workflow that it has not answered. */
 export const isRingOf = (workflowId: string) =>
-  and(
-    eq(webhookEvents.workflowId, workflowId),
-    eq(webhookEvents.route, RING),
-    // Spelled out: with the status as a value no plan for all values could use the index of these.
-    sql`${webhookEvents.status} in ('pending', 'dispatched')`,
-  );
+  and(eq(webhookEvents.workflowId, workflowId), eq(webhookEvents.route, RING), isOpen(webhookEvents));
 
 /** CallRail's id of a call; null where there is no such call. */
 export async function findProviderCallId(tx: Queryable, callId: string): Promise<string | null> {

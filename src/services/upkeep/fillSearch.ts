@@ -1,23 +1,20 @@
 /** Makes calls that are older than the search index findable by it. */
 import { sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
+import { continueFill, type FilledBatch } from './fills.ts';
 
 const BATCH_CALLS = 200;
 const START = ['', '-infinity', ''];
 
 /**
- * Indexes some calls; whoever comes second waits for the next time. Company by company in the order of their start, as new
- * calls come, so that what a search reads lies together.
+ * Indexes some calls, company by company in the order of their start, as new calls come, so that what a search reads lies
+ * together.
  * @returns how many
  */
 export async function fillSearch(db: Database): Promise<number> {
-  return db.transaction(async (tx) => {
-    const [fill] = await tx.execute<{ position: string }>(
-      sql`select position from unfinished_fills where name = 'call_search' for update skip locked`,
-    );
-    if (!fill) return 0;
-    const [companyId, startedAt, id] = fill.position === '' ? START : (JSON.parse(fill.position) as string[]);
-    const [batch] = await tx.execute<{ count: number; last: string | null }>(sql`
+  return continueFill(db, 'call_search', async (tx, position) => {
+    const [companyId, startedAt, id] = position === '' ? START : (JSON.parse(position) as string[]);
+    const [batch] = await tx.execute<FilledBatch>(sql`
       with batch as materialized (
         select company_id, started_at, id from calls
         where (company_id, started_at, id) > (${companyId}, ${startedAt}::timestamptz, ${id})
@@ -30,8 +27,6 @@ export async function fillSearch(db: Database): Promise<number> {
         select jsonb_build_array(company_id, started_at, id)::text from batch
         order by company_id desc, started_at desc, id desc limit 1
       ) as last`);
-    if (!batch || batch.last === null) await tx.execute(sql`delete from unfinished_fills where name = 'call_search'`);
-    else await tx.execute(sql`update unfinished_fills set position = ${batch.last} where name = 'call_search'`);
-    return batch?.count ?? 0;
+    return batch;
   });
 }

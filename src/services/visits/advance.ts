@@ -1,8 +1,8 @@
 /** One step of a visit's pipeline: follow its session, close one that was never stopped, and decide what is next. */
-import { and, eq, inArray, ne, sql } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { recordingSessions, webhookEvents } from '../../db/schema/index.ts';
+import { isOpen, recordingSessions, webhookEvents } from '../../db/schema/index.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
@@ -78,7 +78,7 @@ async function markEventsApplied(tx: Transaction, sessionId: string): Promise<vo
         eq(webhookEvents.workflowId, visitWorkflowId(sessionId)),
         // An operator's action is applied once it is sent.
         ne(webhookEvents.source, 'operator'),
-        inArray(webhookEvents.status, ['pending', 'dispatched']),
+        isOpen(webhookEvents),
       ),
     );
 }
