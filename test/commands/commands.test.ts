@@ -134,6 +134,12 @@ it.concurrent.each([
   'dev/start.ts',
   'bench/run.ts',
   'bench/chaos/run.ts',
+  'dev/build.ts',
+  'dev/check.ts',
+  'src/server.ts',
+  'src/worker.ts',
+  'src/migrate.ts',
+  'test/replay/record.ts',
 ])('%s --help prints how it is used and does nothing', async (file) => {
   const { code, output } = await run(file, ['--help']);
   expect(code).toBe(0);
