@@ -2,20 +2,20 @@
 import { randomUUID } from 'node:crypto';
 import type { Queryable } from '../db/client.ts';
 import { auditLog } from '../db/schema/index.ts';
-import type { Caller } from './caller.ts';
+import type { Requester } from './requester.ts';
 
 export interface AuditEntry {
   /** lead.update, contact.delete, … */
   action: string;
   subject: { kind: string; id: string };
-  /** Whose subject it is; the caller's own company unless said. */
+  /** Whose subject it is; the requester's own company unless said. */
   companyId?: string | null;
   reason?: string | null;
   /** Ids, field names and states; never what a privacy deletion would have to find. */
   details?: Record<string, unknown>;
 }
 
-type Who = Pick<Caller, 'actor'> & { companyId?: string | null };
+type Who = Pick<Requester, 'actor'> & { companyId?: string | null };
 
 /** Writes an entry. @returns its id */
 export async function audit(tx: Queryable, who: Who, entry: AuditEntry): Promise<string> {

@@ -1,6 +1,6 @@
 /** ETag and If-Match: a change of something that changed meanwhile is refused. */
 import type { Context } from 'hono';
-import type { Precondition } from '../../services/caller.ts';
+import type { Precondition } from '../../services/requester.ts';
 import type { ApiEnv } from '../env.ts';
 import { ApiError } from './errors.ts';
 

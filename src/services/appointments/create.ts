@@ -2,8 +2,8 @@ import type { Transaction } from '../../db/client.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { lockLead } from '../../db/queries/leads.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { Refusal } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { assertUserOfCompany } from '../users/assertUser.ts';
 import { refuseOverlap } from './overlap.ts';
 import { makeAppointment } from './write.ts';
@@ -15,7 +15,7 @@ import { makeAppointment } from './write.ts';
  */
 export async function createAppointment(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   appointment: {
     leadId: string;
     scheduledStart: Date;
@@ -26,13 +26,13 @@ export async function createAppointment(
   },
   { force = false } = {},
 ): Promise<string> {
-  const { companyId } = caller;
-  const lead = await lockLead(tx, caller, appointment.leadId);
+  const { companyId } = requester;
+  const lead = await lockLead(tx, requester, appointment.leadId);
   if (!lead) throw new Refusal('not_found', { detail: 'lead_id: there is no such lead.' });
   await assertUserOfCompany(tx, companyId, appointment.assignedRepId);
   if (!force) await refuseOverlap(tx, { ...appointment, companyId });
   const timeZone = await companyTimeZone(tx, companyId);
   const { id } = await makeAppointment(tx, { ...appointment, companyId, contactId: lead.contactId }, timeZone);
-  await audit(tx, caller, { action: 'appointment.create', subject: { kind: 'appointment', id } });
+  await audit(tx, requester, { action: 'appointment.create', subject: { kind: 'appointment', id } });
   return id;
 }

@@ -1,8 +1,8 @@
 import type { Transaction } from '../../db/client.ts';
 import { isOpenStatus } from '../../domain/appointment.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { assertUserOfCompany } from '../users/assertUser.ts';
 import { refuseOverlap } from './overlap.ts';
 import { refuseReplaced } from './replaced.ts';
@@ -15,7 +15,7 @@ import { lockAppointment, replaceAppointment } from './write.ts';
  */
 export async function rescheduleAppointment(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   id: string,
   change: {
     scheduledStart: Date;
@@ -25,8 +25,8 @@ export async function rescheduleAppointment(
   },
   { force = false } = {},
 ): Promise<string> {
-  const { companyId } = caller;
-  const old = await lockAppointment(tx, caller, id);
+  const { companyId } = requester;
+  const old = await lockAppointment(tx, requester, id);
   if (!old) throw refuseMissing();
   await refuseReplaced(tx, old.id);
   if (!isOpenStatus(old.status) && old.status !== 'no_show')
@@ -41,6 +41,10 @@ export async function rescheduleAppointment(
   if (!force) await refuseOverlap(tx, { ...slot, companyId, exceptId: old.id });
   const newId = await replaceAppointment(tx, old, slot);
   const details = { rescheduled_to_id: newId };
-  await audit(tx, caller, { action: 'appointment.reschedule', subject: { kind: 'appointment', id: old.id }, details });
+  await audit(tx, requester, {
+    action: 'appointment.reschedule',
+    subject: { kind: 'appointment', id: old.id },
+    details,
+  });
   return newId;
 }

@@ -3,8 +3,8 @@ import type { AppointmentOutcome } from '../../domain/analysis.ts';
 import { isOpenStatus } from '../../domain/appointment.ts';
 import { applyOutcome } from '../analysis/effects.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { assertUserOfCompany } from '../users/assertUser.ts';
 import { refuseOverlap } from './overlap.ts';
 import { refuseReplaced } from './replaced.ts';
@@ -20,19 +20,19 @@ interface Change extends Omit<AppointmentChange, 'outcome' | 'outcomeByPerson'> 
 
 /**
  * Changes an appointment as a person asks; a sales rep may set the outcome.
- * @param fields what the caller named, as the API calls it
+ * @param fields what the requester named, as the API calls it
  * @param force takes it though the rep has another at that time
  */
 export async function updateAppointment(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   id: string,
   { change, fields, force = false }: { change: Change; fields: string[]; force?: boolean },
   precondition: Precondition,
 ): Promise<void> {
-  if (caller.repId !== undefined && fields.some((field) => field !== 'outcome'))
+  if (requester.repId !== undefined && fields.some((field) => field !== 'outcome'))
     throw new Refusal('forbidden', { detail: 'A sales rep may set the outcome of an appointment.' });
-  const before = await lockAppointment(tx, caller, id);
+  const before = await lockAppointment(tx, requester, id);
   if (!before) throw refuseMissing();
   precondition(before);
   if (fields.length === 0) return;
@@ -42,9 +42,9 @@ export async function updateAppointment(
   const endsNow = outcome === 'won' || outcome === 'lost';
   await changeDetails(tx, before, details, force || endsNow);
   if (review === null) await dismissReview(tx, id);
-  const { companyId } = caller;
+  const { companyId } = requester;
   if (outcome !== undefined) await applyOutcome(tx, { companyId, appointmentId: id, outcome, byPerson: true });
-  await audit(tx, caller, {
+  await audit(tx, requester, {
     action: 'appointment.update',
     subject: { kind: 'appointment', id },
     details: { fields, status: change.status, outcome },

@@ -12,8 +12,8 @@ import {
 } from '../../domain/analysis.ts';
 import { applyCorrection } from '../analysis/effects.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { scoreStages } from '../scorecards/score.ts';
 
 /** Corrected fields by their API names; an absent one stays as it is. */
@@ -38,12 +38,12 @@ export interface Correction {
  */
 export async function correctAnalysis(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   id: string,
   { reason, ...correction }: Correction & { reason: string },
   check: (current: { version: number; updatedAt: Date }) => void,
 ): Promise<void> {
-  const { call } = (await findCall(tx, caller, id)) ?? {};
+  const { call } = (await findCall(tx, requester, id)) ?? {};
   if (!call) throw refuseMissing();
   const { companyId } = call;
   await lockCall(tx, call);
@@ -70,7 +70,7 @@ export async function correctAnalysis(
   await applyCorrection(tx, { companyId, callId: call.id, fields });
   // States only: texts must not outlive the deletion of their call.
   const details = { fields, before: stateOf(current), after: stateOf({ ...columns, version }) };
-  await audit(tx, caller, {
+  await audit(tx, requester, {
     action: 'analysis.correct',
     subject: { kind: 'call', id: call.id },
     companyId,

@@ -5,10 +5,10 @@ import { analysisRuns, calls } from '../../db/schema/index.ts';
 import { isFinalStage } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { setAnalysisDue } from '../pipelines/state.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 
 /**
  * Has a call transcribed and analyzed once more, under a new generation, as a person asks; the event that rings its workflow
@@ -16,11 +16,11 @@ import { Refusal, refuseMissing } from '../refusal.ts';
  */
 export async function reanalyzeCall(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   id: string,
   reason: string,
 ): Promise<{ workflowId: string; generation: number }> {
-  const { call } = (await findCall(tx, caller, id)) ?? {};
+  const { call } = (await findCall(tx, requester, id)) ?? {};
   if (!call) throw refuseMissing();
   const { companyId, providerCallId } = call;
   await lockCall(tx, call);
@@ -30,7 +30,7 @@ export async function reanalyzeCall(
   const workflowId = callWorkflowId(companyId, providerCallId);
   const details = { generation };
   await storeInternalEvent(tx, { companyId, providerCallId, workflowId, route: 'call.reanalyze', body: details });
-  await audit(tx, caller, {
+  await audit(tx, requester, {
     action: 'call.reanalyze',
     subject: { kind: 'call', id: call.id },
     companyId,

@@ -3,19 +3,19 @@ import type { Transaction } from '../../db/client.ts';
 import { lockCompany } from '../../db/queries/companies.ts';
 import { companies } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { nextUpdatedAt } from '../versions.ts';
 import { refuseTaken } from './refuseTaken.ts';
 import { requireTimeZone } from './timeZone.ts';
 
 /**
  * Changes a company; the relay then routes the webhooks that waited for what changed.
- * @param fields what the caller named, as the API calls it
+ * @param fields what the requester named, as the API calls it
  */
 export async function updateCompany(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   id: string,
   { change, fields }: { change: Partial<typeof companies.$inferInsert>; fields: string[] },
   precondition: Precondition,
@@ -33,5 +33,5 @@ export async function updateCompany(
       .where(eq(companies.id, id)),
   );
   const entry = { action: 'company.update', subject: { kind: 'company', id }, companyId: id, details: { fields } };
-  await audit(tx, caller, entry);
+  await audit(tx, requester, entry);
 }

@@ -4,10 +4,10 @@ import type { Transaction } from '../../db/client.ts';
 import { findContact } from '../../db/queries/contacts.ts';
 import { appointments, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { nextUpdatedAt } from '../versions.ts';
 import { lockContacts } from './lock.ts';
 
@@ -18,24 +18,24 @@ import { lockContacts } from './lock.ts';
  */
 export async function mergeContacts(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   contactId: string,
   { otherContactId, reason }: { otherContactId: string; reason: string },
 ): Promise<string> {
-  const [mine, theirs] = await lockBoth(tx, caller, contactId, otherContactId);
+  const [mine, theirs] = await lockBoth(tx, requester, contactId, otherContactId);
   const { companyId } = mine;
   const moved = await moveAll(tx, theirs.id, mine.id);
   await tx.update(contactCards).set({ mergedIntoId: mine.id }).where(eq(contactCards.id, theirs.id));
   const name = await takeOverCard(tx, mine, theirs);
 
   const id = randomUUID();
-  const mergedBy = caller.actor.userId;
+  const mergedBy = requester.actor.userId;
   await tx
     .insert(contactMerges)
     .values({ id, companyId, contactId: mine.id, mergedContactId: theirs.id, moved: { ...moved, name }, mergedBy });
   for (const { id: each } of [mine, theirs]) await refreshFollowUp(tx, { companyId, id: each });
   const details = { merge_id: id, other_contact_id: theirs.id };
-  await audit(tx, caller, { action: 'contact.merge', subject: { kind: 'contact', id: mine.id }, reason, details });
+  await audit(tx, requester, { action: 'contact.merge', subject: { kind: 'contact', id: mine.id }, reason, details });
   await announce(tx, { companyId, type: 'contact.updated', subjectId: mine.id });
   return id;
 }
@@ -45,11 +45,11 @@ type Card = typeof contactCards.$inferSelect;
 /** The cards of both, locked. @throws {Refusal} where one is missing, or they are one already */
 async function lockBoth(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   contactId: string,
   otherContactId: string,
 ): Promise<[Card, Card]> {
-  const [into, other] = [await findContact(tx, caller, contactId), await findContact(tx, caller, otherContactId)];
+  const [into, other] = [await findContact(tx, requester, contactId), await findContact(tx, requester, otherContactId)];
   if (!into) throw refuseMissing();
   if (!other) throw new Refusal('not_found', { detail: 'other_contact_id: there is no such contact.' });
   if (into.id === other.id) throw new Refusal('conflict', { detail: 'They are one contact already.' });

@@ -3,11 +3,11 @@ import type { Transaction } from '../../db/client.ts';
 import { appointments, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
 import { phoneForms } from '../../domain/phone.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { openOrNewLead } from '../calls/caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { nextUpdatedAt } from '../versions.ts';
 import { lockContacts } from './lock.ts';
 
@@ -17,11 +17,11 @@ import { lockContacts } from './lock.ts';
  */
 export async function undoMerge(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   mergeId: string,
   { reason }: { reason: string },
 ): Promise<void> {
-  const { companyId } = caller;
+  const { companyId } = requester;
   const { into, other, moved } = await lockMerge(tx, companyId, mergeId);
   await tx.update(contactCards).set({ mergedIntoId: null }).where(eq(contactCards.id, other.id));
   const alongside = await tx
@@ -44,7 +44,7 @@ export async function undoMerge(
   await tx.update(contactMerges).set({ undoneAt: sql`now()` }).where(eq(contactMerges.id, mergeId));
   for (const { id } of [into, other]) await refreshFollowUp(tx, { companyId, id });
   const details = { merge_id: mergeId, other_contact_id: other.id };
-  await audit(tx, caller, { action: 'contact.unmerge', subject: { kind: 'contact', id: into.id }, reason, details });
+  await audit(tx, requester, { action: 'contact.unmerge', subject: { kind: 'contact', id: into.id }, reason, details });
   for (const { id } of [into, other]) await announce(tx, { companyId, type: 'contact.updated', subjectId: id });
 }
 
@@ -107,13 +107,13 @@ async function moveBack(tx: Transaction, { from, to, moved, numbers }: Move): Pr
 
 /** Calls whose lead has become another contact's join a lead of their own one. */
 async function settleLeads(tx: Transaction, companyId: string, contactIds: string[]): Promise<void> {
-  const strays = await tx
+  const misplaced = await tx
     .select({ id: calls.id, contactId: calls.contactId, source: leads.source })
     .from(calls)
     .innerJoin(leads, eq(leads.id, calls.leadId))
     .where(and(inArray(calls.contactId, contactIds), sql`${leads.contactId} <> ${calls.contactId}`))
     .orderBy(asc(calls.startedAt), asc(calls.id));
-  for (const { id, contactId, source } of strays) {
+  for (const { id, contactId, source } of misplaced) {
     const leadId = await openOrNewLead(tx, { companyId, contactId, source });
     await tx.update(calls).set({ leadId, updatedAt: sql`now()` }).where(eq(calls.id, id));
   }

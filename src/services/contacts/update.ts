@@ -4,9 +4,9 @@ import { findContact } from '../../db/queries/contacts.ts';
 import { contactCards } from '../../db/schema/index.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { nextUpdatedAt } from '../versions.ts';
 
 export interface ContactChange {
@@ -18,12 +18,12 @@ export interface ContactChange {
 /** Changes a contact as a person asks; a name that is set here holds against whatever calls tell. */
 export async function updateContact(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   id: string,
   { name, notes }: ContactChange,
   precondition: Precondition,
 ): Promise<void> {
-  const found = await findContact(tx, caller, id);
+  const found = await findContact(tx, requester, id);
   if (!found) throw refuseMissing();
   const [before] = await tx.select().from(contactCards).where(eq(contactCards.id, found.id)).for('update');
   if (!before) throw refuseMissing();
@@ -41,7 +41,7 @@ export async function updateContact(
   const { companyId } = before;
   if (Object.keys(previous).length > 0)
     await announce(tx, { companyId, type: 'contact.updated', subjectId: before.id, previous });
-  await audit(tx, caller, {
+  await audit(tx, requester, {
     action: 'contact.update',
     subject: { kind: 'contact', id: before.id },
     details: { fields },

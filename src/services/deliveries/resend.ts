@@ -4,13 +4,13 @@ import { findDelivery } from '../../db/queries/deliveries.ts';
 import { findEndpoint } from '../../db/queries/webhookEndpoints.ts';
 import { webhookDeliveries } from '../../db/schema/index.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { ringDelivery } from './ring.ts';
 
 /** Starts the attempts of a delivery anew as a person asks, the first one now. */
-export async function resendDelivery(tx: Transaction, caller: Caller, id: string): Promise<void> {
-  const delivery = await findDelivery(tx, caller.companyId, id);
+export async function resendDelivery(tx: Transaction, requester: Requester, id: string): Promise<void> {
+  const delivery = await findDelivery(tx, requester.companyId, id);
   if (!delivery) throw refuseMissing();
   const { companyId, endpointId } = delivery;
   const endpoint = await findEndpoint(tx, companyId, endpointId);
@@ -21,5 +21,9 @@ export async function resendDelivery(tx: Transaction, caller: Caller, id: string
     .set({ status: 'pending', attempts: 0, nextAttemptAt: sql`now()`, deliveredAt: null })
     .where(eq(webhookDeliveries.id, id));
   await ringDelivery(tx, delivery);
-  await audit(tx, caller, { action: 'webhook_delivery.resend', subject: { kind: 'webhook_delivery', id }, companyId });
+  await audit(tx, requester, {
+    action: 'webhook_delivery.resend',
+    subject: { kind: 'webhook_delivery', id },
+    companyId,
+  });
 }

@@ -4,9 +4,9 @@ import { lockFollowUp } from '../../db/queries/followUps.ts';
 import { followUps } from '../../db/schema/index.ts';
 import { ACTIVE_FOLLOW_UP_STATUSES, type FollowUpStatus } from '../../domain/followUp.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { Refusal, refuseField, refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { assertUserOfCompany } from '../users/assertUser.ts';
 
 /** What a person may change; undefined stays as it is. */
@@ -20,19 +20,19 @@ export interface FollowUpChange {
 /** Changes a follow-up as a person asks. Claiming one takes it for oneself unless somebody is named. */
 export async function updateFollowUp(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   id: string,
   change: FollowUpChange,
   precondition: Precondition,
 ): Promise<void> {
-  const before = await lockFollowUp(tx, caller.companyId, id);
+  const before = await lockFollowUp(tx, requester.companyId, id);
   if (!before) throw refuseMissing();
   precondition(before);
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined)) as FollowUpChange;
   if (Object.keys(given).length === 0) return;
   if (change.status === 'dismissed' && !change.reason)
     throw refuseField('reason', 'is required to dismiss a follow-up');
-  await assertUserOfCompany(tx, caller.companyId, change.assignedTo);
+  await assertUserOfCompany(tx, requester.companyId, change.assignedTo);
 
   const isActive = (status: FollowUpStatus) => (ACTIVE_FOLLOW_UP_STATUSES as readonly string[]).includes(status);
   const status = change.status ?? before.status;
@@ -41,24 +41,26 @@ export async function updateFollowUp(
     .update(followUps)
     .set({
       ...given,
-      ...(change.status === 'claimed' && { assignedTo: change.assignedTo ?? before.assignedTo ?? caller.actor.userId }),
+      ...(change.status === 'claimed' && {
+        assignedTo: change.assignedTo ?? before.assignedTo ?? requester.actor.userId,
+      }),
       ...(change.status === 'open' && { assignedTo: change.assignedTo ?? null }),
       ...(isActive(status)
         ? { closedBy: null, closedByCallId: null, closedAt: null }
-        : isActive(before.status) && { closedBy: caller.actor.userId, closedAt: sql`now()` }),
+        : isActive(before.status) && { closedBy: requester.actor.userId, closedAt: sql`now()` }),
       version: sql`${followUps.version} + 1`,
       updatedAt: sql`now()`,
     })
     .where(eq(followUps.id, id));
   const details = { fields: Object.keys(given), ...(change.status && { from: before.status, to: status }) };
-  await audit(tx, caller, {
+  await audit(tx, requester, {
     action: 'follow_up.update',
     subject: { kind: 'follow_up', id },
     reason: change.reason,
     details,
   });
   if (isActive(before.status) && !isActive(status))
-    await announce(tx, { companyId: caller.companyId, type: 'follow_up.closed', subjectId: id });
+    await announce(tx, { companyId: requester.companyId, type: 'follow_up.closed', subjectId: id });
 }
 
 /** One that is reopened must not stand beside another of the same contact. */

@@ -7,10 +7,10 @@ import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../d
 import type { WorkflowMessages } from '../../domain/workflowMessages.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { Refusal } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { ringRunningAnalysis } from './ring.ts';
 
 interface OperatorDeps {
@@ -67,40 +67,40 @@ export function pipelineNamedBy(workflowId: string): PipelineSubject | undefined
  */
 export async function recordAction(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   name: 'retry' | 'skip',
   row: PipelineRow,
   reason: string,
 ): Promise<OperatorAction> {
   const { companyId, kind, stage, blockedOn } = row;
   if (blockedOn === null) throw new Refusal('nothing_to_retry');
-  const auditId = await audit(tx, caller, {
+  const auditId = await audit(tx, requester, {
     action: `pipeline.${name}`,
     subject: { kind, id: row.subjectId },
     companyId,
     reason,
     details: { stage, blocked_on: blockedOn },
   });
-  return { operator: caller.actor.userId, reason: auditId };
+  return { operator: requester.actor.userId, reason: auditId };
 }
 
 /** Writes down that a person retries all blocked pipelines that match a filter. @returns what to send, and to which */
 export async function recordBatchRetry(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   asked: { filter: PipelineFilter; named: object; reason: string },
 ): Promise<{ matched: number; rows: PipelineRow[]; action: OperatorAction }> {
   const filter = { ...asked.filter, isBlocked: true };
   const { total: matched } = await countPipelines(tx, filter);
   const rows = await listPipelines(tx, filter, { limit: BATCH_MAX, oldestFirst: true });
-  const auditId = await audit(tx, caller, {
+  const auditId = await audit(tx, requester, {
     action: 'pipeline.retry_batch',
     subject: { kind: 'pipelines', id: 'batch' },
     companyId: filter.companyId ?? null,
     reason: asked.reason,
     details: { filter: asked.named, matched },
   });
-  return { matched, rows, action: { operator: caller.actor.userId, reason: auditId } };
+  return { matched, rows, action: { operator: requester.actor.userId, reason: auditId } };
 }
 
 /**

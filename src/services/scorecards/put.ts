@@ -6,8 +6,8 @@ import { findScorecard } from '../../db/queries/scorecards.ts';
 import { scorecards } from '../../db/schema/index.ts';
 import { type ScorecardStage, stageKeyOf } from '../../domain/scorecard.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { refuseField, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 
 interface GivenScorecard {
   stages: (Omit<ScorecardStage, 'key'> & { key?: string })[];
@@ -17,7 +17,7 @@ interface GivenScorecard {
 /** Makes the next version of a company's scorecard; the same again makes none, so that a repeat is harmless. */
 export async function putScorecard(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   companyId: string,
   { stages: given, qualificationCriteria }: GivenScorecard,
 ): Promise<void> {
@@ -29,10 +29,10 @@ export async function putScorecard(
     current && isDeepStrictEqual(current.stages, stages) && current.qualificationCriteria === qualificationCriteria;
   if (isSame) return;
   const version = (current?.version ?? 0) + 1;
-  const createdBy = caller.actor.userId;
+  const createdBy = requester.actor.userId;
   await tx.insert(scorecards).values({ companyId, version, stages, qualificationCriteria, createdBy });
   const entry = { action: 'scorecard.update', subject: { kind: 'company', id: companyId }, companyId };
-  await audit(tx, caller, { ...entry, details: { version } });
+  await audit(tx, requester, { ...entry, details: { version } });
 }
 
 /** @throws {Refusal} where two stages have one key: an analysis could not tell them apart */

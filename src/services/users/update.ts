@@ -4,14 +4,14 @@ import { lockUser, type UserRow } from '../../db/queries/users.ts';
 import { users } from '../../db/schema/index.ts';
 import type { Role } from '../../domain/user.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { nextUpdatedAt } from '../versions.ts';
 
-/** Changes a user. @param fields what the caller named, as the API calls it */
+/** Changes a user. @param fields what the requester named, as the API calls it */
 export async function updateUser(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   key: { companyId: string; id: string },
   { change, fields }: { change: { role?: Role; name?: string; email?: string | null }; fields: string[] },
   precondition: Precondition,
@@ -26,6 +26,6 @@ export async function updateUser(
     .set({ ...change, updatedAt: nextUpdatedAt(users.updatedAt) })
     .where(and(eq(users.companyId, companyId), eq(users.id, id)))
     .returning();
-  await audit(tx, caller, { action: 'user.update', subject: { kind: 'user', id }, companyId, details: { fields } });
+  await audit(tx, requester, { action: 'user.update', subject: { kind: 'user', id }, companyId, details: { fields } });
   return after;
 }

@@ -7,9 +7,9 @@ import { recordingSessions } from '../../db/schema/index.ts';
 import { isOpenStatus } from '../../domain/appointment.ts';
 import { type LockedAppointment, lockAppointment } from '../appointments/write.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { ringVisit } from './ring.ts';
 
 /**
@@ -18,12 +18,12 @@ import { ringVisit } from './ring.ts';
  */
 export async function startVisit(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   visit: { appointmentId: string; latitude?: number | null; longitude?: number | null },
 ): Promise<{ id: string; isNew: boolean }> {
-  const { companyId, actor } = caller;
+  const { companyId, actor } = requester;
   // The lock makes two starts at once one session.
-  const appointment = await lockAppointment(tx, caller, visit.appointmentId);
+  const appointment = await lockAppointment(tx, requester, visit.appointmentId);
   if (!appointment) throw refuseMissing();
   const open = await findOpenSession(tx, appointment.id);
   if (open !== undefined) return { id: open, isNew: false };
@@ -33,7 +33,7 @@ export async function startVisit(
   await tx.insert(recordingSessions).values({ ...visit, id, companyId, startedBy: actor.userId });
   await ringVisit(tx, { companyId, id, route: 'visit.started' });
   await announce(tx, { companyId, type: 'visit.started', subjectId: id });
-  await audit(tx, caller, { action: 'visit.start', subject: { kind: 'visit', id } });
+  await audit(tx, requester, { action: 'visit.start', subject: { kind: 'visit', id } });
   return { id, isNew: true };
 }
 

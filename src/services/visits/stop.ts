@@ -5,9 +5,9 @@ import { lockSession } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
 import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/recordingHosts.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { setAnalysisDue } from '../pipelines/state.ts';
 import { Refusal, refuseField, refuseMissing } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { ringVisit } from './ring.ts';
 
 /**
@@ -17,14 +17,14 @@ import { ringVisit } from './ring.ts';
  */
 export async function stopVisit(
   tx: Transaction,
-  caller: Caller<string>,
+  requester: Requester<string>,
   visit: { id: string; audioUrl: string },
   config: { recordingHosts: readonly string[] },
 ): Promise<boolean> {
   const { id } = visit;
-  const { companyId } = caller;
+  const { companyId } = requester;
   const audioUrl = tidyLink(visit.audioUrl);
-  const session = await lockSession(tx, caller, id);
+  const session = await lockSession(tx, requester, id);
   if (!session) throw refuseMissing();
   if (session.audioUrl !== null && isSameObject(session.audioUrl, audioUrl)) return false;
   if (session.audioUrl !== null) throw new Refusal('session_already_stopped');
@@ -37,6 +37,6 @@ export async function stopVisit(
     .where(eq(recordingSessions.id, id));
   await setAnalysisDue(tx, { companyId, subjectKind: 'visit', subjectId: id });
   await ringVisit(tx, { companyId, id, route: 'visit.stopped' });
-  await audit(tx, caller, { action: 'visit.stop', subject: { kind: 'visit', id } });
+  await audit(tx, requester, { action: 'visit.stop', subject: { kind: 'visit', id } });
   return true;
 }

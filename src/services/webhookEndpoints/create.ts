@@ -5,8 +5,8 @@ import { lockCompany } from '../../db/queries/companies.ts';
 import { webhookEndpoints } from '../../db/schema/index.ts';
 import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
 import { audit } from '../audit.ts';
-import type { Caller } from '../caller.ts';
 import { Refusal, refuseField } from '../refusal.ts';
+import type { Requester } from '../requester.ts';
 import { checkUrl } from './checkUrl.ts';
 
 /** Each event of a company costs one delivery per endpoint. */
@@ -20,7 +20,7 @@ type NewEndpoint = Pick<
 /** Has a company's events sent to a URL. @returns the secret that signs them, told this once */
 export async function createEndpoint(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   endpoint: NewEndpoint,
   config: { isProduction: boolean },
 ): Promise<{ id: string; secret: string }> {
@@ -38,6 +38,6 @@ export async function createEndpoint(
   const secret = newWebhookSecret();
   await tx.insert(webhookEndpoints).values({ ...endpoint, id, secret });
   const subject = { kind: 'webhook_endpoint', id };
-  await audit(tx, caller, { action: 'webhook_endpoint.create', subject, companyId, details: { events } });
+  await audit(tx, requester, { action: 'webhook_endpoint.create', subject, companyId, details: { events } });
   return { id, secret };
 }

@@ -5,8 +5,8 @@ import { webhookEndpoints } from '../../db/schema/index.ts';
 import type { OutgoingEventType } from '../../domain/outgoingWebhook.ts';
 import { newWebhookSecret } from '../../providers/webhooks/signature.ts';
 import { audit } from '../audit.ts';
-import type { Caller, Precondition } from '../caller.ts';
 import { refuseMissing } from '../refusal.ts';
+import type { Precondition, Requester } from '../requester.ts';
 import { checkUrl } from './checkUrl.ts';
 
 /** How long the secret before a rotation signs too. */
@@ -23,18 +23,18 @@ interface EndpointChange {
 
 /**
  * Changes an endpoint.
- * @param fields what the caller named, as the API calls it
+ * @param fields what the requester named, as the API calls it
  * @returns the new secret where it was rotated, told this once
  */
 export async function updateEndpoint(
   tx: Transaction,
-  caller: Caller,
+  requester: Requester,
   id: string,
   { change, fields }: { change: EndpointChange; fields: string[] },
   precondition: Precondition,
   config: { isProduction: boolean },
 ): Promise<{ secret: string | undefined }> {
-  const before = await lockEndpoint(tx, caller.companyId, id);
+  const before = await lockEndpoint(tx, requester.companyId, id);
   if (!before) throw refuseMissing();
   precondition(before);
   if (fields.length === 0) return { secret: undefined };
@@ -58,6 +58,6 @@ export async function updateEndpoint(
     .where(eq(webhookEndpoints.id, id));
   const { companyId } = before;
   const subject = { kind: 'webhook_endpoint', id };
-  await audit(tx, caller, { action: 'webhook_endpoint.update', subject, companyId, details: { fields } });
+  await audit(tx, requester, { action: 'webhook_endpoint.update', subject, companyId, details: { fields } });
   return { secret };
 }

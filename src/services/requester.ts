@@ -1,5 +1,5 @@
 /** Who asks a service for a change, and what they may reach. */
-export interface Caller<CompanyId extends string | undefined = string | undefined> {
+export interface Requester<CompanyId extends string | undefined = string | undefined> {
   actor: { userId: string; role: string };
   /** Undefined: every company. */
   companyId: CompanyId;
@@ -7,5 +7,5 @@ export interface Caller<CompanyId extends string | undefined = string | undefine
   repId: string | undefined;
 }
 
-/** Throws where the row, as it is locked now, is not what the caller has read. */
+/** Throws where the row, as it is locked now, is not what the requester has read. */
 export type Precondition = (row: { version?: number; updatedAt: Date }) => void;
