@@ -101,7 +101,7 @@ export async function benchBloat({ calls, storage }: BloatOptions, print: (line:
   }
 }
 
-const isRing = ({ callName }: ClaimedEvent): boolean => callName !== null;
+const isRing = ({ summaryCallId }: ClaimedEvent): boolean => summaryCallId !== null;
 
 async function receive(receiver: CallReceiver, id: string, trackingNumber: string): Promise<void> {
   const caller = uniquePhone();

@@ -12,6 +12,6 @@ export interface ActivityDeps {
   shunya: ShunyaClient;
   callrail: CallRailClient;
   webhooks: WebhookClient;
-  /** Rings were stored: the relay looks now, and not only with its next round. */
+  /** Rings were stored: the relay claims them now, and not only in its next round. */
   wakeRelay(): void;
 }

@@ -16,20 +16,20 @@ export const requestOf = (job: ShunyaJob) => ({
 export function knownAudioOf(job: ShunyaJob, config: Config): string | null | undefined {
   if (job.kind !== 'transcription') return null;
   if (job.audioUrl) return job.audioUrl;
-  return isResolved(job, config) ? undefined : job.recordingUrl;
+  return needsResolving(job, config) ? undefined : job.recordingUrl;
 }
 
-/** Whether what is sent is a link of the moment, behind the one that CallRail gave. */
-export const isResolved = (job: ShunyaJob, config: Config): boolean =>
+/** Whether CallRail's link has to be resolved: it leads to the link of the moment that is sent. */
+export const needsResolving = (job: ShunyaJob, config: Config): boolean =>
   job.kind === 'transcription' && isApiRecordingLink(job.recordingUrl, config.callrailBaseUrl);
 
 /**
  * A key that Shunya knows with another body, as after a restore from a backup, ends the attempt: the next has another key. So
  * does a resolved link behind which Shunya finds no audio: it is resolved again.
  */
-export function providerFailureOf(error: unknown, isResolved: boolean): ExchangeFailure | undefined {
+export function providerFailureOf(error: unknown, wasResolved: boolean): ExchangeFailure | undefined {
   if (error instanceof ShunyaError) {
-    const needsAnotherBody = error.isKeyReused || (isResolved && error.isAboutAudio && !error.permanent);
+    const needsAnotherBody = error.isKeyReused || (wasResolved && error.isAboutAudio && !error.permanent);
     const ends = needsAnotherBody ? 'attempt' : error.permanent ? 'job' : null;
     return { code: error.code, ends };
   }

@@ -8,7 +8,7 @@ import { recordAcceptance, recordFailure } from '../services/analysis/exchange.t
 import type { ShunyaJob } from '../services/analysis/jobs.ts';
 import { takeSpareTurn } from '../services/analysis/pace.ts';
 import type { ActivityDeps } from './deps.ts';
-import { isResolved, knownAudioOf, providerFailureOf, requestOf } from './exchanges.ts';
+import { knownAudioOf, needsResolving, providerFailureOf, requestOf } from './exchanges.ts';
 import { detailsOf, logFailure } from './failures.ts';
 
 /** At once, by one worker: most of its places for database steps must stay free. */
@@ -57,9 +57,9 @@ export function createPromptSubmit(deps: Pick<ActivityDeps, 'db' | 'config' | 's
       const { shunyaPollSeconds: askInSeconds, shunyaJobTimeoutSeconds: overdueInSeconds } = waits;
       return { ...step, do: 'wait', askInSeconds, overdueInSeconds };
     } catch (error) {
-      const failure = providerFailureOf(error, isResolved(job, config));
+      const failure = providerFailureOf(error, needsResolving(job, config));
       if (!failure) throw error;
-      // It does not fail its activity: what the look found stands.
+      // It does not fail its activity: what the transaction before wrote stands.
       logFailure(logger, 'submitJob', error);
       await recordFailure(db, config, job, failure);
       if (failure.ends) return undefined;

@@ -6,7 +6,7 @@ import { keepAudioUrl, recordAcceptance, recordFailure, recordOutcome } from '..
 import { type ShunyaJob, selectJob } from '../services/analysis/jobs.ts';
 import { takeTurn } from '../services/analysis/pace.ts';
 import type { ActivityDeps } from './deps.ts';
-import { isResolved, knownAudioOf, providerFailureOf, requestOf } from './exchanges.ts';
+import { knownAudioOf, needsResolving, providerFailureOf, requestOf } from './exchanges.ts';
 import { jobNotReady } from './failures.ts';
 
 export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay }: ActivityDeps) {
@@ -53,7 +53,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
     try {
       await run();
     } catch (error) {
-      const failure = providerFailureOf(error, isResolved(job, config));
+      const failure = providerFailureOf(error, needsResolving(job, config));
       if (!failure) throw error;
       await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;

@@ -10,11 +10,11 @@ import { restartEnded } from '../services/pipelines/restart.ts';
 import { IS_PIPELINE, SEARCH_ATTRIBUTE_KEYS } from '../workflows/contracts.ts';
 
 const EVERY_MS = 15_000;
-/** How far back a look goes; a worker that was away longer leaves the rest to the sweep. */
+/** How far back each round searches; a worker that was away longer leaves the rest to the sweep. */
 const LOOKBACK_MS = 10 * 60_000;
 const DEADLINE_MS = 5000;
 
-/** Looks every 15 seconds until it is told to stop. @returns how to do that; it waits for the look under way */
+/** Searches every 15 seconds until it is told to stop. @returns how to do that; it waits for the round under way */
 export function startRestarts(deps: {
   db: Database;
   client: Client;
@@ -22,10 +22,10 @@ export function startRestarts(deps: {
   wakeRelay(): void;
 }): () => Promise<void> {
   const { db, client, logger, wakeRelay } = deps;
-  /** Runs that were looked at, with when they closed. */
+  /** Runs that were dealt with, with when they closed. */
   const seen = new Map<string, number>();
 
-  const look = async () => {
+  const restartEndedRuns = async () => {
     const since = Date.now() - LOOKBACK_MS;
     for (const [runId, closedAt] of seen) if (closedAt < since) seen.delete(runId);
     const query = `ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') AND ${IS_PIPELINE} AND CloseTime > '${new Date(since).toISOString()}'`;
@@ -48,5 +48,5 @@ export function startRestarts(deps: {
   };
   const onError = (error: unknown) =>
     logger.debug({ err: error }, 'ended workflows could not be looked for; trying again');
-  return every(EVERY_MS, look, { onError });
+  return every(EVERY_MS, restartEndedRuns, { onError });
 }

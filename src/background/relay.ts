@@ -23,7 +23,7 @@ import { ringWorkflow } from '../temporal/ringWorkflow.ts';
 import { signalFirst } from '../temporal/workflowMessages.ts';
 
 export interface Relay {
-  /** Something was committed: look now. */
+  /** Something was committed: claim it now. */
   poke(): void;
   /** It may be known now whose a waiting event is: route those again now. */
   reroute(): void;

@@ -1,4 +1,4 @@
-/** A time limit that much work has and hardly any reaches: one timer looks after all of it, where each had one of its own. */
+/** A time limit that much work has and hardly any reaches: one timer serves all of it. */
 
 export interface TimeLimit {
   /** Counts from now. @returns ends it; work that ended in time is never late */
@@ -11,26 +11,26 @@ export function createTimeLimit(ms: number): TimeLimit {
   const open = new Set<{ until: number; onLate: () => void }>();
   let isTimed = false;
 
-  const look = () => {
+  const endOverdue = () => {
     isTimed = false;
     const now = performance.now();
     for (const work of open) {
-      if (work.until > now) return lookAfter(work.until - now);
+      if (work.until > now) return wakeIn(work.until - now);
       open.delete(work);
       work.onLate();
     }
   };
-  const lookAfter = (waitMs: number) => {
+  const wakeIn = (waitMs: number) => {
     if (isTimed) return;
     isTimed = true;
-    setTimeout(look, Math.ceil(waitMs)).unref();
+    setTimeout(endOverdue, Math.ceil(waitMs)).unref();
   };
 
   return {
     start(onLate) {
       const work = { until: performance.now() + ms, onLate };
       open.add(work);
-      lookAfter(ms);
+      wakeIn(ms);
       return () => void open.delete(work);
     },
   };

@@ -1,4 +1,4 @@
-/** How a workflow is told to look: one signal, which starts it where it does not run. */
+/** Rings a workflow: one signal, which starts it where it does not run. */
 import type { Client } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import { pipelineWaits } from '../config/waits.ts';
@@ -23,8 +23,8 @@ export interface RingingEvent {
   providerCallId: string | null;
   /** Of a callback of Shunya. It may come when its analysis is over, so it starts none. */
   jobId: string | null;
-  /** Of a ring of an analysis: the provider's id of its call, for people who read the list of workflows. */
-  callName: string | null;
+  /** Of a ring of an analysis: CallRail's id of its call, for the summary in the list of workflows. */
+  summaryCallId: string | null;
 }
 
 type Named<Type> = Extract<WorkflowName, { type: Type }>;
@@ -104,13 +104,13 @@ async function signalShunyaAnalysis(
   waits: PipelineWaits,
   { subjectKind, subjectId, generation }: Named<'analysis'>,
 ): Promise<void> {
-  const { companyId, callName } = event;
+  const { companyId, summaryCallId } = event;
   const repeat = generation > 1 ? `, generation ${generation}` : '';
   await client.workflow.signalWithStart(WORKFLOW_TYPES.shunyaAnalysis, {
     ...startOptions(config, event),
     args: [{ companyId, subjectKind, subjectId, generation, waits }],
     typedSearchAttributes: analysisAttributes(companyId, subjectKind, subjectId),
-    staticSummary: summaryOf(companyId, callName ?? subjectKind, `transcription and analysis${repeat}`),
+    staticSummary: summaryOf(companyId, summaryCallId ?? subjectKind, `transcription and analysis${repeat}`),
   });
 }
 

@@ -17,19 +17,19 @@ export async function CallLifecycle(input: CallLifecycleInput): Promise<void> {
 
   for (;;) {
     // Folds every event that has come into the rows; they alone say what is next.
-    const call = await pipeline.look(() => database.advanceCall({ companyId, providerCallId, waits }));
+    const call = await pipeline.advance(() => database.advanceCall({ companyId, providerCallId, waits }));
     if (!call) return pipeline.endAsFailed();
 
     switch (call.next.do) {
       case 'wait':
-        // Too long without an end: the next look closes it as abandoned. Without a recording: as not analyzable.
+        // Too long without an end: the next advance closes it as abandoned. Without a recording: as not analyzable.
         await pipeline.waitForNews(
           call.next.for === 'recording' ? 'the recording' : 'the end of the call',
           call.next.seconds,
         );
         break;
       case 'analyze':
-        // That look, or an earlier one, started the analysis; it applies its result and rings when it has ended.
+        // That advance, or an earlier one, started the analysis; it applies its result and rings when it has ended.
         await pipeline.waitForNews('its analysis by Shunya');
         break;
       case 'finish':

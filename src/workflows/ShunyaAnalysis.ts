@@ -18,7 +18,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   const pipeline = new AnalysisPipeline(input);
 
   // The rows say which job is at what: a Reset or a new run goes on where they stand.
-  let step = await look();
+  let step = await advance();
   await runJob('transcription');
   await runJob('analysis');
   return step.do === 'finish' && step.stage === 'failed' ? pipeline.endAsFailed() : pipeline.close();
@@ -27,11 +27,12 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   async function runJob(kind: JobKind): Promise<void> {
     if (isAt(kind)) await pipeline.beginJob(kind);
     while (isAt(kind)) {
-      // A step that failed has its turn later; what rings meanwhile may have changed what is next.
-      if (await pipeline.waitForRetryOrRing()) await take(step as JobStep);
+      // A step that failed is due later. Where it is rung before that, the rows may say something else.
+      const isDue = await pipeline.waitUntilDueOrRung();
+      if (isDue) await take(step as JobStep);
       if (wf.workflowInfo().continueAsNewSuggested)
         await wf.continueAsNew<typeof ShunyaAnalysis>({ ...input, ...pipeline.toContinue() });
-      step = await look();
+      step = await advance();
     }
   }
 
@@ -56,15 +57,15 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
         return;
       case 'repeat':
         // Shunya gave the attempt up, and says or does not say that another makes sense.
-        await pipeline.prepareNextAttempt(next);
+        await pipeline.requestNextAttempt(next);
     }
   }
 
   /** Takes what has come and asks the rows what is next; ends with what an operator gave up. */
-  async function look(): Promise<AnalysisStep> {
+  async function advance(): Promise<AnalysisStep> {
     const { repeatAttempt, isBlocked } = pipeline;
     const run = { companyId, subjectKind, subjectId, generation };
-    return pipeline.look(
+    return pipeline.advance(
       () => database.advanceAnalysis({ ...run, waits, repeatAttempt, submitsPromptly: !isBlocked }),
       () => database.giveUp(run),
     );

@@ -15,16 +15,16 @@ export async function VisitRecording(input: VisitRecordingInput): Promise<void> 
   const pipeline = openSubjectPipeline({ kind: 'visit', companyId, waits });
 
   for (;;) {
-    const visit = await pipeline.look(() => database.advanceVisit({ companyId, sessionId, waits }));
+    const visit = await pipeline.advance(() => database.advanceVisit({ companyId, sessionId, waits }));
     if (!visit) return pipeline.endAsFailed();
 
     switch (visit.next.do) {
       case 'wait':
-        // Not stopped in time: the next look closes it as not analyzable.
+        // Not stopped in time: the next advance closes it as not analyzable.
         await pipeline.waitForNews('the end of the visit', visit.next.seconds);
         break;
       case 'analyze':
-        // That look, or an earlier one, started the analysis; it sets the outcome and rings when it has ended.
+        // That advance, or an earlier one, started the analysis; it sets the outcome and rings when it has ended.
         await pipeline.waitForNews('its analysis by Shunya');
         break;
       case 'finish':

@@ -33,8 +33,8 @@ export class AnalysisPipeline extends Pipeline {
     this.failures = input.failures ?? 0;
   }
 
-  /** Looks at the rows until that holds, or until an operator has given it up. */
-  async look(advance: () => Promise<AnalysisStep>, giveUp: () => Promise<void>): Promise<AnalysisStep> {
+  /** Runs `advanceAnalysis` until it succeeds, or until an operator has given it up. */
+  async advance(run: () => Promise<AnalysisStep>, giveUp: () => Promise<void>): Promise<AnalysisStep> {
     for (;;) {
       if (this.hasActions) await this.recordActions();
       this.clearRing();
@@ -42,7 +42,7 @@ export class AnalysisPipeline extends Pipeline {
       const isSkipped = this.isSkipped;
       const held = await this.attempt('database', async () => {
         if (isSkipped) await giveUp();
-        else step = await advance();
+        else step = await run();
       });
       if (!held) continue;
       if (step.do === 'finish' && !isSkipped) {
@@ -77,7 +77,8 @@ export class AnalysisPipeline extends Pipeline {
     await this.attempt(blockerOf(step), () => this.readJob(step.jobId, true), step);
   }
 
-  async prepareNextAttempt(step: Step<'repeat'>): Promise<void> {
+  /** Shows that an attempt failed. The next advance stores another, which is submitted once the back-off is over. */
+  async requestNextAttempt(step: Step<'repeat'>): Promise<void> {
     this.repeatAttempt = step.attempt;
     this.failures = 0;
     this.describeWait(`the next attempt at the ${step.kind}`);
@@ -148,10 +149,10 @@ export class AnalysisPipeline extends Pipeline {
   private async fail(blocker: Blocker, failure: StepFailure, step?: JobStep): Promise<void> {
     this.failures += 1;
     const failedJobs = step ? step.attempt - 1 : 0;
-    // The link to the recording is resolved in the same step; who looks must know whom to ask.
+    // The link to the recording is resolved in the same step; people must see whom to ask.
     const blockedOn = failure.code.startsWith('callrail_') ? 'callrail_recording' : blocker;
     await this.reportFailure(blockedOn, this.failures + failedJobs, failure);
-    if (blocker === 'database') await this.waitForRetry();
+    if (blocker === 'database') await this.waitUntilDue();
   }
 }
 

@@ -62,7 +62,7 @@ export interface ShunyaAnalysisInput {
 export interface ResumedPipeline {
   stage: PipelineStage;
   block: Block | null;
-  /** When the blocked step's next turn comes, epoch ms. */
+  /** When the blocked step is due, epoch ms. */
   notBefore: number;
 }
 
@@ -88,7 +88,7 @@ export interface WebhookDeliveryInput {
   retrySeconds: readonly number[];
 }
 
-/** Says only that there is something to look at: the rows say what. `eventId` is for the reader of the history. */
+/** Says only that rows have changed: the workflow advances. `eventId` is for the reader of the history. */
 export interface Ring {
   eventId?: string;
 }

@@ -51,7 +51,7 @@ export function listenToOperators({ target, take }: OperatorOptions): void {
     (action: 'retry' | 'skip') =>
     (given: OperatorAction): OperatorAnswer => {
       const answer = act(action, given);
-      // It goes on since the validator looked.
+      // It is blocked no more since the validator ran.
       if (!answer) throw refusal();
       return answer;
     };

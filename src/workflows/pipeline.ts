@@ -1,6 +1,6 @@
 /**
  * What every pipeline workflow shows and waits for: its stage and block as search attributes, current details and the query
- * `status`; rings; and the turns of a step that failed.
+ * `status`; rings; and when a step that failed is due again.
  */
 import * as wf from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
@@ -44,8 +44,8 @@ export class Pipeline {
   /** An operator's action waits to be passed on. */
   private hasToPassOn = false;
   private skipped = false;
-  /** When the next turn of the blocked step comes, epoch ms. */
-  private nextTurnAt: number;
+  /** When the blocked step is due, epoch ms. */
+  private dueAt: number;
   /** What operators did that is not written down yet. */
   private readonly actions: TakenAction[] = [];
 
@@ -56,7 +56,7 @@ export class Pipeline {
     this.stageNow = resumed?.stage ?? options.stage;
     this.block = resumed?.block ?? null;
     this.blockInRow = this.block;
-    this.nextTurnAt = resumed?.notBefore ?? 0;
+    this.dueAt = resumed?.notBefore ?? 0;
     wf.setHandler(ringSignal, () => {
       this.rung = true;
     });
@@ -68,7 +68,7 @@ export class Pipeline {
     listenToOperators({ target: () => this.target(), take: (action) => this.take(action) });
   }
 
-  /** Whether it was rung since the rows were last looked at. */
+  /** Whether it was rung since it last advanced. */
   get hasNews(): boolean {
     return this.rung;
   }
@@ -89,7 +89,7 @@ export class Pipeline {
     return this.stageNow;
   }
 
-  /** To be called before the rows are looked at: rings from here on make them be looked at again. */
+  /** To be called before each advance: a ring from here on asks for another one. */
   clearRing(): void {
     this.rung = false;
   }
@@ -123,26 +123,26 @@ export class Pipeline {
     return this.rung ? 'rung' : 'time';
   }
 
-  /** Waits for the blocked step's next turn, or for a ring. @returns whether the turn has come */
-  async waitForRetryOrRing(): Promise<boolean> {
-    if (!this.block || this.takeHurry() || Date.now() >= this.nextTurnAt) return true;
-    await wf.condition(() => this.rung || this.hasActed, this.nextTurnAt - Date.now());
-    return this.takeHurry() || Date.now() >= this.nextTurnAt;
+  /** Waits until the blocked step is due, or a ring comes. @returns whether it is due; at once where nothing is blocked */
+  async waitUntilDueOrRung(): Promise<boolean> {
+    if (!this.block || this.takeHurry() || Date.now() >= this.dueAt) return true;
+    await wf.condition(() => this.rung || this.hasActed, this.dueAt - Date.now());
+    return this.takeHurry() || Date.now() >= this.dueAt;
   }
 
-  /** Waits for the blocked step's next turn, or until an operator acts; rings do not matter. */
-  async waitForRetry(): Promise<void> {
-    await wf.condition(() => this.hasActed, Math.max(0, this.nextTurnAt - Date.now()));
+  /** Waits until the blocked step is due, or an operator acts; rings do not matter. */
+  async waitUntilDue(): Promise<void> {
+    await wf.condition(() => this.hasActed, Math.max(0, this.dueAt - Date.now()));
     this.takeHurry();
     await this.recordActions();
   }
 
-  /** A step failed: shows it, and sets when its next turn comes. @param attempts its failures so far */
+  /** A step failed: shows it, and sets when it is due again. @param attempts its failures so far */
   async reportFailure(blockedOn: Blocker, attempts: number, failure: StepFailure): Promise<void> {
     const { retryInitialSeconds, retryMaxSeconds, retryAttempts } = this.options.waits;
     const max = blockedOn === 'database' ? Math.min(DATABASE_RETRY_MAX_SECONDS, retryMaxSeconds) : retryMaxSeconds;
     const backOff = Math.min(max, retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));
-    this.nextTurnAt = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
+    this.dueAt = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
     this.block = {
       blockedOn,
       attempts,
@@ -161,7 +161,7 @@ export class Pipeline {
 
   async clearBlock(): Promise<void> {
     this.block = null;
-    this.nextTurnAt = 0;
+    this.dueAt = 0;
     this.hurried = false;
     await this.showBlock();
   }
@@ -205,7 +205,7 @@ export class Pipeline {
   }
 
   toResume(): ResumedPipeline {
-    return { stage: this.stageNow, block: this.block, notBefore: this.nextTurnAt };
+    return { stage: this.stageNow, block: this.block, notBefore: this.dueAt };
   }
 
   /** Shows what blocks the pipeline to who filters by it. */
@@ -219,8 +219,8 @@ export class Pipeline {
   }
 
   /** What the details say of a block; null where there is none. */
-  protected blockToDescribe(): { block: Block; nextTurnAt?: number; workflowId?: string } | null {
-    return this.block && { block: this.block, nextTurnAt: this.nextTurnAt };
+  protected blockToDescribe(): { block: Block; dueAt?: number; workflowId?: string } | null {
+    return this.block && { block: this.block, dueAt: this.dueAt };
   }
 
   /** Brings search attributes, details and the row to the block as it is now; nothing where they say so already. */
@@ -271,7 +271,7 @@ export class Pipeline {
       needsAttention: shown?.block.needsAttention ?? false,
       attempts: shown?.block.attempts ?? 0,
       lastError: shown?.block.reason ?? null,
-      nextTryAt: shown?.nextTurnAt ? new Date(shown.nextTurnAt).toISOString() : null,
+      nextTryAt: shown?.dueAt ? new Date(shown.dueAt).toISOString() : null,
     };
   }
 
@@ -283,7 +283,7 @@ export class Pipeline {
     const shown = this.blockToDescribe();
     if (shown) {
       const { blockedOn, attempts } = shown.block;
-      const next = shown.nextTurnAt ? ` The next try is at ${new Date(shown.nextTurnAt).toISOString()}.` : '';
+      const next = shown.dueAt ? ` The next try is at ${new Date(shown.dueAt).toISOString()}.` : '';
       const where = shown.workflowId ? ` in \`${shown.workflowId}\`` : '';
       lines.push(
         `**Blocked on** ${blockedOn}${where}: ${describeError(shown.block)}, ${attempts} failed ${attempts === 1 ? 'attempt' : 'attempts'}${shown.workflowId ? ' or more' : ''}. It goes on trying by itself.${next}`,

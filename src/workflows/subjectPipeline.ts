@@ -1,4 +1,4 @@
-/** The pipeline of a call or visit: how it looks at its rows, and what it shows of the analysis that runs beside it. */
+/** The pipeline of a call or visit: how it advances by its rows, and what it shows of the analysis that runs beside it. */
 import * as wf from '@temporalio/workflow';
 import { analysisWorkflowId } from '../domain/analysisWorkflowId.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
@@ -20,7 +20,7 @@ class SubjectPipeline extends Pipeline {
   private readonly subject: Subject;
   private subjectId: string | null = null;
   private failures = 0;
-  /** The analysis under way, and what blocks it, as the last look found it. */
+  /** The analysis under way, and what blocks it, as the last advance found it. */
   private analysis: { workflowId: string; block: Block | null } | null = null;
 
   constructor(subject: Subject) {
@@ -41,16 +41,16 @@ class SubjectPipeline extends Pipeline {
   }
 
   /**
-   * One look at the rows, tried until it holds. What is next is theirs to say, so a Reset, a new run or a doubled ring
-   * changes nothing.
+   * Runs `advanceCall` or `advanceVisit` until it succeeds. The rows say what is next, so a Reset, a new run or a doubled
+   * ring changes nothing.
    * @returns undefined where an operator gave it up
    */
-  async look(advance: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
+  async advance(run: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
     for (;;) {
       if (this.hasActions) await this.recordActions();
       this.clearRing();
       try {
-        const state = await advance();
+        const state = await run();
         this.subjectId = state.subjectId;
         this.failures = 0;
         if (this.isBlocked) await this.clearBlock();
@@ -61,7 +61,7 @@ class SubjectPipeline extends Pipeline {
         if (wf.isCancellation(error)) throw error;
         this.failures += 1;
         await this.reportFailure('database', this.failures, failureOf(error));
-        await this.waitForRetry();
+        await this.waitUntilDue();
         if (this.isSkipped && (await this.giveUp())) return undefined;
       }
     }

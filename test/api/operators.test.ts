@@ -159,12 +159,12 @@ describe('pipelines', () => {
     const call = await rows.call({ stage: 'transcribing', ...BLOCKED });
     const { client, namespace, taskQueue } = api.temporal;
     const { address } = api.config.temporal;
-    // The analysis' first look at the rows fails for as long as nobody gives it up.
-    let looks = 0;
+    // The analysis' first advance fails for as long as nobody gives it up.
+    let advances = 0;
     const gaveUp: string[] = [];
     const activities = {
       async advanceAnalysis() {
-        looks += 1;
+        advances += 1;
         throw ApplicationFailure.nonRetryable('no database');
       },
       async showAnalysisBlock() {},
@@ -199,9 +199,9 @@ describe('pipelines', () => {
 
       const manager = await api.as('manager', rows.companyId);
       const url = `/pipelines/call:${rows.companyId}:${providerCallId}`;
-      const looksBefore = looks;
+      const advancesBefore = advances;
       expect((await manager.post(`${url}/retry`, { reason: 'Now' })).status).toBe(202);
-      await expect.poll(() => looks, { timeout: 10_000 }).toBeGreaterThan(looksBefore);
+      await expect.poll(() => advances, { timeout: 10_000 }).toBeGreaterThan(advancesBefore);
       await expect.poll(async () => (await handle.query(statusQuery)).attempts, { timeout: 20_000 }).toBe(2);
       expect((await manager.post(`${url}/skip`, { reason: 'Enough' })).status).toBe(202);
       await handle.result();

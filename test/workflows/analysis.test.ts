@@ -55,7 +55,7 @@ describe.concurrent('an analysis', () => {
     expect((await run.attributes()).PipelineStage).toEqual(['done']);
   });
 
-  it('whose jobs the looks submit has no activity but its looks', async () => {
+  it('whose jobs are submitted while it advances has no activity beside', async () => {
     const run = await scripted.analysis((id) => ({ advance: [wait(id), wait(id, 'analysis'), DONE] }));
     await run.waitingFor("Shunya's transcription");
     await run.ring();
@@ -67,7 +67,7 @@ describe.concurrent('an analysis', () => {
     expect(run.played.every(({ input }) => input.submitsPromptly)).toBe(true);
   });
 
-  it('whose look failed to submit keeps to what the provider said, and tries again by the queue', async () => {
+  it('whose advance failed to submit keeps to what the provider said, and tries again by the queue', async () => {
     const run = await scripted.analysis((id) => ({
       advance: [
         { ...submit(id), failed: { code: 'http_429', retryAfterSeconds: 3600 } } as AnalysisStep,
@@ -81,9 +81,9 @@ describe.concurrent('an analysis', () => {
     await run.handle.executeUpdate(retryUpdate, { args: [ACTION] });
     await run.waitingFor("Shunya's transcription");
     expect(run.played.filter(({ name }) => name === 'submit')).toHaveLength(1);
-    const looks = run.played.filter(({ name }) => name === 'advance');
-    // While it is blocked no look may try by itself.
-    expect(looks.map(({ input }) => input.submitsPromptly)).toEqual([true, false, true]);
+    const advances = run.played.filter(({ name }) => name === 'advance');
+    // While it is blocked no advance may submit by itself.
+    expect(advances.map(({ input }) => input.submitsPromptly)).toEqual([true, false, true]);
     await run.handle.terminate();
   });
 
@@ -99,7 +99,7 @@ describe.concurrent('an analysis', () => {
     await run.result();
   });
 
-  it('takes a callback that comes twice as a look too many', async () => {
+  it('takes a callback that comes twice as an advance too many', async () => {
     const run = await scripted.analysis((id) => ({ advance: [submit(id), wait(id), wait(id), DONE] }));
     await run.waitingFor("Shunya's transcription");
     await run.ring();

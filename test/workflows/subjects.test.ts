@@ -31,14 +31,14 @@ const soon = (of: SubjectState): SubjectState => ({
 const NEEDS_PERSON: Block = { blockedOn: 'shunya_analysis', attempts: 9, reason: 'http_503', needsAttention: true };
 
 describe.concurrent('a call', () => {
-  it('ends with its first look where nothing is left to do', async () => {
+  it('ends with its first advance where nothing is left to do', async () => {
     const call = await scripted.call({ advance: [DONE] });
     await call.result();
     expect(call.played).toHaveLength(1);
     expect((await call.attributes()).PipelineStage).toEqual(['done']);
   });
 
-  it('waits for its end, and looks again when it is rung', async () => {
+  it('waits for its end, and advances when it is rung', async () => {
     const call = await scripted.call({ advance: [RINGING, DONE] });
     await call.waitingFor('the end of the call');
     await call.ring();
@@ -46,7 +46,7 @@ describe.concurrent('a call', () => {
     expect(call.played).toHaveLength(2);
   });
 
-  it('without an end looks again when its time is over', async () => {
+  it('without an end advances when its time is over', async () => {
     const call = await scripted.call({ advance: [soon(RINGING), state('done', { do: 'finish' })] });
     await call.result();
     expect(call.played).toHaveLength(2);
@@ -69,7 +69,7 @@ describe.concurrent('a call', () => {
     expect((await call.attributes()).PipelineStage).toEqual(['done']);
   });
 
-  it('looks once more where it was rung while it looked for the last time', async () => {
+  it('advances once more where it was rung while it advanced for the last time', async () => {
     let ring: (() => Promise<void>) | undefined;
     const call = await scripted.call({
       advance: [
@@ -88,12 +88,12 @@ describe.concurrent('a call', () => {
     expect(call.played).toHaveLength(3);
   });
 
-  it('goes on with a look too many, or one too few: the rows say what is next', async () => {
+  it('goes on with an advance too many, or one too few: the rows say what is next', async () => {
     const call = await scripted.call({ advance: [RINGING, RINGING, RINGING, DONE] });
     await call.waitingFor('the end of the call');
-    for (const looks of [2, 3, 4]) {
+    for (const advances of [2, 3, 4]) {
       await call.ring();
-      await eventually(() => expect(call.played).toHaveLength(looks));
+      await eventually(() => expect(call.played).toHaveLength(advances));
     }
     await call.result();
   });
@@ -188,7 +188,7 @@ describe.concurrent('a call', () => {
     await call.handle.terminate();
   });
 
-  /** A call whose analysis is under way, with what then blocks it, look after look. */
+  /** A call whose analysis is under way, with what then blocks it, advance after advance. */
   async function analyzing(blocks: (Block | null)[] = [null]) {
     let id = '';
     const at = (block: Block | null) => () => ({ ...ANALYZING, subjectId: id, block });
@@ -229,7 +229,7 @@ describe.concurrent('a visit', () => {
     expect((await visit.attributes()).PipelineStage).toEqual(['done']);
   });
 
-  it('that nobody stops looks again when its time is over', async () => {
+  it('that nobody stops advances when its time is over', async () => {
     const recording = state('awaiting_end', { do: 'wait', for: 'visit_end', seconds: 0.05 });
     const visit = await scripted.visit({ advance: [recording, state('not_analyzable', { do: 'finish' })] });
     await visit.result();

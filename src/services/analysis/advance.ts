@@ -40,7 +40,7 @@ const STAGE_OF_ENDED = {
 } as const;
 
 /**
- * Looks at the run's jobs and their callbacks, takes what has come, and says what is next. Everything about a run is in
+ * Reads the run's jobs, takes what their callbacks say, and says what is next. Everything about a run is in
  * rows, so this answers the same after a crash, a Reset or a new run. The result of the last job is applied at once.
  * @returns what is next, and the job that it is about
  */
@@ -89,7 +89,7 @@ async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId:
   return run;
 }
 
-/** One look at a run: its jobs as they are after each callback that was taken. */
+/** One advance of a run: its jobs as they are after each callback that was taken. */
 class Advance {
   /** Jobs of which a callback said something that only Shunya's API can tell. */
   private readonly asked = new Set<string>();

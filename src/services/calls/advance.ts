@@ -8,7 +8,7 @@ import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { setStage } from '../pipelines/state.ts';
-import { type FoldedCallRow, foldEvents, lookAtCall, type ProviderCall, type RunRow, redactEvents } from './fold.ts';
+import { type FoldedCallRow, foldEvents, type ProviderCall, type RunRow, readCall, redactEvents } from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
@@ -19,12 +19,12 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 /**
  * Folds all events of a call into its contact, lead and call rows, marks them applied, and says what is next: one
  * transaction, harmless to repeat. Closes a call that never ends, or gets no recording in time; a recording that comes
- * later still is analyzed all the same, since its event starts the workflow anew, which looks here again.
+ * later still is analyzed all the same: its event starts the workflow anew, which advances once more.
  */
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    const found = await lookAtCall(tx, input);
+    const found = await readCall(tx, input);
     if (!found || found.isDeleted) {
       await redactEvents(tx, input);
       return GONE;

@@ -60,9 +60,9 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-type Look = NonNullable<Awaited<ReturnType<typeof lookAtCall>>>;
-export type StoredCall = NonNullable<Look['call']>;
-export type RunRow = NonNullable<Look['run']>;
+type CallState = NonNullable<Awaited<ReturnType<typeof readCall>>>;
+export type StoredCall = NonNullable<CallState['call']>;
+export type RunRow = NonNullable<CallState['run']>;
 
 /** A call as its events say; `recordingTold`: one of those that came now tells of the recording. */
 export type FoldedCallRow = StoredCall & { recordingTold: boolean };
@@ -71,7 +71,7 @@ export type FoldedCallRow = StoredCall & { recordingTold: boolean };
  * All that is known of a call, with the run of its generation; its lock must be held. Takes its rings, and holds its company
  * against removal. @returns undefined where the company is gone
  */
-export async function lookAtCall(tx: Transaction, input: ProviderCall) {
+export async function readCall(tx: Transaction, input: ProviderCall) {
   const { companyId, providerCallId } = input;
   const workflowId = callWorkflowId(companyId, providerCallId);
   // This statement still sees the rings that it takes.

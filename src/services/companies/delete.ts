@@ -24,8 +24,8 @@ export async function countCompanyRows(db: Queryable, companyId: string): Promis
     const rows = await db.$count(table, ofCompany(companyId));
     if (rows > 0) counts[name] = rows;
   }
-  const strays = await db.$count(webhookEvents, straysOf(companyId));
-  if (strays > 0) counts.webhook_events = (counts.webhook_events ?? 0) + strays;
+  const unrouted = await db.$count(webhookEvents, unroutedOf(companyId));
+  if (unrouted > 0) counts.webhook_events = (counts.webhook_events ?? 0) + unrouted;
   return counts;
 }
 
@@ -44,7 +44,7 @@ export async function deleteCompany(tx: Transaction, companyId: string): Promise
     if (count > 0) counts[name] = (counts[name] ?? 0) + count;
   };
   // First, while the numbers and jobs that they name are still there.
-  await remove(webhookEvents, 'webhook_events', straysOf(companyId));
+  await remove(webhookEvents, 'webhook_events', unroutedOf(companyId));
   for (const { table, name, ofCompany } of COMPANY_TABLES) await remove(table, name, ofCompany(companyId));
   return counts;
 }
@@ -59,7 +59,7 @@ export async function listDemoCompanies(db: Queryable): Promise<{ id: string; na
 }
 
 /** Events that were never routed, but name a number or a job of the company. */
-function straysOf(companyId: string): SQL {
+function unroutedOf(companyId: string): SQL {
   const numbers = sql`(select ${trackingNumbers.phoneNumber} from ${trackingNumbers}
     where ${trackingNumbers.companyId} = ${companyId})`;
   const jobs = (column: typeof shunyaJobs.taskId | typeof shunyaJobs.shunyaCallId) =>

@@ -29,8 +29,8 @@ export interface ClaimedEvent {
   companyId: string;
   providerCallId: string | null;
   jobId: string | null;
-  /** Of a ring of an analysis: the provider's id of its call, for people who read the list of workflows. */
-  callName: string | null;
+  /** Of a ring of an analysis: CallRail's id of its call, for the summary in the list of workflows. */
+  summaryCallId: string | null;
 }
 
 /**
@@ -75,7 +75,7 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
     companyId: row.company_id,
     providerCallId: row.provider_call_id,
     jobId: row.job_id,
-    callName: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
+    summaryCallId: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
     action:
       row.source === 'operator'
         ? { name: row.route === 'skip' ? 'skip' : 'retry', queued: parseJsonBytes(row.body) as QueuedAction }

@@ -104,8 +104,7 @@ export function createCallReceiver(deps: {
         const stored = outcome === 'elsewhere' ? await storeAfterRemoval(db, event) : outcome;
         // Its company was removed between the two statements: whose it is now is looked up again.
         if (stored === 'removed') continue;
-        if (!stored.duplicate && ['unrouted', 'invalid', 'rejected'].includes(stored.status))
-          onStray(event.body.length);
+        if (!stored.duplicate && isStray(stored.status)) onStray(event.body.length);
         return stored;
       }
     },

@@ -1,6 +1,6 @@
 /**
- * Rings of pipelines' workflows: inbox rows, stored in the transaction of the change that the workflow is to look at and
- * brought by the relay like any event. The workflow's next look deletes them.
+ * Rings of pipelines' workflows: inbox rows, stored in the transaction of the change that the workflow has to know of and
+ * brought by the relay like any event. The workflow's next advance deletes them.
  */
 import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
@@ -55,7 +55,7 @@ export async function ringRunningAnalysis(tx: Queryable, key: SubjectKey): Promi
   if (running) await ringAnalysis(tx, { ...key, generation: running.generation });
 }
 
-/** Deletes the rings of a workflow that is looking now. */
+/** Deletes the rings of a workflow that advances now. */
 export async function takeRings(tx: Transaction, workflowId: string): Promise<void> {
   await tx.delete(webhookEvents).where(isRingOf(workflowId));
 }

@@ -2,7 +2,7 @@ import type { Transaction } from '../../db/client.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 
-/** Has a visit's workflow look at its row, once the transaction is committed. */
+/** Rings a visit's workflow, once the transaction is committed. */
 export async function ringVisit(
   tx: Transaction,
   visit: { companyId: string; id: string; route: 'visit.started' | 'visit.stopped' },
