@@ -196,7 +196,7 @@ async function isQuiet({ sql, temporal }: Cluster, plan: Plan, playedAt: number)
       (select count(*) from webhook_events where status in ('pending', 'dispatched')) +
       (select count(*) from calls where stage not in ('done', 'not_analyzable', 'failed') or blocked_on is not null) +
       (select count(*) from recording_sessions where stage not in ('done', 'not_analyzable', 'failed') or blocked_on is not null) +
-      (select count(*) from analysis_runs where state in ('running', 'analyzed')) as open`;
+      (select count(*) from analysis_runs where state = 'running') as open`;
     if (Number(row?.open) > 0) return false;
     // CallRail's list is whole once the plan is over: only what was compared after that has brought all of it.
     const [compared] = await sql`select count(*)::int as companies from callrail_reconciliations

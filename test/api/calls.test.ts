@@ -366,7 +366,7 @@ describe('POST /calls/{id}/reanalyze', () => {
     const silent = await rows.call({ recordingUrl: null });
     const live = await rows.call({ status: 'in_progress', stage: 'awaiting_end' });
     const running = await rows.call();
-    await rows.run(running.id, { state: 'analyzed' });
+    await rows.run(running.id, { state: 'running' });
     const codes = [];
     for (const { id } of [silent, live, running]) {
       const { status, body } = await manager.post(`/calls/${id}/reanalyze`, { reason: 'x' });

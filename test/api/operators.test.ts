@@ -56,7 +56,7 @@ async function makePipelines() {
   return { rows, stuck, done, visit };
 }
 
-const redrivesOf = (workflowIds: string[]) =>
+const restartsOf = (workflowIds: string[]) =>
   api.db
     .select()
     .from(webhookEvents)
@@ -119,8 +119,8 @@ describe('pipelines', () => {
 
     const answer = await manager.post(url(idOf(stuck)), { reason: 'Shunya is back' });
     expect(answer.status).toBe(202);
-    expect(await redrivesOf([idOf(stuck)])).toMatchObject([
-      { route: 'call.redrive', status: 'pending', providerCallId: stuck.providerCallId },
+    expect(await restartsOf([idOf(stuck)])).toMatchObject([
+      { route: 'call.restart', status: 'pending', providerCallId: stuck.providerCallId },
     ]);
     const [audit] = await api.db.select().from(auditLog).where(eq(auditLog.id, answer.body.data.audit_id));
     expect(audit).toMatchObject({
@@ -133,9 +133,9 @@ describe('pipelines', () => {
     // A visit without encoding, and by the id of its analysis.
     expect((await manager.post(`/pipelines/visit:${visit}/retry`, { reason: 'x' })).status).toBe(202);
     expect((await manager.post(`/pipelines/analysis:visit:${visit}:1/skip`, { reason: 'x' })).status).toBe(202);
-    expect((await redrivesOf([`visit:${visit}`])).map((event) => event.route)).toEqual([
-      'visit.redrive',
-      'visit.redrive',
+    expect((await restartsOf([`visit:${visit}`])).map((event) => event.route)).toEqual([
+      'visit.restart',
+      'visit.restart',
     ]);
 
     const healthy = await manager.post(url(idOf(done)), { reason: 'x' });
@@ -207,7 +207,7 @@ describe('pipelines', () => {
       await handle.result();
       expect(gaveUp).toEqual([call.id]);
       // Nothing of that was a pipeline that had to start again.
-      expect(await redrivesOf([`call:${rows.companyId}:${providerCallId}`])).toEqual([]);
+      expect(await restartsOf([`call:${rows.companyId}:${providerCallId}`])).toEqual([]);
     } finally {
       worker.shutdown();
       await running;
@@ -228,7 +228,7 @@ describe('pipelines', () => {
     expect(await send({ stage: 'done,transcribing', blocked_on: 'shunya_transcription' })).toEqual([1, 1]);
     expect(await send({ needs_attention: true })).toEqual([1, 1]);
     expect(await send({})).toEqual([2, 2]);
-    expect(await redrivesOf([`visit:${visit}`, `call:${rows.companyId}:${stuck.providerCallId}`])).toHaveLength(5);
+    expect(await restartsOf([`visit:${visit}`, `call:${rows.companyId}:${stuck.providerCallId}`])).toHaveLength(5);
     for (const filter of [{ stge: 'done' }, { stage: '' }, { blocked_on: ' , ' }])
       expect((await manager.post('/pipelines/retry', { filter, reason: 'x' })).status).toBe(422);
     expect((await manager.post('/pipelines/retry', { reason: 'x' })).status).toBe(422);

@@ -69,11 +69,11 @@ async function shown(kind: 'call' | 'visit', id: string) {
 const RAISED = { needsAttention: true, blockedOn: 'overdue', reason: 'stage_overdue' };
 const LOWERED = { needsAttention: false, blockedOn: null, blockedSince: null, reason: null, attempts: 0 };
 
-const redrives = async (workflowId: string) => {
+const restarts = async (workflowId: string) => {
   const rows = await opened.db
     .select({ status: webhookEvents.status, route: webhookEvents.route, receivedAt: webhookEvents.receivedAt })
     .from(webhookEvents)
-    .where(and(eq(webhookEvents.workflowId, workflowId), sql`route like '%.redrive'`));
+    .where(and(eq(webhookEvents.workflowId, workflowId), sql`route like '%.restart'`));
   return rows;
 };
 const workflowOf = (call: { providerCallId: string }) => callWorkflowId(company.companyId, call.providerCallId);
@@ -162,15 +162,15 @@ describe('stages', () => {
     expect(await shown('visit', lateVisit)).toMatchObject(RAISED);
     for (const call of [inTime, waiting, applying]) expect(await shown('call', call.id)).toMatchObject(LOWERED);
     expect(await shown('visit', visit)).toMatchObject(LOWERED);
-    expect(await redrives(workflowOf(lateEnd))).toMatchObject([{ status: 'pending', route: 'call.redrive' }]);
-    expect(await redrives(visitWorkflowId(lateVisit))).toMatchObject([{ status: 'pending', route: 'visit.redrive' }]);
+    expect(await restarts(workflowOf(lateEnd))).toMatchObject([{ status: 'pending', route: 'call.restart' }]);
+    expect(await restarts(visitWorkflowId(lateVisit))).toMatchObject([{ status: 'pending', route: 'visit.restart' }]);
     expect(await sweep()).toEqual({ raised: 0, lowered: 0, rung: 0, withoutRow: [] });
   });
 
   it('judges an analysis by its run and its newest job', async () => {
     await begin();
     const stageSince = hoursAgo(30);
-    const analyzing = async (run: 'running' | 'analyzed', ...jobs: Partial<typeof shunyaJobs.$inferInsert>[]) => {
+    const analyzing = async (run: 'running' | 'applied', ...jobs: Partial<typeof shunyaJobs.$inferInsert>[]) => {
       const call = await openCall({ stage: 'analyzing', stageSince });
       await company.run(call.id, { state: run, finishedAt: run === 'running' ? null : minutesAgo(10) });
       for (const given of jobs) await job(call.id, given);
@@ -183,12 +183,12 @@ describe('stages', () => {
       { state: 'completed', updatedAt: hoursAgo(20) },
       { kind: 'analysis', state: 'completed', updatedAt: minutesAgo(9) },
     );
-    const unapplied = await analyzing('analyzed', { state: 'completed', updatedAt: minutesAgo(1) });
+    const ended = await analyzing('applied', { state: 'completed', updatedAt: minutesAgo(1) });
     // It waits for others of its company that are under way, and those are judged themselves.
     const queued = await analyzing('running', { state: 'waiting', updatedAt: hoursAgo(30) });
 
     expect(await sweep()).toMatchObject({ raised: 3, rung: 3 });
-    for (const call of [hanging, between, unapplied]) expect(await shown('call', call.id)).toMatchObject(RAISED);
+    for (const call of [hanging, between, ended]) expect(await shown('call', call.id)).toMatchObject(RAISED);
     for (const call of [working, queued]) expect(await shown('call', call.id)).toMatchObject(LOWERED);
   });
 
@@ -277,7 +277,7 @@ describe('events without effect', () => {
     });
     expect(await sweep()).toMatchObject({ raised: 1, rung: 1 });
     expect(await shown('call', call.id)).toMatchObject({ reason: 'event_not_applied' });
-    expect(await redrives(workflowOf(call))).toHaveLength(1);
+    expect(await restarts(workflowOf(call))).toHaveLength(1);
   });
 
   it('tells of new calls that have no row yet, where nothing can show it', async () => {
@@ -301,8 +301,8 @@ describe('rings', () => {
     const quiet = await make(16);
     const lively = await make(14);
     expect(await sweep()).toEqual({ raised: 0, lowered: 0, rung: 1, withoutRow: [] });
-    expect(await redrives(workflowOf(quiet))).toHaveLength(1);
-    expect(await redrives(workflowOf(lively))).toHaveLength(0);
+    expect(await restarts(workflowOf(quiet))).toHaveLength(1);
+    expect(await restarts(workflowOf(lively))).toHaveLength(0);
   });
 
   it('rings once in half an hour, and keeps one such event per pipeline', async () => {
@@ -318,7 +318,7 @@ describe('rings', () => {
     expect(await sweep()).toMatchObject({ rung: 0 });
     await applied(minutesAgo(31));
     expect(await sweep()).toMatchObject({ rung: 1 });
-    expect(await redrives(workflowOf(call))).toHaveLength(1);
+    expect(await restarts(workflowOf(call))).toHaveLength(1);
   });
 
   it('gives a worker that has just come back the same time to catch up, and keeps what was raised before', async () => {

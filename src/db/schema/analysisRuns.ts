@@ -3,7 +3,7 @@ import type { NotAnalyzableReason, SubjectKind } from '../../domain/pipeline.ts'
 import { moment } from './columns.ts';
 import { companies } from './companies.ts';
 
-export const ANALYSIS_RUN_STATES = ['running', 'analyzed', 'applied', 'not_analyzable', 'failed'] as const;
+export const ANALYSIS_RUN_STATES = ['running', 'applied', 'not_analyzable', 'failed'] as const;
 export type AnalysisRunState = (typeof ANALYSIS_RUN_STATES)[number];
 
 /** One generation of the analysis of a call or visit: workflow analysis:{kind}:{id}:{generation}. */

@@ -1,7 +1,7 @@
 /** Columns that several tables share. */
 import { type SQL, sql } from 'drizzle-orm';
 import { type AnyPgColumn, boolean, integer, text, timestamp } from 'drizzle-orm/pg-core';
-import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
+import { type Blocker, FINAL_STAGES, type PipelineStage } from '../../domain/pipeline.ts';
 
 /** A moment in UTC, with milliseconds. */
 export const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date', precision: 3 });
@@ -31,6 +31,13 @@ export const pipelineColumns = {
   generation: integer('generation').notNull().default(1),
 };
 
-/** Pipelines that go on or are blocked, as literals: only a query that says the very same uses the index on it. */
-export const unfinished = (table: { stage: AnyPgColumn; blockedOn: AnyPgColumn }): SQL =>
-  sql`(${table.stage} not in ('done', 'not_analyzable', 'failed') or ${table.blockedOn} is not null)`;
+/** Stages as a list of SQL literals: a condition of an index can hold no parameters. */
+export const stageLiterals = (stages: readonly PipelineStage[]): SQL =>
+  sql.raw(stages.map((stage) => `'${stage}'`).join(', '));
+
+/** The final stages, for `in (…)`. */
+export const finalStages = stageLiterals(FINAL_STAGES);
+
+/** Pipelines that go on or are blocked: only a query that says the very same uses the index on it. */
+export const unfinished = (table: { stage: AnyPgColumn | SQL; blockedOn: AnyPgColumn | SQL }): SQL =>
+  sql`(${table.stage} not in (${finalStages}) or ${table.blockedOn} is not null)`;

@@ -23,6 +23,10 @@ export const isStray = (table: { status: AnyPgColumn }): SQL =>
  */
 export const isOpen = (table: { status: AnyPgColumn }): SQL => sql`${table.status} in ('pending', 'dispatched')`;
 
+/** Restarts of a pipeline whose workflow is gone or silent. */
+export const isRestart = (table: { route: AnyPgColumn | SQL }): SQL =>
+  sql`${table.route} in ('call.restart', 'visit.restart')`;
+
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' });
 
 /**
@@ -36,7 +40,7 @@ export const webhookEvents = pgTable(
     /** Order of receipt. */
     sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     source: text('source').$type<WebhookSource>().notNull(),
-    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, ring, job. */
+    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.restart, visit.started, visit.stopped, visit.restart, ring, job. */
     route: text('route').notNull(),
     companyId: text('company_id'),
     status: text('status').$type<WebhookEventStatus>().notNull(),
@@ -59,10 +63,9 @@ export const webhookEvents = pgTable(
     callrailCompanyAlias: text('callrail_company_alias'),
     /** Who called (E.164), of an event that takes no effect for now: no call leads to it when a person wants all of theirs deleted. */
     callerNumber: text('caller_number'),
-    /** Shunya's job id and call id with kind, by which a callback finds its job. */
+    /** Shunya's job id and call id, by which a callback finds its job. */
     taskId: text('task_id'),
     shunyaCallId: bigint('shunya_call_id', { mode: 'number' }),
-    jobKind: text('job_kind'),
     /** The job row it was matched to. */
     jobId: text('job_id'),
     /** The workflow to ring. */
@@ -98,9 +101,7 @@ export const webhookEvents = pgTable(
     index('webhook_events_unrouted_task').on(table.taskId).where(sql`${table.status} = 'unrouted'`),
     index('webhook_events_unrouted_shunya_call').on(table.shunyaCallId).where(sql`${table.status} = 'unrouted'`),
     // The sweep sees when it last started a pipeline again.
-    index('webhook_events_redriven')
-      .on(table.workflowId, table.receivedAt)
-      .where(sql`${table.route} in ('call.redrive', 'visit.redrive')`),
+    index('webhook_events_restarted').on(table.workflowId, table.receivedAt).where(isRestart(table)),
     // Retention looks for the oldest whole ones.
     index('webhook_events_whole')
       .on(table.companyId, table.receivedAt)

@@ -33,7 +33,6 @@ export interface AdvanceAnalysisInput extends SubjectKey {
 
 /** What a run has come to whose steps are over. */
 const STAGE_OF_ENDED = {
-  analyzed: 'applying',
   applied: 'done',
   not_analyzable: 'not_analyzable',
   failed: 'failed',

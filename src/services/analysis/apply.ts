@@ -1,5 +1,5 @@
 /** Applies a finished analysis to leads and appointments and ends its pipeline. */
-import { and, inArray, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { analysisRuns } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
@@ -30,7 +30,7 @@ async function markApplied(tx: Transaction, run: SubjectKey & { generation: numb
       finishedAt: sql`coalesce(${analysisRuns.finishedAt}, now())`,
       appliedAt: sql`now()`,
     })
-    .where(and(runKey(run, run.generation), inArray(analysisRuns.state, ['running', 'analyzed'])))
+    .where(and(runKey(run, run.generation), eq(analysisRuns.state, 'running')))
     .returning({ generation: analysisRuns.generation });
   return applied.length > 0;
 }

@@ -7,7 +7,6 @@ import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts'
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { blockOf, type ShownState, subjectTable } from '../pipelines/state.ts';
-import { applyAnalysis } from './apply.ts';
 import { type selectRun, startRun } from './runs.ts';
 
 /** A decision on a pipeline, to be written to its row. */
@@ -61,10 +60,6 @@ export async function nextAnalysisStep(
       if (subject.recordingTold) await tryAtOnce(tx, subject, now.blockedOn ?? undefined);
       return { stage, reason: null, block: blockOf(now), next: { do: 'analyze', generation } };
     }
-    case 'analyzed':
-      // An analysis is applied by the transaction that ends it; one from before 0.2 was left to its call.
-      await applyAnalysis(tx, subject);
-      return inStage('done', FINISH);
     case 'applied':
       return inStage('done', FINISH);
     case 'not_analyzable': {

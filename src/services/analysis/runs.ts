@@ -81,7 +81,7 @@ export async function giveUp(
   await db.transaction(async (tx) => {
     // Given up before: a repeat of the step must not end an analysis that somebody asked for since.
     const own = generation === undefined ? undefined : await selectRun(tx, key, generation);
-    if (own && own.state !== 'running' && own.state !== 'analyzed') return;
+    if (own && own.state !== 'running') return;
     const runs = await tx
       .update(analysisRuns)
       .set({ state: 'failed', reason: 'skipped_by_operator', finishedAt: sql`now()` })
@@ -89,7 +89,7 @@ export async function giveUp(
         and(
           eq(analysisRuns.subjectKind, key.subjectKind),
           eq(analysisRuns.subjectId, key.subjectId),
-          inArray(analysisRuns.state, ['running', 'analyzed']),
+          eq(analysisRuns.state, 'running'),
         ),
       )
       .returning({ generation: analysisRuns.generation });

@@ -1,4 +1,4 @@
-import { and, eq, inArray } from 'drizzle-orm';
+import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import { findCall, lockCall } from '../../db/queries/calls.ts';
 import { analysisRuns, calls } from '../../db/schema/index.ts';
@@ -65,11 +65,7 @@ async function hasOpenRun(tx: Queryable, callId: string): Promise<boolean> {
     .select({ generation: analysisRuns.generation })
     .from(analysisRuns)
     .where(
-      and(
-        eq(analysisRuns.subjectKind, 'call'),
-        eq(analysisRuns.subjectId, callId),
-        inArray(analysisRuns.state, ['running', 'analyzed']),
-      ),
+      and(eq(analysisRuns.subjectKind, 'call'), eq(analysisRuns.subjectId, callId), eq(analysisRuns.state, 'running')),
     )
     .limit(1);
   return open.length > 0;

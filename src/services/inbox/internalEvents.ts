@@ -7,7 +7,7 @@ import { sha256 } from './store.ts';
 export interface InternalEvent {
   source?: 'internal' | 'operator';
   companyId: string;
-  /** call.abandoned, call.reanalyze, call.redrive, visit.started, visit.stopped, visit.redrive, delivery.due; ring; retry, skip */
+  /** call.abandoned, call.reanalyze, call.restart, visit.started, visit.stopped, visit.restart, delivery.due; ring; retry, skip */
   route: string;
   /** The workflow to ring. */
   workflowId: string;

@@ -14,7 +14,6 @@ export async function receiveCallback(
     body,
     taskId: callback.jobId ?? null,
     shunyaCallId: callback.shunyaCallId ?? null,
-    jobKind: callback.jobType ?? null,
     ...fields,
   });
   return db.transaction(async (tx) => {

@@ -7,11 +7,10 @@ import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../d
 import type { WorkflowMessages } from '../../domain/workflowMessages.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
 import { audit } from '../audit.ts';
-import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { Refusal } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
-import { ringRunningAnalysis } from './ring.ts';
+import { restartPipeline } from './restart.ts';
 
 interface OperatorDeps {
   db: Database;
@@ -147,16 +146,7 @@ async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: Pipeline
 
 /** Workflows that were terminated, or that Temporal has forgotten, start again from the rows. */
 async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> {
-  const { companyId, kind, providerCallId, subjectId } = row;
-  await deps.db.transaction(async (tx) => {
-    await storeInternalEvent(tx, {
-      companyId,
-      route: `${kind}.redrive`,
-      workflowId: pipelineWorkflowId(row),
-      providerCallId: providerCallId ?? undefined,
-    });
-    await ringRunningAnalysis(tx, { companyId, subjectKind: kind, subjectId });
-  });
+  await deps.db.transaction((tx) => restartPipeline(tx, row));
   deps.inbox.poke();
   return 'restarting';
 }

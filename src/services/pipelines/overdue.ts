@@ -2,6 +2,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
+import { finalStages, unfinished } from '../../db/schema/columns.ts';
+import { isRestart } from '../../db/schema/webhookEvents.ts';
 import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/workflowIds.ts';
 import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
 
@@ -51,7 +53,7 @@ export async function findOverdue(
     ), judged as (${withTimes(config)}
     ), decided as (
       select *,
-        stage not in ('done', 'not_analyzable', 'failed') and others_first is not true as can_be_late,
+        stage not in (${finalStages}) and others_first is not true as can_be_late,
         coalesce(stuck_since + ${margin} < now(), false) as is_stuck,
         -- greatest() leaves nulls out.
         stuck_since is not null and greatest(stuck_since, ${since}) + ${margin} < now() as is_stuck_for_us
@@ -84,12 +86,11 @@ function pipelinesToJudge(config: SweepConfig): SQL {
     coalesce(ended_at, created_at) as ended_at, ${config.callMaxSeconds}::float8 as max_seconds from calls`;
   const ofVisits = sql`select 'visit' as kind, null as provider_call_id, ${shared}, started_at as begun_at,
     coalesce(stopped_at, started_at) as ended_at, ${config.visitMaxSeconds}::float8 as max_seconds from recording_sessions`;
-  // The same words as in the index.
-  const unfinished = sql`(stage not in ('done', 'not_analyzable', 'failed') or blocked_on is not null)`;
+  const isUnfinished = unfinished({ stage: sql`stage`, blockedOn: sql`blocked_on` });
   return sql`
-      ${ofCalls} where ${unfinished}
+      ${ofCalls} where ${isUnfinished}
       union ${ofCalls} where id in (select subject_id from stuck where kind = 'call')
-      union ${ofVisits} where ${unfinished}
+      union ${ofVisits} where ${isUnfinished}
       union ${ofVisits} where id in (select subject_id from stuck where kind = 'visit')`;
 }
 
@@ -137,7 +138,7 @@ function isToRing(config: SweepConfig, options: SweepOptions): SQL {
         and not exists (select 1 from webhook_events e
           where e.workflow_id = late.workflow_id and e.status in ('pending', 'dispatched'))
         and not exists (select 1 from webhook_events e
-          where e.workflow_id = late.workflow_id and e.route in ('call.redrive', 'visit.redrive')
+          where e.workflow_id = late.workflow_id and ${isRestart({ route: sql`e.route` })}
             and e.received_at > now() - ${seconds(options.ringEverySeconds)})`;
 }
 

@@ -1,13 +1,37 @@
-/** Starts pipelines again whose workflow was ended by hand while their rows say that something is left to do. */
+/** Starts pipelines again whose workflow was ended, or is silent, while their rows say that something is left to do. */
+import { and, eq } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { webhookEvents } from '../../db/schema/index.ts';
+import { isRestart, webhookEvents } from '../../db/schema/index.ts';
 import { callIdOf } from '../../domain/callId.ts';
-import { isFinalStage } from '../../domain/pipeline.ts';
+import { isFinalStage, type SubjectKind } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
-import { parseWorkflowId } from '../../domain/workflowIds.ts';
+import { parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import { selectRun } from '../analysis/runs.ts';
-import { isRingOf, ringAnalysis, ringPipeline } from './ring.ts';
+import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import { isRingOf, ringAnalysis, ringPipeline, ringRunningAnalysis } from './ring.ts';
 import { currentStage } from './state.ts';
+
+interface RestartedPipeline {
+  kind: SubjectKind;
+  companyId: string;
+  subjectId: string;
+  providerCallId: string | null;
+}
+
+/** Rings a pipeline's workflow, and its analysis, through the inbox, as any event would: one that is gone starts again. */
+export async function restartPipeline(tx: Transaction, pipeline: RestartedPipeline): Promise<void> {
+  const { kind, companyId, subjectId } = pipeline;
+  const providerCallId = pipeline.providerCallId ?? undefined;
+  const workflowId = pipelineWorkflowId(pipeline);
+  await storeInternalEvent(tx, { companyId, route: `${kind}.restart`, workflowId, providerCallId });
+  await ringRunningAnalysis(tx, { companyId, subjectKind: kind, subjectId });
+}
+
+/** Drops earlier restarts of a pipeline that were applied: the newest is enough to see when it was restarted last. */
+export async function dropAppliedRestarts(tx: Transaction, pipeline: RestartedPipeline): Promise<void> {
+  const ofWorkflow = eq(webhookEvents.workflowId, pipelineWorkflowId(pipeline));
+  await tx.delete(webhookEvents).where(and(ofWorkflow, isRestart(webhookEvents), eq(webhookEvents.status, 'applied')));
+}
 
 /** Rings a workflow that was ended, where it should run. @returns whether it should */
 export async function restartEnded(
@@ -23,10 +47,10 @@ export async function restartEnded(
     switch (subject.type) {
       case 'call': {
         const subjectId = 'callId' in subject ? subject.callId : callIdOf(subject.companyId, subject.providerCallId);
-        return restartPipeline(tx, { companyId, subjectKind: 'call', subjectId });
+        return ringUnfinished(tx, { companyId, subjectKind: 'call', subjectId });
       }
       case 'visit':
-        return restartPipeline(tx, { companyId, subjectKind: 'visit', subjectId: subject.sessionId });
+        return ringUnfinished(tx, { companyId, subjectKind: 'visit', subjectId: subject.sessionId });
       case 'analysis': {
         const { subjectKind, subjectId, generation } = subject;
         const key = { companyId, subjectKind, subjectId };
@@ -42,7 +66,7 @@ export async function restartEnded(
   });
 }
 
-async function restartPipeline(tx: Transaction, key: SubjectKey): Promise<boolean> {
+async function ringUnfinished(tx: Transaction, key: SubjectKey): Promise<boolean> {
   const stage = await currentStage(tx, key);
   if (!stage || isFinalStage(stage)) return false;
   await ringPipeline(tx, key);

@@ -4,8 +4,9 @@
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
+import { stageLiterals } from '../../db/schema/columns.ts';
 import { calls, recordingSessions } from '../../db/schema/index.ts';
-import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
+import { FINAL_STAGES, type PipelineStage, type SubjectKind } from '../../domain/pipeline.ts';
 import type { Block, SubjectKey } from '../../domain/pipelineSteps.ts';
 import { ringPipeline } from './ring.ts';
 
@@ -120,9 +121,12 @@ export async function clearDatabaseBlock(tx: Queryable, key: SubjectKey): Promis
   if (blocked) await setBlock(tx, key, null);
 }
 
+/** Final stages whose reason says why they were reached. */
+const stagesWithReason = stageLiterals(FINAL_STAGES.filter((stage) => stage !== 'done'));
+
 /** Where the reason of a final stage is kept, the block that is taken away or shown leaves it. */
 const keepFinalReason = (table: ReturnType<typeof subjectTable>, otherwise: string | null) =>
-  sql`case when ${table.stage} in ('not_analyzable', 'failed') then ${table.reason} else ${otherwise} end`;
+  sql`case when ${table.stage} in (${stagesWithReason}) then ${table.reason} else ${otherwise} end`;
 
 /**
  * Raises attention to a pipeline that should have gone on by now.

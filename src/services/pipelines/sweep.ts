@@ -6,12 +6,8 @@
  * This is also what asks Shunya for jobs that hang where nobody does: ShunyaAnalysis asks by itself while it runs; where
  * it is gone, the ring starts it again, and it asks at once. A Schedule would only do it twice.
  */
-import { and, eq, sql } from 'drizzle-orm';
-import type { Database, Transaction } from '../../db/client.ts';
+import type { Database } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
-import { webhookEvents } from '../../db/schema/index.ts';
-import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
-import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import {
   findEventsWithoutRow,
   findOverdue,
@@ -19,7 +15,7 @@ import {
   type SweepConfig,
   type SweepOptions,
 } from './overdue.ts';
-import { ringRunningAnalysis } from './ring.ts';
+import { dropAppliedRestarts, restartPipeline } from './restart.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
 /** Rings per sweep; the next sweep takes the rest. */
@@ -50,7 +46,8 @@ export async function sweepOnce(
         result.raised += 1;
       if (pipeline.lower && (await clearOverdue(tx, keyOf(pipeline), pipeline.stage))) result.lowered += 1;
       if (pipeline.ring && result.rung < RINGS_MAX) {
-        await ring(tx, pipeline);
+        await dropAppliedRestarts(tx, subjectOf(pipeline));
+        await restartPipeline(tx, subjectOf(pipeline));
         result.rung += 1;
       }
     }
@@ -59,21 +56,4 @@ export async function sweepOnce(
 }
 
 const keyOf = ({ companyId, kind, id }: OverduePipeline) => ({ companyId, subjectKind: kind, subjectId: id });
-
-/** Rings through the inbox, as any event would: one that is gone starts again. Earlier rings that were heard are dropped. */
-async function ring(tx: Transaction, pipeline: OverduePipeline): Promise<void> {
-  const { kind, companyId, providerCallId, id } = pipeline;
-  const route = `${kind}.redrive`;
-  const workflowId = pipelineWorkflowId({ kind, companyId, providerCallId, subjectId: id });
-  await tx
-    .delete(webhookEvents)
-    .where(
-      and(
-        eq(webhookEvents.workflowId, workflowId),
-        sql`${webhookEvents.route} in ('call.redrive', 'visit.redrive')`,
-        eq(webhookEvents.status, 'applied'),
-      ),
-    );
-  await storeInternalEvent(tx, { companyId, route, workflowId, providerCallId: providerCallId ?? undefined });
-  await ringRunningAnalysis(tx, keyOf(pipeline));
-}
+const subjectOf = ({ id, ...pipeline }: OverduePipeline) => ({ ...pipeline, subjectId: id });

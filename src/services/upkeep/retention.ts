@@ -1,6 +1,7 @@
 /** Removes what a company keeps for some days only: links to audio, transcripts, what raw events say of the caller. */
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
+import { finalStages } from '../../db/schema/columns.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { withoutCaller, withoutRecording } from '../../providers/callrail/payload.ts';
 import { audit } from '../audit.ts';
@@ -58,7 +59,7 @@ async function companiesWithRetention(db: Queryable): Promise<Retention[]> {
   return [...rows];
 }
 
-const isOver = sql`stage in ('done', 'not_analyzable', 'failed') and blocked_on is null`;
+const isOver = sql`stage in (${finalStages}) and blocked_on is null`;
 
 async function removeCallRecordings(tx: Transaction, companyId: string, due: SQL): Promise<number> {
   const gone = await tx.execute<{ id: string; provider_call_id: string }>(sql`
