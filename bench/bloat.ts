@@ -9,8 +9,9 @@ import { openDatabase } from '../src/db/client.ts';
 import { companies, trackingNumbers } from '../src/db/schema/index.ts';
 import { migrateDatabase } from '../src/migrate.ts';
 import { type ClaimedEvent, claimDueEvents, markSent } from '../src/services/inbox/dispatch.ts';
+import { takeRings } from '../src/services/inbox/internalEvents.ts';
 import { type CallReceiver, createCallReceiver } from '../src/services/inbox/receiveCall.ts';
-import { ringAnalysis, takeRings } from '../src/services/pipelines/ring.ts';
+import { ringAnalysis } from '../src/services/pipelines/ring.ts';
 import { uniquePhone } from './cluster.ts';
 import { describeTables, tablesOf } from './tables.ts';
 

@@ -8,7 +8,8 @@ import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } fro
 import { parseBodyBytes } from '../../domain/text.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
-import { ringPipeline, takingRings } from '../pipelines/ring.ts';
+import { takingRings } from '../inbox/internalEvents.ts';
+import { ringPipeline } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { closeCallbacks, takeJobs } from './callbacks.ts';

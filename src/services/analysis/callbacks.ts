@@ -1,9 +1,9 @@
 /** Takes the callbacks that the inbox holds for an analysis: each is marked applied in the transaction that takes it. */
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type AnalysisRunState, isOpen, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
-import { REDACTED } from '../inbox/redacted.ts';
+import { closeLate, markApplied, redact } from '../inbox/applied.ts';
 import { type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
 
 export interface TakenCallback {
@@ -23,15 +23,8 @@ export async function takeJobs(
   workflowId: string,
   run: SubjectKey & { generation: number },
 ): Promise<{ jobs: JobOfRun[]; callbacks: TakenCallback[] }> {
-  const taken = tx
-    .$with('taken')
-    .as(
-      tx
-        .update(webhookEvents)
-        .set({ status: 'applied', appliedAt: sql`now()` })
-        .where(callbacksOf(workflowId))
-        .returning({ jobId: webhookEvents.jobId, sequence: webhookEvents.sequence, body: webhookEvents.body }),
-    );
+  const { jobId, sequence, body } = webhookEvents;
+  const taken = tx.$with('taken').as(markApplied(tx, callbacksOf(workflowId)).returning({ jobId, sequence, body }));
   const rows = await tx
     .with(taken)
     .select({ job: jobsOfRunColumns, sequence: taken.sequence, body: taken.body })
@@ -60,9 +53,5 @@ export async function closeCallbacks(
   workflowId: string,
   state: AnalysisRunState | undefined,
 ): Promise<void> {
-  const closed = state ? { status: 'applied' as const, reason: 'came_late' } : REDACTED;
-  await tx
-    .update(webhookEvents)
-    .set({ ...closed, appliedAt: sql`now()` })
-    .where(callbacksOf(workflowId));
+  await (state ? closeLate : redact)(tx, callbacksOf(workflowId));
 }

@@ -18,9 +18,9 @@ import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
-import { REDACTED } from '../inbox/redacted.ts';
+import { markApplied, redact } from '../inbox/applied.ts';
+import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
 import { adoptEventsOfCall, hasEventsToAdopt } from '../inbox/reroute.ts';
-import { isRingOf, takingRings } from '../pipelines/ring.ts';
 import { shownColumns } from '../pipelines/state.ts';
 import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
 
@@ -40,10 +40,7 @@ const eventsOf = (input: ProviderCall) =>
 
 /** Events of a call that a person deleted: their content goes too. */
 export async function redactEvents(tx: Transaction, input: ProviderCall): Promise<void> {
-  await tx
-    .update(webhookEvents)
-    .set({ ...REDACTED, appliedAt: sql`now()` })
-    .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')));
+  await redact(tx, and(eventsOf(input), ne(webhookEvents.status, 'applied')));
 }
 
 const callColumns = {
@@ -116,13 +113,8 @@ export async function foldEvents(
   existing: StoredCall | undefined,
   adopts: boolean,
 ): Promise<FoldedCallRow | undefined> {
-  const applied = tx.$with('applied').as(
-    tx
-      .update(webhookEvents)
-      .set({ status: 'applied', appliedAt: sql`now()` })
-      .where(and(eventsOf(input), ne(webhookEvents.status, 'applied')))
-      .returning({ id: webhookEvents.id }),
-  );
+  const isNew = and(eventsOf(input), ne(webhookEvents.status, 'applied'));
+  const applied = tx.$with('applied').as(markApplied(tx, isNew).returning({ id: webhookEvents.id }));
   const rows = await tx
     .with(applied)
     .select({

@@ -1,9 +1,10 @@
 /** One attempt at a delivery: claimed here, sent by the caller, recorded here. */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable } from '../../db/client.ts';
-import { isOpen, webhookDeliveries, webhookEndpoints, webhookEvents } from '../../db/schema/index.ts';
+import { webhookDeliveries, webhookEndpoints } from '../../db/schema/index.ts';
 import type { OutgoingEventType } from '../../domain/outgoingWebhook.ts';
 import { deliveryWorkflowId } from '../../domain/workflowIds.ts';
+import { takeDeliveryRings } from '../inbox/internalEvents.ts';
 
 /** How early an attempt may be: a workflow's timer and Postgres have different clocks. */
 const CLOCK_SLACK_SECONDS = 1;
@@ -27,10 +28,7 @@ export type DeliveryStep = { do: 'send'; delivery: DueDelivery } | { do: 'wait';
 /** Takes the rings of a delivery and says what is next for it. */
 export async function takeDelivery(db: Database, id: string): Promise<DeliveryStep> {
   return db.transaction(async (tx) => {
-    // These events only ring; the delivery log has the rest.
-    await tx
-      .delete(webhookEvents)
-      .where(and(eq(webhookEvents.workflowId, deliveryWorkflowId(id)), isOpen(webhookEvents)));
+    await takeDeliveryRings(tx, deliveryWorkflowId(id));
     const [row] = await tx
       .select({
         id: webhookDeliveries.id,

@@ -4,8 +4,8 @@ import type { Database } from '../../db/client.ts';
 import { isOpen, webhookEvents } from '../../db/schema/index.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookSource } from '../../domain/webhookEvent.ts';
+import { closeLate, redact, markSent as sent } from './applied.ts';
 import type { QueuedAction } from './queuedActions.ts';
-import { REDACTED } from './redacted.ts';
 import { stateOfRun } from './routeCallback.ts';
 
 /** Small, since events that arrive meanwhile wait for the whole batch. */
@@ -114,12 +114,9 @@ export async function markNotRung(
 const nextRing = (againSeconds: number) =>
   sql`now() + make_interval(secs => least(${RERING_MAX_SECONDS}, ${againSeconds}::int * power(2, least(attempts, 10))))`;
 
-/** An operator's action has its effect by being sent. */
+/** Operators' actions were sent. */
 export async function markSent(db: Database, events: readonly ClaimedEvent[]): Promise<void> {
-  await db
-    .update(webhookEvents)
-    .set({ status: 'applied', dispatchedAt: sql`now()`, appliedAt: sql`now()` })
-    .where(inArray(webhookEvents.id, idsOf(events)));
+  await sent(db, inArray(webhookEvents.id, idsOf(events)));
 }
 
 /**
@@ -131,11 +128,7 @@ export async function closeLateCallbacks(db: Database, events: readonly ClaimedE
   const jobId = events[0]?.jobId;
   const run = jobId ? await stateOfRun(db, jobId) : 'running';
   if (run === 'running') return false;
-  const closed = run === 'gone' ? REDACTED : { status: 'applied' as const, reason: 'came_late' };
-  await db
-    .update(webhookEvents)
-    .set({ ...closed, appliedAt: sql`now()` })
-    .where(unapplied(events));
+  await (run === 'gone' ? redact : closeLate)(db, unapplied(events));
   return true;
 }
 

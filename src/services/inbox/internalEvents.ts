@@ -1,8 +1,15 @@
-/** Events of our own in the inbox: how a change of rows rings a workflow. */
+/**
+ * Events of our own in the inbox: stored in the transaction of the change that rings a workflow, and deleted again where
+ * nobody needs them once that workflow has advanced.
+ */
 import { randomUUID } from 'node:crypto';
-import type { Queryable } from '../../db/client.ts';
-import { webhookEvents } from '../../db/schema/index.ts';
+import { and, eq } from 'drizzle-orm';
+import type { Queryable, Transaction } from '../../db/client.ts';
+import { isOpen, isRestart, webhookEvents } from '../../db/schema/index.ts';
 import { sha256 } from './store.ts';
+
+/** The route of a ring, which says no more than that rows have changed. */
+export const RING = 'ring';
 
 export interface InternalEvent {
   source?: 'internal' | 'operator';
@@ -40,4 +47,28 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
   // Operators' actions of one content are told apart by their id; a repeat under the same id is the same.
   await (event.id ? stored.onConflictDoNothing() : stored);
   return id;
+}
+
+/** Deletes the rings of a workflow that advances now. */
+export async function takeRings(tx: Transaction, workflowId: string): Promise<void> {
+  await tx.delete(webhookEvents).where(isRingOf(workflowId));
+}
+
+/** The same within a statement that reads more: what the rings were stored with is there for whoever reads after it. */
+export const takingRings = (tx: Transaction, workflowId: string) =>
+  tx.$with('rings').as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
+
+/** The rings of a workflow that it has not answered. */
+export const isRingOf = (workflowId: string) =>
+  and(eq(webhookEvents.workflowId, workflowId), eq(webhookEvents.route, RING), isOpen(webhookEvents));
+
+/** Deletes what rang the workflow of a delivery; the delivery log has the rest. */
+export async function takeDeliveryRings(tx: Transaction, workflowId: string): Promise<void> {
+  await tx.delete(webhookEvents).where(and(eq(webhookEvents.workflowId, workflowId), isOpen(webhookEvents)));
+}
+
+/** Deletes earlier restarts of a pipeline that were applied: the newest says when it was restarted last. */
+export async function dropAppliedRestarts(tx: Transaction, workflowId: string): Promise<void> {
+  const ofWorkflow = eq(webhookEvents.workflowId, workflowId);
+  await tx.delete(webhookEvents).where(and(ofWorkflow, isRestart(webhookEvents), eq(webhookEvents.status, 'applied')));
 }

@@ -1,14 +1,13 @@
 /** Starts pipelines again whose workflow was ended, or is silent, while their rows say that something is left to do. */
-import { and, eq } from 'drizzle-orm';
 import type { Database, Transaction } from '../../db/client.ts';
-import { isRestart, webhookEvents } from '../../db/schema/index.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
 import { callIdOf } from '../../domain/callId.ts';
 import { isFinalStage, type SubjectKind } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import { selectRun } from '../analysis/runs.ts';
-import { storeInternalEvent } from '../inbox/internalEvents.ts';
-import { isRingOf, ringAnalysis, ringPipeline, ringRunningAnalysis } from './ring.ts';
+import { isRingOf, storeInternalEvent } from '../inbox/internalEvents.ts';
+import { ringAnalysis, ringPipeline, ringRunningAnalysis } from './ring.ts';
 import { currentStage } from './state.ts';
 
 interface RestartedPipeline {
@@ -25,12 +24,6 @@ export async function restartPipeline(tx: Transaction, pipeline: RestartedPipeli
   const workflowId = pipelineWorkflowId(pipeline);
   await storeInternalEvent(tx, { companyId, route: `${kind}.restart`, workflowId, providerCallId });
   await ringRunningAnalysis(tx, { companyId, subjectKind: kind, subjectId });
-}
-
-/** Drops earlier restarts of a pipeline that were applied: the newest is enough to see when it was restarted last. */
-export async function dropAppliedRestarts(tx: Transaction, pipeline: RestartedPipeline): Promise<void> {
-  const ofWorkflow = eq(webhookEvents.workflowId, pipelineWorkflowId(pipeline));
-  await tx.delete(webhookEvents).where(and(ofWorkflow, isRestart(webhookEvents), eq(webhookEvents.status, 'applied')));
 }
 
 /** Rings a workflow that was ended, where it should run. @returns whether it should */

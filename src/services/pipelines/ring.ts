@@ -3,14 +3,11 @@
  * brought by the relay like any event. The workflow's next advance deletes them.
  */
 import { and, eq } from 'drizzle-orm';
-import type { Queryable, Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, isOpen, webhookEvents } from '../../db/schema/index.ts';
+import type { Queryable } from '../../db/client.ts';
+import { analysisRuns, calls } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
-import { storeInternalEvent } from '../inbox/internalEvents.ts';
-
-/** The route of a ring in the inbox. */
-const RING = 'ring';
+import { RING, storeInternalEvent } from '../inbox/internalEvents.ts';
 
 /** Rings the workflow of a call or visit. */
 export async function ringPipeline(tx: Queryable, key: SubjectKey & { providerCallId?: string | null }): Promise<void> {
@@ -54,19 +51,6 @@ export async function ringRunningAnalysis(tx: Queryable, key: SubjectKey): Promi
     .limit(1);
   if (running) await ringAnalysis(tx, { ...key, generation: running.generation });
 }
-
-/** Deletes the rings of a workflow that advances now. */
-export async function takeRings(tx: Transaction, workflowId: string): Promise<void> {
-  await tx.delete(webhookEvents).where(isRingOf(workflowId));
-}
-
-/** The same within a statement that reads more: what the rings were stored with is there for whoever reads after it. */
-export const takingRings = (tx: Transaction, workflowId: string) =>
-  tx.$with('rings').as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
-
-/** The rings of a workflow that it has not answered. */
-export const isRingOf = (workflowId: string) =>
-  and(eq(webhookEvents.workflowId, workflowId), eq(webhookEvents.route, RING), isOpen(webhookEvents));
 
 /** CallRail's id of a call; null where there is no such call. */
 export async function findProviderCallId(tx: Queryable, callId: string): Promise<string | null> {

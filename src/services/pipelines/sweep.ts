@@ -8,6 +8,8 @@
  */
 import type { Database } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';
+import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
+import { dropAppliedRestarts } from '../inbox/internalEvents.ts';
 import {
   findEventsWithoutRow,
   findOverdue,
@@ -15,7 +17,7 @@ import {
   type SweepConfig,
   type SweepOptions,
 } from './overdue.ts';
-import { dropAppliedRestarts, restartPipeline } from './restart.ts';
+import { restartPipeline } from './restart.ts';
 import { clearOverdue, flagOverdue } from './state.ts';
 
 /** Rings per sweep; the next sweep takes the rest. */
@@ -46,7 +48,7 @@ export async function sweepOnce(
         result.raised += 1;
       if (pipeline.lower && (await clearOverdue(tx, keyOf(pipeline), pipeline.stage))) result.lowered += 1;
       if (pipeline.ring && result.rung < RINGS_MAX) {
-        await dropAppliedRestarts(tx, subjectOf(pipeline));
+        await dropAppliedRestarts(tx, pipelineWorkflowId(subjectOf(pipeline)));
         await restartPipeline(tx, subjectOf(pipeline));
         result.rung += 1;
       }

@@ -23,13 +23,12 @@ import {
   recordingTranscripts,
   shunyaJobs,
   webhookDeliveries,
-  webhookEvents,
 } from '../../db/schema/index.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
 import { ringOldestWaiting } from '../analysis/jobs.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
-import { eraseStraysOfCalls, eraseStraysOfPhone } from './eraseStrays.ts';
+import { eraseCallbacks, eraseEventsOfCalls, eraseEventsOfWorkflows, eraseStraysOfPhone } from '../inbox/erase.ts';
 
 /** Workflows that worked on what is gone; to be ended after the commit, as far as Temporal can be reached. */
 export interface Deletion {
@@ -103,10 +102,7 @@ async function deleteCalls(tx: Transaction, companyId: string, which: SQL): Prom
     .values(providerCallIds.map((providerCallId) => ({ companyId, providerCallId })))
     .onConflictDoNothing();
   await deleteWork(tx, companyId, 'call', ids);
-  await tx
-    .delete(webhookEvents)
-    .where(and(eq(webhookEvents.companyId, companyId), inArray(webhookEvents.providerCallId, providerCallIds)));
-  await eraseStraysOfCalls(tx, companyId, providerCallIds);
+  await eraseEventsOfCalls(tx, companyId, providerCallIds);
   await tx.delete(callTranscripts).where(inArray(callTranscripts.callId, ids));
   await tx.delete(callAnalyses).where(inArray(callAnalyses.callId, ids));
   await tx
@@ -139,9 +135,7 @@ async function deleteVisits(tx: Transaction, companyId: string, contactId: strin
 
   await deleteWork(tx, companyId, 'visit', ids);
   const workflowIds = ids.map(visitWorkflowId);
-  await tx
-    .delete(webhookEvents)
-    .where(and(eq(webhookEvents.companyId, companyId), inArray(webhookEvents.workflowId, workflowIds)));
+  await eraseEventsOfWorkflows(tx, companyId, workflowIds);
   await tx.delete(recordingTranscripts).where(inArray(recordingTranscripts.sessionId, ids));
   await tx.delete(recordingAnalyses).where(inArray(recordingAnalyses.sessionId, ids));
   await tx.delete(recordingSessions).where(inArray(recordingSessions.id, ids));
@@ -167,25 +161,7 @@ async function deleteWork(tx: Transaction, companyId: string, kind: SubjectKind,
     .insert(jobTombstones)
     .values(jobs.map(({ shunyaCallId, taskId }) => ({ companyId, shunyaCallId, taskId: taskId ?? '' })))
     .onConflictDoNothing();
-  const taskIds = jobs.flatMap(({ taskId }) => taskId ?? []);
-  await tx.delete(webhookEvents).where(
-    and(
-      eq(webhookEvents.source, 'shunya'),
-      // Callbacks that were never matched have no company, but they name the job.
-      or(eq(webhookEvents.companyId, companyId), sql`${webhookEvents.companyId} is null`),
-      or(
-        inArray(
-          webhookEvents.jobId,
-          jobs.map(({ id }) => id),
-        ),
-        inArray(
-          webhookEvents.shunyaCallId,
-          jobs.map(({ shunyaCallId }) => shunyaCallId),
-        ),
-        taskIds.length > 0 ? inArray(webhookEvents.taskId, taskIds) : undefined,
-      ),
-    ),
-  );
+  await eraseCallbacks(tx, companyId, jobs);
 }
 
 /** Takes free text from the audit trail and the delivery log of what is gone, and answers kept for Idempotency-Keys. */

@@ -2,9 +2,8 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
 import { finalStages } from '../../db/schema/columns.ts';
-import { parseBodyBytes } from '../../domain/text.ts';
-import { withoutCaller, withoutRecording } from '../../providers/callrail/payload.ts';
 import { audit } from '../audit.ts';
+import { reduceEvents, removeRecordingLinks } from '../inbox/reduce.ts';
 
 const BATCH_ROWS = 200;
 const SYSTEM = { userId: 'retention', role: 'system' };
@@ -73,13 +72,10 @@ async function removeCallRecordings(tx: Transaction, companyId: string, due: SQL
     'call',
     gone.map(({ id }) => id),
   );
-  // A late event folds all of them again, and would bring the link back.
-  const ofCalls = sql`source = 'callrail' and provider_call_id in ${gone.map((call) => call.provider_call_id)}`;
-  await rewriteBodies(
+  await removeRecordingLinks(
     tx,
-    sql`company_id = ${companyId} and status = 'applied' and ${ofCalls}`,
-    withoutRecording,
-    sql`reduced_at`,
+    companyId,
+    gone.map((call) => call.provider_call_id),
   );
   return gone.length;
 }
@@ -123,30 +119,4 @@ async function removeTranscripts(
       order by transcript.created_at limit ${BATCH_ROWS} for update of transcript skip locked)
     returning 1`);
   return gone.length;
-}
-
-/** A callback's result is stored where it belongs; of a call's event stays what the call is folded from. */
-async function reduceEvents(tx: Transaction, companyId: string, due: SQL): Promise<number> {
-  const which = sql`company_id = ${companyId} and status = 'applied' and reduced_at is null and received_at < ${due}`;
-  return rewriteBodies(tx, which, withoutCaller, sql`now()`);
-}
-
-/** The hash of the bytes as they came stays: the same event again is still known. */
-async function rewriteBodies(
-  tx: Transaction,
-  which: SQL,
-  rewrite: (payload: unknown) => Record<string, unknown>,
-  reducedAt: SQL,
-): Promise<number> {
-  const rows = await tx.execute<{ id: string; source: string; body: string }>(sql`
-    select id, source, encode(body, 'base64') as body from webhook_events where ${which}
-    order by received_at limit ${BATCH_ROWS * 10} for update skip locked`);
-  for (const { id, source, body } of rows) {
-    const bytes = Buffer.from(body, 'base64');
-    const rest = source === 'callrail' && bytes.length > 0 ? JSON.stringify(rewrite(parseBodyBytes(bytes))) : '';
-    const kept = source === 'internal' ? sql`body` : sql`convert_to(${rest}, 'UTF8')`;
-    await tx.execute(sql`
-      update webhook_events set body = ${kept}, reduced_at = ${reducedAt} where id = ${id}`);
-  }
-  return rows.length;
 }

@@ -7,7 +7,8 @@ import { type PipelineWaits, remaining, type SubjectState } from '../../domain/p
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { selectRun } from '../analysis/runs.ts';
-import { takeRings } from '../pipelines/ring.ts';
+import { markApplied } from '../inbox/applied.ts';
+import { takeRings } from '../inbox/internalEvents.ts';
 import { setStage, shownColumns } from '../pipelines/state.ts';
 
 export interface AdvanceVisitInput {
@@ -70,15 +71,7 @@ async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
 }
 
 async function markEventsApplied(tx: Transaction, sessionId: string): Promise<void> {
-  await tx
-    .update(webhookEvents)
-    .set({ status: 'applied', appliedAt: sql`now()` })
-    .where(
-      and(
-        eq(webhookEvents.workflowId, visitWorkflowId(sessionId)),
-        // An operator's action is applied once it is sent.
-        ne(webhookEvents.source, 'operator'),
-        isOpen(webhookEvents),
-      ),
-    );
+  // An operator's action is applied once it is sent.
+  const isTaken = and(ne(webhookEvents.source, 'operator'), isOpen(webhookEvents));
+  await markApplied(tx, and(eq(webhookEvents.workflowId, visitWorkflowId(sessionId)), isTaken));
 }
