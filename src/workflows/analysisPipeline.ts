@@ -36,10 +36,9 @@ export class AnalysisPipeline extends Pipeline {
   /** Runs `advanceAnalysis` until it succeeds, or until an operator has given it up. */
   async advance(run: () => Promise<AnalysisStep>, giveUp: () => Promise<void>): Promise<AnalysisStep> {
     for (;;) {
-      if (this.hasActions) await this.recordActions();
-      this.clearRing();
+      await this.beginAdvance();
       let step: AnalysisStep = { do: 'finish', stage: 'failed' };
-      const isSkipped = this.isSkipped;
+      const isSkipped = this.operator.gaveUp;
       const held = await this.attempt('database', async () => {
         if (isSkipped) await giveUp();
         else step = await run();
@@ -47,7 +46,7 @@ export class AnalysisPipeline extends Pipeline {
       if (!held) continue;
       if (step.do === 'finish' && !isSkipped) {
         if (this.showsBlock) await this.clearBlock();
-        if (step.stage) this.setStage(step.stage);
+        if (step.stage) this.display.setStage(step.stage);
       }
       return step;
     }
@@ -56,16 +55,16 @@ export class AnalysisPipeline extends Pipeline {
   /** A job of this kind is next: nothing of the one before it counts any more. */
   async beginJob(kind: JobKind): Promise<void> {
     const stage = stageOfJob(kind);
-    if (stage === this.stage) return;
+    if (stage === this.display.stage) return;
     this.repeatAttempt = undefined;
     this.hasAsked = false;
     this.failures = 0;
     if (this.showsBlock) await this.clearBlock();
-    this.setStage(stage);
+    this.display.setStage(stage);
   }
 
   async submit(step: Step<'submit'>): Promise<void> {
-    this.describeWait(`Shunya to accept the ${step.kind}`);
+    this.display.describeWait(`Shunya to accept the ${step.kind}`);
     this.hasAsked = false;
     if (step.failed) await this.fail(blockerOf(step), step.failed, step);
     else
@@ -73,7 +72,7 @@ export class AnalysisPipeline extends Pipeline {
   }
 
   async read(step: Step<'read'>): Promise<void> {
-    this.describeWait(`the result of the ${step.kind}`);
+    this.display.describeWait(`the result of the ${step.kind}`);
     await this.attempt(blockerOf(step), () => this.readJob(step.jobId, true), step);
   }
 
@@ -81,7 +80,7 @@ export class AnalysisPipeline extends Pipeline {
   async requestNextAttempt(step: Step<'repeat'>): Promise<void> {
     this.repeatAttempt = step.attempt;
     this.failures = 0;
-    this.describeWait(`the next attempt at the ${step.kind}`);
+    this.display.describeWait(`the next attempt at the ${step.kind}`);
     await this.reportFailure(blockerOf(step), step.attempt, { code: step.code });
   }
 
@@ -91,7 +90,7 @@ export class AnalysisPipeline extends Pipeline {
     const isOverdue = overdueInSeconds <= 0;
     if (isOverdue) await this.flagOverdue(blockerOf(step), 'job_timeout');
     const words = `Shunya's ${kind}`;
-    this.describeWait(words);
+    this.display.describeWait(words);
     if (!this.hasAsked && askInSeconds > 0) {
       const ended = await this.waitForNews(words, isOverdue ? askInSeconds : Math.min(askInSeconds, overdueInSeconds));
       if (ended !== 'operator') return;

@@ -19,56 +19,106 @@ export interface TakenAction extends OperatorAction {
   workflowId: string;
 }
 
-export interface OperatorOptions {
+interface OperatorOptions {
   /** The workflow that an action would reach now: this one, an analysis beside that may be blocked, or none. */
   target(): string | undefined;
-  /** Takes an action, for this workflow or to be passed on by it. */
-  take(action: TakenAction): void;
+  /** Writes an action to the audit log, or passes it on. */
+  record(action: TakenAction): Promise<void>;
 }
 
-/** Sets the handlers; to be called before anything is awaited. Whatever is sent, no handler fails the workflow. */
-export function listenToOperators({ target, take }: OperatorOptions): void {
-  const { workflowId: self } = wf.workflowInfo();
+/** What operators have asked for and the workflow has not done yet. Whatever is sent, no handler fails the workflow. */
+export class OperatorActions {
+  private readonly options: OperatorOptions;
+  private readonly self = wf.workflowInfo().workflowId;
+  /** What is not written down yet. */
+  private readonly taken: TakenAction[] = [];
+  private retryNow = false;
+  private skipped = false;
+  /** One of them is for the analysis beside. */
+  private hasToPassOn = false;
 
-  const act = (action: 'retry' | 'skip', given: unknown): OperatorAnswer | undefined => {
-    const workflowId = target();
-    if (workflowId === undefined) return undefined;
-    const by = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>;
-    take({
-      id: `${self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`,
-      action,
-      workflowId,
-      operator: (typeof by.operator === 'string' && by.operator !== '' ? by.operator : 'unknown').slice(
-        0,
-        OPERATOR_MAX,
-      ),
-      reason: (typeof by.reason === 'string' ? by.reason : '').slice(0, REASON_MAX),
-    });
-    if (workflowId !== self) return { workflowId, effect: 'passed_on' };
-    return { workflowId, effect: action === 'retry' ? 'retrying' : 'skipped' };
-  };
-  const update =
-    (action: 'retry' | 'skip') =>
-    (given: OperatorAction): OperatorAnswer => {
-      const answer = act(action, given);
-      // It is blocked no more since the validator ran.
-      if (!answer) throw refusal();
-      return answer;
+  /** Sets the handlers; to be made before anything is awaited. */
+  constructor(options: OperatorOptions) {
+    this.options = options;
+    const validator = (_given: OperatorAction): void => {
+      if (options.target() === undefined) throw refusal();
     };
-  const validator = (_given: OperatorAction): void => {
-    if (target() === undefined) throw refusal();
-  };
+    wf.setHandler(retrySignal, (given) => void this.act('retry', given));
+    wf.setHandler(skipSignal, (given) => void this.act('skip', given));
+    wf.setHandler(retryUpdate, (given) => this.answer('retry', given), {
+      validator,
+      description: `Try the blocked step now instead of waiting until it is due. Data (optional): ${ACTION_FORM}`,
+    });
+    wf.setHandler(skipUpdate, (given) => this.answer('skip', given), {
+      validator,
+      description: `Give the blocked step up for good: the pipeline ends in stage failed. Data (optional): ${ACTION_FORM}`,
+    });
+  }
 
-  wf.setHandler(retrySignal, (given) => void act('retry', given));
-  wf.setHandler(skipSignal, (given) => void act('skip', given));
-  wf.setHandler(retryUpdate, update('retry'), {
-    validator,
-    description: `Try the blocked step now instead of waiting for its next turn. Data (optional): ${ACTION_FORM}`,
-  });
-  wf.setHandler(skipUpdate, update('skip'), {
-    validator,
-    description: `Give the blocked step up for good: the pipeline ends in stage failed. Data (optional): ${ACTION_FORM}`,
-  });
+  /** One gave the step up. */
+  get gaveUp(): boolean {
+    return this.skipped;
+  }
+
+  /** One did what ends a wait. */
+  get hasActed(): boolean {
+    return this.retryNow || this.skipped || this.hasToPassOn;
+  }
+
+  /** One did what is to be written down, or passed on. */
+  get hasUnrecorded(): boolean {
+    return this.taken.length > 0 || this.hasToPassOn;
+  }
+
+  /** @returns whether one asked for a try now; true once */
+  takeRetry(): boolean {
+    const was = this.retryNow;
+    this.retryNow = false;
+    return was;
+  }
+
+  /** Writes down what they did. For the workflow's own course only: nothing else may run meanwhile. */
+  async record(): Promise<void> {
+    this.hasToPassOn = false;
+    while (this.taken[0]) {
+      try {
+        await this.options.record(this.taken[0]);
+      } catch (error) {
+        if (wf.isCancellation(error)) throw error;
+        // The pipeline must not stand still for it: the next step tries again.
+        return;
+      }
+      this.taken.shift();
+    }
+  }
+
+  private answer(action: 'retry' | 'skip', given: unknown): OperatorAnswer {
+    const answer = this.act(action, given);
+    // It is blocked no more since the validator ran.
+    if (!answer) throw refusal();
+    return answer;
+  }
+
+  private act(action: 'retry' | 'skip', given: unknown): OperatorAnswer | undefined {
+    const workflowId = this.options.target();
+    if (workflowId === undefined) return undefined;
+    const id = `${this.self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`;
+    this.taken.push({ id, action, workflowId, ...readBy(given) });
+    if (workflowId !== this.self) {
+      this.hasToPassOn = true;
+      return { workflowId, effect: 'passed_on' };
+    }
+    if (action === 'retry') this.retryNow = true;
+    else this.skipped = true;
+    return { workflowId, effect: action === 'retry' ? 'retrying' : 'skipped' };
+  }
+}
+
+function readBy(given: unknown): OperatorAction {
+  const by = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>;
+  const operator = typeof by.operator === 'string' && by.operator !== '' ? by.operator : 'unknown';
+  const reason = typeof by.reason === 'string' ? by.reason : '';
+  return { operator: operator.slice(0, OPERATOR_MAX), reason: reason.slice(0, REASON_MAX) };
 }
 
 /** Without a stack trace: an operator reads it, and it would name files of the server. */

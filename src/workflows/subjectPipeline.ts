@@ -47,14 +47,13 @@ class SubjectPipeline extends Pipeline {
    */
   async advance(run: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
     for (;;) {
-      if (this.hasActions) await this.recordActions();
-      this.clearRing();
+      await this.beginAdvance();
       try {
         const state = await run();
         this.subjectId = state.subjectId;
         this.failures = 0;
         if (this.isBlocked) await this.clearBlock();
-        this.setStage(state.stage);
+        this.display.setStage(state.stage);
         this.showAnalysis(state);
         return state;
       } catch (error) {
@@ -62,13 +61,13 @@ class SubjectPipeline extends Pipeline {
         this.failures += 1;
         await this.reportFailure('database', this.failures, failureOf(error));
         await this.waitUntilDue();
-        if (this.isSkipped && (await this.giveUp())) return undefined;
+        if (this.operator.gaveUp && (await this.giveUp())) return undefined;
       }
     }
   }
 
-  protected override blockToDescribe() {
-    if (this.isBlocked || !this.analysis?.block) return super.blockToDescribe();
+  protected override blockToDisplay() {
+    if (this.isBlocked || !this.analysis?.block) return super.blockToDisplay();
     return { block: this.analysis.block, workflowId: this.analysis.workflowId };
   }
 
@@ -83,7 +82,7 @@ class SubjectPipeline extends Pipeline {
           }
         : null;
     const now = this.analysis?.block ?? null;
-    if (JSON.stringify(now) !== JSON.stringify(before)) this.showToOperators(now, before);
+    if (JSON.stringify(now) !== JSON.stringify(before)) this.display.showBlock(now, before);
   }
 
   private async giveUp(): Promise<boolean> {
