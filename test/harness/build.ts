@@ -1,8 +1,7 @@
-import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { bundleService } from '../../dev/bundle.ts';
 import { loadWorkflowBundle } from '../../src/temporal/workflowBundle.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,7 +10,7 @@ const BESIDE = ['node_modules', 'drizzle', 'console', 'package.json'];
 
 /**
  * Builds the service as `npm run build` does, but for the types, which are checked elsewhere. The tests start it a hundred
- * times, and it starts in half the time that its sources take.
+ * times, and it starts in a fourth of the time that its sources take.
  * @param dataDir the folder of this run
  * @returns the folder that has `dist`
  */
@@ -20,12 +19,7 @@ export async function buildService(dataDir: string): Promise<string> {
   const dist = path.join(folder, 'dist');
   mkdirSync(folder);
   for (const name of BESIDE) symlinkSync(path.join(ROOT, name), path.join(folder, name));
-  const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-  const options = ['-p', 'tsconfig.build.json', '--outDir', dist, '--noCheck', '--declaration', 'false'];
-  const [bundle] = await Promise.all([
-    loadWorkflowBundle({ dataDir: serviceDataDir(dataDir) }),
-    promisify(execFile)(process.execPath, [tsc, ...options], { cwd: ROOT }),
-  ]);
+  const [bundle] = await Promise.all([loadWorkflowBundle({ dataDir: serviceDataDir(dataDir) }), bundleService(dist)]);
   cpSync(bundle.codePath, path.join(dist, 'workflow-bundle.js'));
   return folder;
 }
