@@ -2,7 +2,7 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureConsole } from '../../dev/console.ts';
-import { startBrowser } from '../harness/browser.ts';
+import { CONTEXT, startBrowser } from '../harness/browser.ts';
 import { eventually } from '../harness/poll.ts';
 import { recordingLink, type Service, startService, UNTIL_RETRIED } from '../harness/service.ts';
 
@@ -21,7 +21,7 @@ describe.skipIf(!browser)('a first day in the console', () => {
     expect(await ensureConsole((line) => process.stderr.write(`${line}\n`))).toBe(true);
     // As in local mode, where recordings are the simulator's and can be played.
     service = await startService({ SHUNYA_BASE_URL: '', ...UNTIL_RETRIED });
-    const context = await (browser as Browser).newContext({ viewport: { width: 1280, height: 900 }, locale: 'en-US' });
+    const context = await (browser as Browser).newContext({ ...CONTEXT, viewport: { width: 1280, height: 900 } });
     page = await context.newPage();
     page.setDefaultTimeout(SHOWN_MS);
     began = Date.now();

@@ -6,7 +6,7 @@ import Provider from 'oidc-provider';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ensureConsole } from '../../dev/console.ts';
-import { startBrowser } from '../harness/browser.ts';
+import { CONTEXT, startBrowser } from '../harness/browser.ts';
 import { createCaller } from '../harness/http.ts';
 import { eventually } from '../harness/poll.ts';
 import { type Service, startService } from '../harness/service.ts';
@@ -86,7 +86,7 @@ describe.skipIf(!browser)('signing in at an identity provider', () => {
     company = await createCaller(service.baseUrl, Promise.resolve(admin)).post('/companies', {
       name: 'Identity Roofing',
     });
-    const context = await (browser as Browser).newContext({ locale: 'en-US' });
+    const context = await (browser as Browser).newContext(CONTEXT);
     page = await context.newPage();
     page.setDefaultTimeout(SHOWN_MS);
     page.on('framenavigated', (frame) => addresses.push(frame.url()));
