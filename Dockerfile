@@ -4,8 +4,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --include=dev --no-audit --no-fund
 COPY . .
-# run.mjs is for a developer's machine; here the tools are called directly.
-RUN node --import tsx dev/build.ts
+RUN node dev/run.mjs dev/build.ts
 
 FROM node:22-slim AS dependencies
 WORKDIR /app

@@ -2,7 +2,17 @@
 // It shares the process with that file, so a signal to what the user started reaches the real thing.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -10,6 +20,8 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MODULES = path.join(ROOT, 'node_modules');
 const STAMP = path.join(MODULES, '.callwright-installed');
 const LOCK = path.join(ROOT, '.install.lock');
+/** Where packages are found from, as from the sources. */
+const BUNDLES = path.join(MODULES, '.cache', 'callwright');
 const LOCK_WAIT_SECONDS = 900;
 
 /** Ends the process with one line when Node is too old. */
@@ -59,7 +71,7 @@ async function npmCi() {
   const child = spawn(command, [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // `npm start` in production mode needs tsx all the same.
+    // `npm start` in production mode needs esbuild all the same.
     env: { ...process.env, NODE_ENV: 'development' },
   });
   let output = '';
@@ -172,10 +184,48 @@ async function run(file, args) {
   if (!file.endsWith('.ts')) return runTool(target, args);
   endWithParent();
   process.argv = [process.argv[0], target, ...args];
-  const { register } = await import(pathToFileURL(path.join(MODULES, 'tsx/dist/esm/api/index.mjs')).href);
-  register();
-  await import(pathToFileURL(target).href);
+  await import(pathToFileURL(await bundle(target)).href);
 }
+
+/** The file with all it imports of this project as one: a third of the processor time of loading each source by itself. */
+async function bundle(target) {
+  const { build, stop } = await import(pathToFileURL(path.join(MODULES, 'esbuild/lib/main.js')).href);
+  const { outputFiles } = await build({
+    entryPoints: [target],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    packages: 'external',
+    define: { 'import.meta.url': 'sourceUrl' },
+    outdir: BUNDLES,
+    sourcemap: 'inline',
+    sourcesContent: false,
+    write: false,
+    logLevel: 'warning',
+    plugins: [placesOfSources],
+  });
+  void stop();
+  process.setSourceMapsEnabled(true);
+  const file = path.join(BUNDLES, `${path.relative(ROOT, target).replaceAll(path.sep, '-')}.mjs`);
+  const draft = `${file}.${process.pid}`;
+  mkdirSync(BUNDLES, { recursive: true });
+  writeFileSync(draft, outputFiles[0].contents);
+  renameSync(draft, file);
+  return file;
+}
+
+/** In the bundle too, a source knows the place of its own file. */
+const placesOfSources = {
+  name: 'places of sources',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.ts$/ }, ({ path: file }) => {
+      const text = readFileSync(file, 'utf8');
+      if (!text.includes('import.meta.url')) return undefined;
+      return { contents: `const sourceUrl = ${JSON.stringify(pathToFileURL(file).href)}; ${text}`, loader: 'ts' };
+    });
+  },
+};
 
 /** A tool such as drizzle-kit: a child that gets the signals too, and is waited for. */
 function runTool(target, args) {
