@@ -2,6 +2,7 @@
  * CallRail's REST API v3, as far as we use it: the list of calls, to catch up with webhooks that never came, and the
  * audio link behind a recording. 1,000 requests an hour and 10,000 a day per account; a 429 does not say for how long.
  */
+import { isObject } from '../json.ts';
 import { hintOfFailure, hintOfStatus } from '../networkHint.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -110,7 +111,7 @@ export function createCallRailClient({
     async resolveRecording({ apiKey, url }) {
       if (!isApiRecordingLink(url, baseUrl)) throw new CallRailError('foreign_link', { transient: false });
       const answer = await getJson(new URL(url), apiKey, timeoutMs);
-      if (!isRecord(answer) || typeof answer.url !== 'string' || !URL.canParse(answer.url)) throw unreadable();
+      if (!isObject(answer) || typeof answer.url !== 'string' || !URL.canParse(answer.url)) throw unreadable();
       return { url: answer.url };
     },
   };
@@ -165,11 +166,11 @@ function nextPageUrl(nextPage: string, firstUrl: URL): URL {
 }
 
 function readCallsPage(answer: unknown): { calls: CallRailCallRow[]; nextPage: string | undefined } {
-  if (!isRecord(answer) || !Array.isArray(answer.calls)) throw unreadable();
+  if (!isObject(answer) || !Array.isArray(answer.calls)) throw unreadable();
   const hasNext = answer.has_next_page === true;
   // Stopping quietly here would look like the end of the list.
   if (hasNext && typeof answer.next_page !== 'string') throw unreadable();
-  return { calls: answer.calls.filter(isRecord), nextPage: hasNext ? (answer.next_page as string) : undefined };
+  return { calls: answer.calls.filter(isObject), nextPage: hasNext ? (answer.next_page as string) : undefined };
 }
 
 async function getJson(url: URL, apiKey: string, timeoutMs: number): Promise<unknown> {
@@ -208,8 +209,4 @@ function errorOfStatus(status: number, hint: string): CallRailError {
 
 function unreadable(): CallRailError {
   return new CallRailError('unreadable_answer', { transient: true });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@ import { isCarrierLabel } from '../../domain/callerName.ts';
 import { parseCaller, parsePhone } from '../../domain/phone.ts';
 import { remembering } from '../../domain/remembering.ts';
 import { storableText } from '../../domain/text.ts';
+import { isObject, readBoolean } from '../json.ts';
 
 export interface CallRailEvent {
   /** CallRail's id of the call; without one the event cannot be matched to a call. */
@@ -37,7 +38,7 @@ const EPOCH_SECONDS_MIN = 100_000_000;
 
 /** Reads the address of a payload; see `readCallRailEvent` for which payloads. */
 export function readCallRailAddress(payload: unknown): CallRailAddress {
-  const body = isRecord(payload) ? payload : {};
+  const body = isObject(payload) ? payload : {};
   const companyIds = [body.company_resource_id, body.company_id].map(readId).filter((id) => id !== undefined);
   return withoutUndefined<CallRailAddress>({
     providerCallId: firstOf(body, readId, CALL_IDS),
@@ -49,7 +50,7 @@ export function readCallRailAddress(payload: unknown): CallRailAddress {
 
 /** The number of who called, in E.164. */
 export const readCallerNumber = (payload: unknown): string | undefined =>
-  firstOf(isRecord(payload) ? payload : {}, readCaller, CALLER_NUMBERS);
+  firstOf(isObject(payload) ? payload : {}, readCaller, CALLER_NUMBERS);
 
 /**
  * What a payload says: the short form, any of CallRail's real webhook payloads, or a row of its REST API (read that
@@ -58,8 +59,8 @@ export const readCallerNumber = (payload: unknown): string | undefined =>
  * @param _kind which URL it came to; all kinds share one set of fields today, so nothing is read differently yet
  */
 export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallRailEvent {
-  const body = isRecord(payload) ? payload : {};
-  const first = <T>(read: (value: unknown) => T | undefined, ...names: string[]) => firstOf(body, read, names);
+  const body = isObject(payload) ? payload : {};
+  const first = <T>(read: (value: unknown) => T | null | undefined, ...names: string[]) => firstOf(body, read, names);
 
   const { trackingNumber, ...address } = readCallRailAddress(body);
   const callerNumber = readCallerNumber(body);
@@ -107,12 +108,12 @@ export function readCallRailEvent(_kind: CallEventKind, payload: unknown): CallR
 /** The first of some fields that can be read. */
 function firstOf<T>(
   body: Record<string, unknown>,
-  read: (value: unknown) => T | undefined,
+  read: (value: unknown) => T | null | undefined,
   names: readonly string[],
 ): T | undefined {
   for (const name of names) {
     const value = read(body[name]);
-    if (value !== undefined) return value;
+    if (value !== undefined && value !== null) return value;
   }
   return undefined;
 }
@@ -163,7 +164,7 @@ export const withoutRecording = (payload: unknown): Record<string, unknown> =>
   entriesOf(payload, (name) => !RECORDINGS.includes(name));
 
 const entriesOf = (payload: unknown, isKept: (name: string) => boolean): Record<string, unknown> =>
-  isRecord(payload) ? Object.fromEntries(Object.entries(payload).filter(([name]) => isKept(name))) : {};
+  isObject(payload) ? Object.fromEntries(Object.entries(payload).filter(([name]) => isKept(name))) : {};
 
 /** Only a call has one of these. */
 const CALL_FIELDS = [
@@ -220,9 +221,6 @@ function readNotACall(body: Record<string, unknown>): NotACall | undefined {
   return SHARED_FIELDS.some(has) ? undefined : 'unknown';
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 function withoutUndefined<T extends object>(value: T): T {
   return Object.fromEntries(Object.entries(value).filter(([, part]) => part !== undefined)) as T;
 }
@@ -247,13 +245,6 @@ const readTrackingNumber = (value: unknown): string | undefined => {
   return text === undefined ? undefined : parseTrackingNumber(text);
 };
 const readCaller = (value: unknown): string | undefined => parseCaller(readText(value));
-
-function readBoolean(value: unknown): boolean | undefined {
-  if (typeof value === 'boolean') return value;
-  if (typeof value !== 'string') return undefined;
-  const word = value.trim().toLowerCase();
-  return word === 'true' ? true : word === 'false' ? false : undefined;
-}
 
 function readDirection(value: unknown): CallDirection | undefined {
   const word = readText(value)?.toLowerCase();

@@ -1,14 +1,9 @@
 import type { JobKind } from '../../domain/pipeline.ts';
-import {
-  isAudioMissing,
-  parseRetryAfter,
-  readProviderError,
-  ShunyaError,
-  type ShunyaJobFailure,
-  transient,
-} from './errors.ts';
+import { isObject, type JsonObject, readBoolean } from '../json.ts';
+import { parseRetryAfter } from '../retryAfter.ts';
+import { isAudioMissing, readProviderError, ShunyaError, type ShunyaJobFailure, transient } from './errors.ts';
 import { type Exchanged, exchange } from './exchange.ts';
-import { isObject, type JsonObject, readBoolean, readId, readText } from './fields.ts';
+import { readId, readText } from './fields.ts';
 import {
   type JobState,
   layersOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseRetryAfter, readProviderError, ShunyaError, sanitizeCode } from './errors.ts';
+import { readProviderError, ShunyaError, sanitizeCode } from './errors.ts';
 
 describe('ShunyaError', () => {
   it('says codes and numbers only', () => {
@@ -36,19 +36,4 @@ describe('readProviderError', () => {
     [{ error: 503 }, null, null],
     ['BUSY', null, null],
   ])('reads %j', (body, code, retryable) => expect(readProviderError(body)).toMatchObject({ code, retryable }));
-});
-
-describe('parseRetryAfter', () => {
-  const now = Date.parse('2030-01-01T00:00:00Z');
-  it.each([
-    ['5', 5],
-    [0.2, 1],
-    ['Tue, 01 Jan 2030 00:01:00 GMT', 60],
-    ['Mon, 31 Dec 2029 00:01:00 GMT', 0],
-    ['99999999', 86_400],
-    ['-5', null],
-    ['soon', null],
-    ['', null],
-    [null, null],
-  ])('reads %j as %j', (value, seconds) => expect(parseRetryAfter(value, now)).toBe(seconds));
 });

@@ -1,4 +1,6 @@
-import { isObject, type JsonObject, readBoolean, readNumber, readText } from './fields.ts';
+import { isObject, type JsonObject, readBoolean } from '../json.ts';
+import { parseRetryAfter } from '../retryAfter.ts';
+import { readText } from './fields.ts';
 
 /** What a failed job says about itself; `retryable` is absent when Shunya did not say. */
 export interface ShunyaJobFailure {
@@ -97,19 +99,4 @@ const firstOf = (value: unknown): unknown => (Array.isArray(value) ? value[0] : 
 function readCode(error: JsonObject): string | null {
   const code = readText(error.error_code) ?? readText(error.code);
   return code === null ? null : sanitizeCode(code);
-}
-
-const LONGEST_RETRY_AFTER_SECONDS = 86_400;
-
-/** Seconds or an HTTP date, as whole seconds from now; at most a day, so that a slip cannot park a call for ever. */
-export function parseRetryAfter(value: unknown, nowMs: number): number | null {
-  const text = typeof value === 'string' ? value.trim() : value;
-  let seconds = readNumber(text);
-  if (seconds === null && typeof text === 'string' && /[a-z:]/i.test(text)) {
-    seconds = (Date.parse(text) - nowMs) / 1000;
-    if (Number.isNaN(seconds)) return null;
-    seconds = Math.max(0, seconds);
-  }
-  if (seconds === null || seconds < 0) return null;
-  return Math.min(Math.ceil(seconds), LONGEST_RETRY_AFTER_SECONDS);
 }

@@ -1,31 +1,12 @@
-/** Reading values out of JSON that somebody else wrote: each reader answers null for what is not of its type. */
+/** How Shunya writes text, ids and words: each reader answers null for what is not of its type. */
 
 import { storableText } from '../../domain/text.ts';
-
-export type JsonObject = Record<string, unknown>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 /** Text that is not blank, trimmed. */
 export function readText(value: unknown): string | null {
   if (typeof value !== 'string') return null;
   const text = storableText(value).trim();
   return text === '' ? null : text;
-}
-
-/** A finite number, or a string that holds one. */
-export function readNumber(value: unknown): number | null {
-  const number =
-    typeof value === 'string' && /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i.test(value) ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : null;
-}
-
-export function readBoolean(value: unknown): boolean | null {
-  if (typeof value === 'boolean') return value;
-  const text = typeof value === 'string' ? value.trim().toLowerCase() : '';
-  return text === 'true' ? true : text === 'false' ? false : null;
 }
 
 /** An id given as an integer or as text. Integers JSON cannot carry exactly are no ids: they could match another row. */

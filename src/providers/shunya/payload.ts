@@ -11,17 +11,9 @@ import {
 } from '../../domain/analysis.ts';
 import type { JobKind } from '../../domain/pipeline.ts';
 import { storableText } from '../../domain/text.ts';
+import { isObject, type JsonObject, readBoolean, readNumber } from '../json.ts';
 import { readProviderError, type ShunyaJobFailure } from './errors.ts';
-import {
-  cleanJson,
-  isObject,
-  type JsonObject,
-  readBoolean,
-  readId,
-  readNumber,
-  readOneOf,
-  readText,
-} from './fields.ts';
+import { cleanJson, readId, readOneOf, readText } from './fields.ts';
 
 export interface TranscriptTurn {
   speaker: string | null;

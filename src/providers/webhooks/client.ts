@@ -3,12 +3,11 @@ import { type LookupAddress, type LookupAllOptions, lookup } from 'node:dns';
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { parseRetryAfter } from '../retryAfter.ts';
 import { addressInUrl, isPublicAddress, refuseWebhookUrl } from './addresses.ts';
 import { webhookHeaders } from './signature.ts';
 
 const TIMEOUT_MS = 15_000;
-/** A receiver cannot ask for more patience than this. */
-const RETRY_AFTER_MAX_SECONDS = 86_400;
 
 export interface OutgoingMessage {
   /** The same for every attempt, so that receivers can tell repeats. */
@@ -100,15 +99,8 @@ export function createWebhookClient(options: { allowPrivate: boolean; timeoutMs?
 function outcomeOf(response: IncomingMessage): SendOutcome {
   const status = response.statusCode ?? 0;
   if (status >= 200 && status < 300) return { ok: true, status };
-  const retryAfterSeconds = readRetryAfter(response.headers['retry-after']);
+  const retryAfterSeconds = parseRetryAfter(response.headers['retry-after']) ?? undefined;
   return { ok: false, status, error: `http_${status}`, retryAfterSeconds };
-}
-
-/** Seconds, or a date. */
-function readRetryAfter(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, RETRY_AFTER_MAX_SECONDS) : undefined;
 }
 
 /** Never the message: it may name addresses. */
