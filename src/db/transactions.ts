@@ -10,9 +10,9 @@ const CLOSES_WITHIN_MS = 10_000;
 const MAX_STARTS = 4;
 
 /**
- * Makes transactions end with the connection they run on. The driver alone would go on with whatever that connection
- * becomes: it answers every failure with a ROLLBACK, and sends later statements, also where the socket is gone, which ends
- * the process (https://github.com/porsager/postgres/issues/1154), or is open again for somebody else's transaction.
+ * Makes transactions end with their connection. The driver alone would send later statements, and a ROLLBACK, to whatever
+ * that connection becomes: a closed socket, which ends the process, or one that serves somebody else's transaction
+ * (https://github.com/porsager/postgres/issues/1154).
  * @param onBegin is given each transaction before it runs
  */
 export function guardTransactions(sql: postgres.Sql, onBegin: (tx: postgres.TransactionSql) => void): void {

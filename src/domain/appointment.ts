@@ -12,12 +12,7 @@ export const OPEN_APPOINTMENT_STATUSES = ['scheduled', 'confirmed'] as const sat
 export const isOpenStatus = (status: AppointmentStatus): boolean =>
   (OPEN_APPOINTMENT_STATUSES as readonly string[]).includes(status);
 
-/**
- * Why a person should look at an appointment, the most urgent first. possible_duplicate: a call booked it for a time for
- * which the contact has an appointment already · second_open_appointment: for another time than one that the contact has
- * open · overlap: a call booked it for a time at which its rep is taken · unusual_hour: it starts in the night ·
- * no_open_appointment: it was the last open one of a lead that is booked, and will not take place.
- */
+/** Why a person should look at an appointment, the most urgent first; `src/api/http/meanings.ts` says what each means. */
 export const REVIEW_REASONS = [
   'possible_duplicate',
   'second_open_appointment',

@@ -1,9 +1,6 @@
 /**
- * The live feed of one API process: one poll of the change feed for all connected clients, while there are any. Each gets
- * what its role may read, as the GET of the same thing answers it.
- *
- * A poll and no LISTEN: a change may be told only once no older transaction is open, which a notification does not say,
- * and NOTIFY would make all writers commit one after the other.
+ * The live feed of one API process: one poll of the change feed for all connected clients. Each gets what its role may read.
+ * It polls and does not LISTEN: a change may be told only once no older transaction is open, and NOTIFY serializes commits.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Config } from '../../config/config.ts';

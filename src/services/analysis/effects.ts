@@ -84,9 +84,8 @@ export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): P
 }
 
 /**
- * Applies a person's correction of a call's analysis: the lead becomes what it says now, also downward; corrected to
- * booked makes the one appointment; away from booked leaves it for a person to cancel. A lead that was won stays won: that
- * is a visit's word, or a person's, about what came of it.
+ * Applies a person's correction of a call's analysis. The lead gets the corrected status, also a lower one, unless it was
+ * won. Corrected to booked makes the one appointment; corrected away from booked leaves it for a person to cancel.
  * @param fields the corrected API field names; the lead moves only when they decide its status
  */
 export async function applyCorrection(tx: Transaction, key: CallKey & { fields: readonly string[] }): Promise<void> {

@@ -1,10 +1,7 @@
 /**
- * The sweep: finds stuck pipelines by their rows alone, even where a workflow's tasks keep failing or somebody terminated
- * it. It raises attention (blocked on `overdue`), lowers it when the pipeline goes on, and rings
- * the workflow, which starts one that is gone.
- *
- * This is also what asks Shunya for jobs that hang where nobody does: ShunyaAnalysis asks by itself while it runs; where
- * it is gone, the ring starts it again, and it asks at once. A Schedule would only do it twice.
+ * The sweep: finds stuck pipelines by their rows alone, also where a workflow's tasks fail or it was terminated. It raises
+ * attention (blocked on `overdue`), lowers it when the pipeline goes on, and rings the workflow, which starts one that is
+ * gone. Jobs that hang at Shunya need nothing else: an analysis that starts again asks for them at once.
  */
 import type { Database } from '../../db/client.ts';
 import { tryLockKey } from '../../db/locks.ts';

@@ -25,9 +25,8 @@ export async function companiesToSum(db: Queryable): Promise<string[]> {
 }
 
 /**
- * Makes a company's sums anew for the days that have changed, and goes back one step further where there are none yet. In
- * one statement each: what a change in the same moment writes down is not seen, so it stays written down. One at a time for
- * each company; whoever comes second finds nothing to do.
+ * Computes a company's sums again for the days that changed, and one step further back where there are none yet. Each is one
+ * statement: a change that is recorded meanwhile is not seen, and stays recorded. One process at a time for each company.
  * @returns whether days without sums are left
  */
 export async function sumCompanyDays(db: Database, companyId: string): Promise<boolean> {
