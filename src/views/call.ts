@@ -4,31 +4,24 @@ import { z } from '@hono/zod-openapi';
 import type { CallAnalysisRow, CallRow, findTranscript } from '../db/queries/calls.ts';
 import { BOOKING_STATUSES, CALL_OUTCOME_CATEGORIES, QUALIFICATIONS } from '../domain/analysis.ts';
 import { CALL_DIRECTIONS, CALL_STATUSES } from '../domain/call.ts';
-import { BLOCKERS, PIPELINE_STAGES } from '../domain/pipeline.ts';
 import { callWorkflowId } from '../domain/workflowIds.ts';
 import { contactRefView } from './contact.ts';
 import { EXAMPLE } from './examples.ts';
-import { contactRefSchema, momentOut, objectionSchema, sopComplianceSchema } from './shapes.ts';
+import {
+  contactRefSchema,
+  judgementShape,
+  judgementView,
+  momentOut,
+  pipelineShape,
+  pipelineStateView,
+} from './shapes.ts';
 
 export const callAnalysisSchema = z
   .object({
     qualification: z.enum(QUALIFICATIONS).nullable(),
     booking_status: z.enum(BOOKING_STATUSES).nullable(),
     call_outcome_category: z.enum(CALL_OUTCOME_CATEGORIES).nullable(),
-    objections: z.array(objectionSchema),
-    sop_compliance: sopComplianceSchema,
-    scorecard_version: z.int().nullable().openapi({
-      description: 'The version of the company’s scorecard by which it was scored; null where there was none.',
-      example: null,
-    }),
-    weighted_score: z.number().nullable().openapi({
-      description: 'The stages weighted by that scorecard, 0 to 1; stages that did not apply are left out.',
-      example: null,
-    }),
-    sentiment_score: z
-      .number()
-      .nullable()
-      .openapi({ description: 'The mood of the conversation, 0 (bad) to 1 (good).', example: 0.8 }),
+    ...judgementShape,
     summary: z.string().nullable().openapi({ example: 'A leak above the kitchen; a visit on Saturday morning.' }),
     appointment_date: z.string().nullable().openapi({
       description: 'The date as the caller said it; the appointment has the resolved time.',
@@ -50,12 +43,7 @@ export const callAnalysisSchema = z
 export const pipelineStateSchema = z
   .object({
     workflow_id: z.string().openapi({ example: EXAMPLE.workflowId }),
-    stage: z.enum(PIPELINE_STAGES).openapi({ example: 'done' }),
-    needs_attention: z.boolean().openapi({ example: false }),
-    reason: z.string().nullable(),
-    blocked_on: z.enum(BLOCKERS).nullable().openapi({ example: null }),
-    attempts: z.int().openapi({ example: 0 }),
-    updated_at: momentOut,
+    ...pipelineShape,
   })
   .openapi('PipelineState');
 
@@ -144,12 +132,7 @@ export function callView({ call, contact, analysis }: CallRow) {
     has_recording: call.recordingUrl !== null,
     pipeline: {
       workflow_id: callWorkflowId(call.companyId, call.providerCallId),
-      stage: call.stage,
-      needs_attention: call.needsAttention,
-      reason: call.reason,
-      blocked_on: call.blockedOn,
-      attempts: call.attempts,
-      updated_at: call.pipelineUpdatedAt.toISOString(),
+      ...pipelineStateView(call),
     },
     analysis: analysis && callAnalysisView(analysis),
     created_at: call.createdAt.toISOString(),
@@ -170,21 +153,7 @@ export function callAnalysisView(analysis: CallAnalysisRow) {
     qualification: analysis.qualification,
     booking_status: analysis.bookingStatus,
     call_outcome_category: analysis.callOutcomeCategory,
-    objections: analysis.objections.map(({ category, text, overcome, severity }) => ({
-      category,
-      text,
-      overcome,
-      severity,
-    })),
-    sop_compliance: {
-      score: analysis.complianceScore,
-      stages_followed: analysis.stagesFollowed,
-      stages_missed: analysis.stagesMissed,
-    },
-    scorecard_version: analysis.scorecardVersion,
-    weighted_score: analysis.weightedScore,
-    sentiment_score: analysis.sentimentScore,
-    summary: analysis.summary,
+    ...judgementView(analysis),
     appointment_date: analysis.appointmentDate,
     appointment_location: analysis.appointmentLocation,
     service_requested: analysis.serviceRequested,

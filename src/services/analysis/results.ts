@@ -9,7 +9,7 @@ import {
   recordingTranscripts,
   shunyaJobs,
 } from '../../db/schema/index.ts';
-import { type CallAnalysis, deriveCategory } from '../../domain/analysis.ts';
+import { type CallAnalysis, type ConversationAnalysis, deriveCategory } from '../../domain/analysis.ts';
 import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
 import { cleanJson } from '../../providers/shunya/fields.ts';
 import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
@@ -90,16 +90,21 @@ async function selectPrevious(tx: Transaction, job: ResultKey) {
 
 type AnalysisColumns = ReturnType<typeof columnsOf>;
 
-const columnsOf = (analysis: CallAnalysis) => ({
-  qualification: analysis.qualification,
-  bookingStatus: analysis.bookingStatus,
-  callOutcomeCategory: analysis.callOutcomeCategory,
+/** What an analysis says of any conversation. */
+const judgementOf = (analysis: ConversationAnalysis) => ({
   objections: analysis.objections,
   complianceScore: analysis.sopCompliance.score,
   stagesFollowed: analysis.sopCompliance.stagesFollowed,
   stagesMissed: analysis.sopCompliance.stagesMissed,
   sentimentScore: analysis.sentimentScore,
   summary: analysis.summary,
+});
+
+const columnsOf = (analysis: CallAnalysis) => ({
+  ...judgementOf(analysis),
+  qualification: analysis.qualification,
+  bookingStatus: analysis.bookingStatus,
+  callOutcomeCategory: analysis.callOutcomeCategory,
   appointmentDate: analysis.appointmentDate,
   appointmentLocation: analysis.appointmentLocation,
   serviceRequested: analysis.serviceRequested,
@@ -141,12 +146,7 @@ async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown)
       sessionId: job.subjectId,
       generation: job.generation,
       outcome: analysis.outcome,
-      objections: analysis.objections,
-      complianceScore: analysis.sopCompliance.score,
-      stagesFollowed: analysis.sopCompliance.stagesFollowed,
-      stagesMissed: analysis.sopCompliance.stagesMissed,
-      sentimentScore: analysis.sentimentScore,
-      summary: analysis.summary,
+      ...judgementOf(analysis),
       ...(await scoreStages(tx, job.companyId, analysis.sopCompliance)),
       raw: cleanJson(raw),
     })
