@@ -2,7 +2,7 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, companies, recordingSessions, shunyaJobs } from '../../db/schema/index.ts';
+import { analysisRuns, calls, companies, recordingSessions } from '../../db/schema/index.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage, stageOfJob } from '../../domain/pipeline.ts';
 import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
@@ -13,15 +13,8 @@ import { ringPipeline } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { closeCallbacks, takeJobs } from './callbacks.ts';
-import {
-  grantFreeSlots,
-  insertJob,
-  type JobOfRun,
-  lockPlaces,
-  markFailed,
-  runColumns,
-  type ShunyaJob,
-} from './jobs.ts';
+import { markFailed, markReported } from './jobStates.ts';
+import { grantFreeSlots, insertJob, type JobOfRun, lockPlaces, runColumns, type ShunyaJob } from './jobs.ts';
 import { storeResult } from './results.ts';
 import { endAsNotAnalyzable, runKey } from './runs.ts';
 
@@ -133,7 +126,7 @@ class Advance {
     // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
     this.asked.add(job.id);
     if (callback.outcome === 'completed') job.state = 'reported';
-    await this.tx.update(shunyaJobs).set({ state: job.state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
+    await markReported(this.tx, job);
   }
 
   /** The next step by the first job that is not done. */

@@ -5,7 +5,8 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { shunyaJobs } from '../../db/schema/index.ts';
 import { adoptCallbacks, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { lockTaskId } from '../inbox/routeCallback.ts';
-import { grantFreeSlots, markFailed, type ShunyaJob, selectJob } from './jobs.ts';
+import { markFailed } from './jobStates.ts';
+import { grantFreeSlots, type ShunyaJob, selectJob } from './jobs.ts';
 import { storeResult } from './results.ts';
 
 /** Keeps the audio that an attempt sends. The first writer wins: two runs of a submit must send the same body. */

@@ -107,26 +107,6 @@ export async function selectJob(tx: Queryable, jobId: string, lock = false) {
   return job;
 }
 
-/** A job's end as failed; later news of it changes nothing. @returns what changed */
-export async function markFailed(
-  tx: Transaction,
-  jobId: string,
-  failed: { code: string; retryable?: boolean },
-): Promise<Pick<ShunyaJob, 'state' | 'errorCode' | 'retryable'>> {
-  const retryable = failed.retryable === undefined ? 'unsaid' : failed.retryable ? 'yes' : 'no';
-  const end = { state: 'failed', errorCode: failed.code, retryable } as const;
-  await tx
-    .update(shunyaJobs)
-    .set({
-      ...end,
-      errorAt: sql`now()`,
-      finishedAt: sql`now()`,
-      updatedAt: sql`now()`,
-    })
-    .where(eq(shunyaJobs.id, jobId));
-  return end;
-}
-
 /** Rings the analyses whose jobs have waited longest: places were freed by who cannot give them away. */
 export async function ringOldestWaiting(tx: Transaction, companyId: string, count: number): Promise<void> {
   const waiting = await tx

@@ -1,12 +1,11 @@
 /** What an ended call or stopped visit with a recording does next, by the state of its newest run. */
-import { eq } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
 import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
-import { blockOf, type ShownState, subjectTable } from '../pipelines/state.ts';
+import { blockOf, type ShownState, setGeneration } from '../pipelines/state.ts';
 import { type selectRun, startRun } from './runs.ts';
 
 /** A decision on a pipeline, to be written to its row. */
@@ -66,11 +65,7 @@ export async function nextAnalysisStep(
       const isWorthwhile = subject.recordingTold && MAY_BE_MENDED.test(run.reason ?? '');
       if (run.recordingUrl === subject.recordingUrl && !isWorthwhile)
         return inStage('not_analyzable', FINISH, run.reason);
-      const table = subjectTable(subject.subjectKind);
-      await tx
-        .update(table)
-        .set({ generation: generation + 1 })
-        .where(eq(table.id, subject.subjectId));
+      await setGeneration(tx, subject, generation + 1);
       return begin(tx, config, { ...subject, generation: generation + 1 });
     }
     case 'failed':

@@ -1,19 +1,14 @@
 /** Writes what Shunya found: the transcript, or the analysis, normalised beside its raw form. */
 import { randomUUID } from 'node:crypto';
-import { and, desc, eq, ne, sql } from 'drizzle-orm';
+import { and, desc, eq } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import {
-  callAnalyses,
-  callTranscripts,
-  recordingAnalyses,
-  recordingTranscripts,
-  shunyaJobs,
-} from '../../db/schema/index.ts';
+import { callAnalyses, callTranscripts, recordingAnalyses, recordingTranscripts } from '../../db/schema/index.ts';
 import { type CallAnalysis, type ConversationAnalysis, deriveCategory } from '../../domain/analysis.ts';
 import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
 import { cleanJson } from '../../providers/shunya/fields.ts';
 import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
 import { scoreStages } from '../scorecards/score.ts';
+import { markCompleted } from './jobStates.ts';
 
 interface ResultKey {
   id: string;
@@ -26,12 +21,7 @@ interface ResultKey {
 
 /** Stores a job's result and completes the job, once: the first result stays. */
 export async function storeResult(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
-  const done = await tx
-    .update(shunyaJobs)
-    .set({ state: 'completed', errorCode: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
-    .where(and(eq(shunyaJobs.id, job.id), ne(shunyaJobs.state, 'completed')))
-    .returning({ id: shunyaJobs.id });
-  if (done.length === 0) return;
+  if (!(await markCompleted(tx, job.id))) return;
   if (job.kind === 'transcription') await storeTranscript(tx, job, raw);
   else if (job.subjectKind === 'call') await storeCallAnalysis(tx, job, raw);
   else await storeVisitAnalysis(tx, job, raw);

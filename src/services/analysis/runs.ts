@@ -1,13 +1,14 @@
 /** The analysis run of a call or visit, as rows: shared by the pipelines that start one and the one that works on it. */
-import { and, eq, inArray, sql } from 'drizzle-orm';
+import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { analysisRuns, shunyaJobs } from '../../db/schema/index.ts';
+import { analysisRuns } from '../../db/schema/index.ts';
 import { randomShunyaCallId } from '../../domain/ids.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
 import { ringAnalysis, ringPipeline } from '../pipelines/ring.ts';
 import { setBlock, setStage } from '../pipelines/state.ts';
+import { giveUpJobs } from './jobStates.ts';
 import { grantFreeSlots } from './jobs.ts';
 
 /**
@@ -68,6 +69,20 @@ export async function endAsNotAnalyzable(
   await ringPipeline(tx, run);
 }
 
+/** Ends a run whose analysis is applied. @returns false where that was done before, or has nothing to apply */
+export async function endAsApplied(tx: Transaction, run: SubjectKey & { generation: number }): Promise<boolean> {
+  const applied = await tx
+    .update(analysisRuns)
+    .set({
+      state: 'applied',
+      finishedAt: sql`coalesce(${analysisRuns.finishedAt}, now())`,
+      appliedAt: sql`now()`,
+    })
+    .where(and(runKey(run, run.generation), eq(analysisRuns.state, 'running')))
+    .returning({ generation: analysisRuns.generation });
+  return applied.length > 0;
+}
+
 /**
  * An operator gives the blocked step up: the pipeline ends as failed, no job of it counts any more, and the other workflow
  * of the two is rung. The one that asks ends by itself.
@@ -93,20 +108,10 @@ export async function giveUp(
         ),
       )
       .returning({ generation: analysisRuns.generation });
-    const ended = await tx
-      .update(shunyaJobs)
-      .set({ state: 'failed', errorCode: 'skipped_by_operator', retryable: 'no', finishedAt: sql`now()` })
-      .where(
-        and(
-          eq(shunyaJobs.subjectKind, key.subjectKind),
-          eq(shunyaJobs.subjectId, key.subjectId),
-          inArray(shunyaJobs.state, ['waiting', 'ready', 'submitted', 'reported']),
-        ),
-      )
-      .returning({ id: shunyaJobs.id });
+    const haveEnded = await giveUpJobs(tx, key);
     await setBlock(tx, key, null);
     await setStage(tx, key, 'failed', 'skipped_by_operator');
-    if (ended.length > 0) await grantFreeSlots(tx, key.companyId, config.shunya.maxPerCompany);
+    if (haveEnded) await grantFreeSlots(tx, key.companyId, config.shunya.maxPerCompany);
     for (const run of runs) if (run.generation !== generation) await ringAnalysis(tx, { ...key, ...run });
     if (generation !== undefined) await ringPipeline(tx, key);
   });

@@ -183,6 +183,12 @@ async function lockIfUnchanged(
   return rows.length > 0;
 }
 
+/** Counts on: what was analyzed, or refused, is analyzed once more. */
+export async function setGeneration(tx: Transaction, key: SubjectKey, generation: number): Promise<void> {
+  const table = subjectTable(key.subjectKind);
+  await tx.update(table).set({ generation }).where(eq(table.id, key.subjectId));
+}
+
 /** An analysis is due, whatever the pipeline came to before: a visit has stopped, or somebody asks for it once more. */
 export async function setAnalysisDue(tx: Transaction, key: SubjectKey, generation?: number): Promise<void> {
   const table = subjectTable(key.subjectKind);
