@@ -15,6 +15,7 @@ import type { Role } from '../src/domain/user.ts';
 import { migrateDatabase, registerSearchAttributes } from '../src/migrate.ts';
 import { clientConnectionOptions } from '../src/temporal/connect.ts';
 import { createProductProcess, createServerPart, type Part, processesLeftIn } from './process.ts';
+import { startTemporalServer, startTemporalStore } from './temporalOnPostgres.ts';
 
 const READY_WITHIN_SECONDS = 120;
 
@@ -32,6 +33,8 @@ export interface ClusterOptions {
   callbackUrl?: string;
   /** Where API and worker leave a CPU profile each when they end. */
   profileDir?: string | undefined;
+  /** Has a Temporal server that is to store in a Postgres of its own, in place of the CLI's; see temporalOnPostgres.ts. */
+  temporalBinDir?: string | undefined;
   tell?: (line: string) => void;
 }
 
@@ -95,8 +98,13 @@ export async function startCluster(options: ClusterOptions = {}) {
   const { databaseUrl } = config;
 
   const postgresPart = createServerPart('postgres', () => startPostgres({ dataDir, port: postgresPort, databaseUrl }));
+  const { temporalBinDir: binDir } = options;
+  const storePort = await freePort();
+  const storePart = binDir && createServerPart('temporal-store', () => startTemporalStore(binDir, dataDir, storePort));
   const temporalPart = createServerPart('temporal', () =>
-    startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress: tell }),
+    binDir
+      ? startTemporalServer({ binDir, dataDir, port: temporalPort, namespace: 'default' }, storePort)
+      : startTemporal({ dataDir, port: temporalPort, uiPort, namespace: 'default', progress: tell }),
   );
   const product = (name: string, file: string, port: number) =>
     createProductProcess(name, file, {
@@ -120,6 +128,7 @@ export async function startCluster(options: ClusterOptions = {}) {
     await connection.close();
     await sql.end({ timeout: 5 });
     await Promise.all([temporalPart.stop(), postgresPart.stop(), simulator.stop()]);
+    if (storePart) await storePart.stop();
     running.delete(interrupt);
   };
   const removeData = () => rmSync(dataDir, { recursive: true, force: true });
@@ -137,6 +146,7 @@ export async function startCluster(options: ClusterOptions = {}) {
 
   const request = createRequest(config, apiUrls[0] as string);
   try {
+    if (storePart) await storePart.start();
     await Promise.all([postgresPart.start(), temporalPart.start()]);
     await migrateDatabase(databaseUrl);
     await registerSearchAttributes(config);
@@ -160,6 +170,8 @@ export async function startCluster(options: ClusterOptions = {}) {
     parts,
     postgres: postgresPart,
     temporalServer: temporalPart,
+    /** What Temporal's work costs. */
+    temporalParts: storePart ? [temporalPart, storePart] : [temporalPart],
     simulator,
     sql,
     temporal,

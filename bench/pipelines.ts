@@ -29,6 +29,8 @@ export interface PipelineOptions {
   jsonFile?: string | undefined;
   /** Where API and worker leave a CPU profile of each thread when they end. */
   profileDir?: string | undefined;
+  /** A Temporal server that stores in Postgres, in place of the CLI's; see temporalOnPostgres.ts. */
+  temporalBinDir?: string | undefined;
   /** Beside ours; all unless said. */
   others?: readonly string[] | undefined;
 }
@@ -52,8 +54,9 @@ interface Figures {
 
 /** Prints each round and the medians with their spread. */
 export async function benchPipelines(options: PipelineOptions, print: (line: string) => void): Promise<boolean> {
-  const { rounds, calls, concurrency, jsonFile, profileDir } = options;
-  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env: WITHOUT_SHUNYA_LIMITS, profileDir });
+  const { rounds, calls, concurrency, jsonFile, profileDir, temporalBinDir } = options;
+  const env = WITHOUT_SHUNYA_LIMITS;
+  const cluster = await startCluster({ jobMs: JOB_MS, tell: print, env, profileDir, temporalBinDir });
   const sides: Side[] = [oursOf(cluster)];
   try {
     const company = await cluster.company();
@@ -150,7 +153,7 @@ async function measure(
   calls: number,
 ): Promise<Figures> {
   const cpu = () => ({
-    temporal: cpuMsOfTree(cluster.temporalServer.pid),
+    temporal: cluster.temporalParts.reduce((sum, { pid }) => sum + cpuMsOfTree(pid), 0),
     own: side.pids().reduce<number>((sum, pid) => sum + cpuMsOfTree(pid), 0),
     postgres: cpuMsOfTree(cluster.postgres.pid),
   });

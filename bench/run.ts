@@ -15,10 +15,10 @@ import { benchSeveral } from './several.ts';
 
 const USAGE = `usage: npm run bench -- ack|ack-rate|pipelines|memory|bloat|backlog|several|outage|fairness|reads|scaling [options]
   ack: --rounds --rate --events · ack-rate: --rounds --seconds --profile-dir --beside-pipelines · outage: --calls --job-ms
-  pipelines: --rounds --calls --concurrency --beside naive,floor,dbos --json FILE --profile-dir
+  pipelines: --rounds --calls --concurrency --beside naive,floor,dbos --json FILE --profile-dir --temporal-bin DIR
   memory: --calls --sample-every --concurrency --json FILE
   bloat: --calls --storage PARAMETERS · backlog: --events --probes · several: --calls --concurrency
-  reads: --calls --of-big --probes --database --profile-dir · scaling: no options
+  reads: --calls --of-big --words-of all|big --probes --database --profile-dir · scaling: no options
   fairness: --calls --probes --job-ms --max-per-second --max-per-company`;
 
 stopOnSignals();
@@ -32,8 +32,10 @@ const { positionals, values } = readCommandLine(USAGE, {
   calls: text,
   probes: text,
   'of-big': text,
+  'words-of': text,
   database: text,
   'profile-dir': text,
+  'temporal-bin': text,
   'beside-pipelines': { type: 'boolean' },
   concurrency: text,
   'sample-every': text,
@@ -87,6 +89,7 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
         concurrency: number('concurrency', 8),
         jsonFile: values.json,
         profileDir: values['profile-dir'],
+        temporalBinDir: values['temporal-bin'],
         others: values.beside?.split(','),
       },
       print,
@@ -97,6 +100,7 @@ const BENCHES: Record<string, () => Promise<boolean>> = {
       {
         calls: number('calls', 1_000_000),
         ofBig: number('of-big', 250_000),
+        wordsOf: values['words-of'] === 'big' ? 'big' : 'all',
         probes: number('probes', 100),
         databaseUrl: values.database,
         profileDir: values['profile-dir'],
