@@ -24,6 +24,10 @@ export type JobKind = (typeof JOB_KINDS)[number];
 /** The stage of a pipeline while such a job is next or under way. */
 export const stageOfJob = (kind: JobKind) => (kind === 'transcription' ? 'transcribing' : 'analyzing');
 
+/** The stages in which an analysis is under way. */
+export const ANALYSIS_STAGES: readonly PipelineStage[] = JOB_KINDS.map(stageOfJob);
+export const isAnalysisStage = (stage: PipelineStage): boolean => ANALYSIS_STAGES.includes(stage);
+
 /** What a pipeline can be blocked on: the value of the search attribute BlockedOn and of `blocked_on`. */
 export const BLOCKERS = [
   'database',

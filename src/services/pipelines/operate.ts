@@ -1,7 +1,7 @@
 /** What operators do to running pipelines, over Temporal. It may be away: nothing here waits long or fails a request. */
 import type { Database, Transaction } from '../../db/client.ts';
 import { countPipelines, listPipelines, type PipelineFilter, type PipelineRow } from '../../db/queries/pipelines.ts';
-import type { SubjectKind } from '../../domain/pipeline.ts';
+import { isAnalysisStage, type SubjectKind } from '../../domain/pipeline.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import type { WorkflowMessages } from '../../domain/workflowMessages.ts';
@@ -34,8 +34,7 @@ export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
 
 /** The workflows whose step may be blocked, the likelier first: the analysis beside it while that is under way. */
 function blockedWorkflowIds(row: PipelineRow): string[] {
-  const isAnalyzing = row.stage === 'transcribing' || row.stage === 'analyzing';
-  const below = isAnalyzing ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
+  const below = isAnalysisStage(row.stage) ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
   return [...below, pipelineWorkflowId(row)];
 }
 

@@ -2,10 +2,10 @@
 import { type SQL, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
-import { finalStages, unfinished } from '../../db/schema/columns.ts';
+import { finalStages, stageLiterals, unfinished } from '../../db/schema/columns.ts';
 import { isRestart } from '../../db/schema/webhookEvents.ts';
 import { callWorkflowIdSql, sessionIdSql, visitWorkflowIdSql } from '../../db/workflowIds.ts';
-import type { PipelineStage, SubjectKind } from '../../domain/pipeline.ts';
+import { ANALYSIS_STAGES, type PipelineStage, type SubjectKind } from '../../domain/pipeline.ts';
 
 export interface SweepOptions {
   /** What a step may take beyond its time before somebody is asked; an event's whole time from ring to effect. */
@@ -33,6 +33,8 @@ export interface OverduePipeline {
   lower: boolean;
   ring: boolean;
 }
+
+const analysisStages = stageLiterals(ANALYSIS_STAGES);
 
 const seconds = (value: number): SQL => sql`make_interval(secs => ${value}::float8)`;
 const moment = (value: Date): SQL => sql`${value.toISOString()}::timestamptz`;
@@ -111,11 +113,11 @@ const withTimes = (config: SweepConfig): SQL => sql`
           end) as due_at
       from pipelines p
       left join stuck on stuck.kind = p.kind and stuck.subject_id = p.id
-      left join analysis_runs run on p.stage in ('transcribing', 'analyzing')
+      left join analysis_runs run on p.stage in (${analysisStages})
         and run.subject_kind = p.kind and run.subject_id = p.id and run.generation = p.generation
       left join lateral (
         select state, updated_at, coalesce(submitted_at, created_at) as asked_at from shunya_jobs j
-        where p.stage in ('transcribing', 'analyzing')
+        where p.stage in (${analysisStages})
           and j.subject_kind = p.kind and j.subject_id = p.id and j.generation = p.generation
         order by (j.kind = 'analysis') desc, j.attempt desc limit 1) job on true
       -- A job that waits for its company's other jobs is as late as they are, and they are judged themselves.
@@ -130,7 +132,7 @@ function isToRing(config: SweepConfig, options: SweepOptions): SQL {
   const blockedQuiet = Math.max(options.quietSeconds, 3 * config.providerRetry.maxSeconds);
   return sql`(
           ((blocked_on is null or blocked_on = 'overdue') and (is_late_for_us or is_stuck_for_us))
-          or (blocked_on is null and can_be_late and stage in ('transcribing', 'analyzing')
+          or (blocked_on is null and can_be_late and stage in (${analysisStages})
             and greatest(heard_at, ${since}) + ${seconds(options.quietSeconds)} < now())
           or (blocked_on <> 'overdue' and greatest(pipeline_updated_at, ${since}) + ${seconds(blockedQuiet)} < now())
         )
