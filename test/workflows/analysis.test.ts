@@ -235,7 +235,7 @@ describe.concurrent('an analysis', () => {
     expect((await given.attributes()).PipelineStage).toEqual(['failed']);
   });
 
-  it('goes on in a run with a short history as it was: blocked, with its failures and the time of its next turn', async () => {
+  it('goes on in a run with a short history as it was: blocked, with its failures and when it is due', async () => {
     const block = { blockedOn: 'shunya_analysis', attempts: 7, reason: 'http_503', needsAttention: true } as const;
     const resumed = { stage: 'analyzing', block, notBefore: Date.now() + 3_600_000 } as const;
     const run = await scripted.analysis(
