@@ -56,6 +56,9 @@ export default defineConfig({
           name: 'unit',
           include: ['src/**/*.test.ts', 'dev/**/*.test.ts', 'demo/**/*.test.ts', 'simulators/**/*.test.ts'],
           environment: 'node',
+          pool: 'forks',
+          // A process for each of forty files would take longer to start than to run.
+          isolate: false,
           // Property tests run thousands of cases; a shared machine may be ten times slower.
           testTimeout: 60_000,
         },
