@@ -386,8 +386,9 @@ describe('the walk', () => {
           const after = await fingerprint(world);
           if (!isReached && after !== before) is('has changed something');
           // What was reached may be gone now.
-          if (method !== 'GET' && after !== before) world = await makeWorld();
-          before = method === 'GET' ? after : await fingerprint(world);
+          const isChanged = method !== 'GET' && after !== before;
+          if (isChanged) world = await makeWorld();
+          before = isChanged ? await fingerprint(world) : after;
         }
       }
 

@@ -92,6 +92,9 @@ async function ask(role: Role, method: string, path: string, body?: string, head
   return { status: answer.status, text: await answer.text() };
 }
 
+/** The role may not do this at all, which is said before anything else is read: whoever is told so need not ask again. */
+const isRefusal = (status: number, text: string) => status === 403 && (text === '' || JSON.parse(text).code === 'forbidden');
+
 describe('odd values', () => {
   it('in query parameters', { timeout: 300_000 }, async () => {
     const requests = operations().flatMap(({ method, path, spec }) =>
@@ -128,10 +131,13 @@ describe('odd values', () => {
     });
     expect(requests.length).toBeGreaterThan(500);
     const failures: string[] = [];
+    const refused = new Set<string>();
     await inParallel(requests, AT_ONCE, async ({ method, path, body }) => {
       for (const role of ['manager', 'admin'] as const) {
-        const { status } = await ask(role, method, path, body);
+        if (refused.has(`${role} ${method} ${path}`)) continue;
+        const { status, text } = await ask(role, method, path, body);
         if (status >= 500) failures.push(`${status} ${method} ${path} ${body.slice(0, 200)}`);
+        if (isRefusal(status, text)) refused.add(`${role} ${method} ${path}`);
       }
     });
     expect(failures).toEqual([]);
@@ -166,11 +172,13 @@ describe('another company', () => {
           );
       // HEAD tells of one thing by its status; a list's says nothing.
       const methods = method === 'GET' && path.includes('{') ? [method, 'HEAD'] : [method];
-      return paths.flatMap((target) => methods.map((each) => ({ method: each, target })));
+      return paths.flatMap((target) => methods.map((each) => ({ method: each, target, name: `${each} ${path}` })));
     });
     const leaks: string[] = [];
-    await inParallel(requests, AT_ONCE, async ({ method, target }) => {
+    const refused = new Set<string>();
+    await inParallel(requests, AT_ONCE, async ({ method, target, name }) => {
       for (const role of roles) {
+        if (refused.has(`${role} ${name}`)) continue;
         const isRead = method === 'GET' || method === 'HEAD';
         const { status, text } = await ask(
           role,
@@ -180,6 +188,7 @@ describe('another company', () => {
           isRead ? {} : { 'if-match': '"1"' },
         );
         if (status >= 500 || text.includes(MARK)) leaks.push(`${role} ${method} ${target}: ${status}`);
+        if (isRefusal(status, text)) refused.add(`${role} ${name}`);
         if (method === 'DELETE' && status < 400) leaks.push(`${role} ${method} ${target}: ${status}`);
       }
     });
