@@ -93,7 +93,8 @@ async function ask(role: Role, method: string, path: string, body?: string, head
 }
 
 /** The role may not do this at all, which is said before anything else is read: whoever is told so need not ask again. */
-const isRefusal = (status: number, text: string) => status === 403 && (text === '' || JSON.parse(text).code === 'forbidden');
+const isRefusal = (status: number, text: string) =>
+  status === 403 && (text === '' || JSON.parse(text).code === 'forbidden');
 
 describe('odd values', () => {
   it('in query parameters', { timeout: 300_000 }, async () => {
