@@ -1,4 +1,4 @@
-/** No endpoint reads a whole table of tenants: the plans of every statement it runs, at 40 thousand calls. */
+/** No endpoint reads a whole table of tenants: the plans of every statement it runs, at 100 thousand calls. */
 import type { Logger } from 'drizzle-orm';
 import postgres from 'postgres';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -26,7 +26,7 @@ const statements: { query: string; params: unknown[] }[] = [];
 beforeAll(async () => {
   api = await startApiApp();
   sql = postgres(api.config.databaseUrl, { max: 1, onnotice: () => {} });
-  await seed(sql, { calls: 40_000, ofBig: 10_000 });
+  await seed(sql, { calls: 100_000, ofBig: 25_000 });
   await sql`insert into call_search (call_id, part, company_id, started_at, words)
     select call_id, 'summary', company_id, analyzed_at,
       array_to_tsvector(array(select search_key(company_id, to_char(analyzed_at at time zone 'UTC', 'YYYYMM')) || 't' || word
