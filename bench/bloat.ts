@@ -91,14 +91,15 @@ export async function benchBloat({ calls, storage }: BloatOptions, print: (line:
   /** As the relay does: a round marks what the one before has rung; what was rung is settled after that. */
   async function settleAll() {
     let rung: ClaimedEvent[] = [];
-    do {
-      const claimed = await claimDueEvents(db, rung);
+    for (let isOver = false; !isOver; ) {
+      const { events: claimed, isHeld } = await claimDueEvents(db, rung);
       const [rings, events] = [rung.filter(isRing), rung.filter((event) => !isRing(event))];
       await markSent(db, events);
       if (rings.length > 0)
         await db.transaction((tx) => Promise.all(rings.map(({ workflowId }) => takeRings(tx, workflowId))));
       rung = claimed;
-    } while (rung.length > 0);
+      isOver = claimed.length === 0 && !isHeld;
+    }
   }
 }
 

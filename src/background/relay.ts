@@ -35,6 +35,8 @@ export interface Relay {
 const CONCURRENCY = 10;
 const RING_DEADLINE_MS = 1000;
 const IDLE_MS = 1000;
+/** While a backlog is held: soon after some of it went, and less often while none does. */
+const HELD_MS = { least: 50, most: 250 };
 const BREAKER_MAX_MS = 5000;
 /** An event that Temporal refused lets others try first; doubles while it takes those. */
 const REFUSED_AGAIN_SECONDS = 2;
@@ -57,6 +59,8 @@ export function startRelay(deps: RelayDeps): Relay {
   let wake: (() => void) | undefined;
   let failures = 0;
   let nextRerouteAt = 0;
+  /** Until the next look where nothing pokes. */
+  let pauseMs = IDLE_MS;
   const rungBefore: ClaimedEvent[] = [];
   /** The last waiting event that this pass has looked at. */
   let reroutedTo = 0;
@@ -83,9 +87,11 @@ export function startRelay(deps: RelayDeps): Relay {
           if (next !== null) nextRerouteAt = 0;
           reroutedTo = next ?? 0;
         }
-        const { claimed, rung, unreachable } = await ringDue({ ...deps, client }, rungBefore);
+        const { claimed, rung, unreachable, isHeld } = await ringDue({ ...deps, client }, rungBefore);
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
+        if (!isHeld) pauseMs = IDLE_MS;
+        else pauseMs = claimed > 0 ? HELD_MS.least : Math.min(HELD_MS.most, pauseMs * 2);
         if ((claimed === CLAIMED_TOGETHER || nextRerouteAt === 0) && !unreachable) continue;
       } catch (error) {
         failures += 1;
@@ -93,7 +99,7 @@ export function startRelay(deps: RelayDeps): Relay {
       }
       // While Temporal or Postgres is away a poke must not make it hammer: one round per back-off.
       if (failures > 0) await sleep(Math.min(BREAKER_MAX_MS, 250 * 2 ** Math.min(failures, 10)), false);
-      else if (!poked) await sleep(IDLE_MS, true);
+      else if (!poked) await sleep(pauseMs, true);
     }
   };
   const running = loop();
@@ -125,8 +131,8 @@ export function startRelay(deps: RelayDeps): Relay {
 async function ringDue(
   deps: RoundDeps,
   rungBefore: ClaimedEvent[],
-): Promise<{ claimed: number; rung: number; unreachable: boolean }> {
-  const claimed = await claimDueEvents(deps.db, rungBefore);
+): Promise<{ claimed: number; rung: number; unreachable: boolean; isHeld: boolean }> {
+  const { events: claimed, isHeld } = await claimDueEvents(deps.db, rungBefore);
   rungBefore.length = 0;
   const waiting = [...groupByWorkflow(claimed).values()];
   const refused: ClaimedEvent[][] = [];
@@ -145,7 +151,7 @@ async function ringDue(
   // What Temporal refuses while it takes others must not be in their way, whatever it calls the reason.
   if (unreachable) await releaseEvents(deps.db, refused.flat(), REFUSED_AGAIN_SECONDS);
   else await markNotRung(deps.db, refused.flat(), REFUSED_AGAIN_SECONDS);
-  return { claimed: claimed.length, rung, unreachable };
+  return { claimed: claimed.length, rung, unreachable, isHeld };
 }
 
 function groupByWorkflow(events: ClaimedEvent[]): Map<string, ClaimedEvent[]> {

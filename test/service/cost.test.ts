@@ -66,7 +66,7 @@ const RECORDED: Record<'call' | 'visit', Cost> = {
 const BYTES_TOLERANCE = 1.03;
 
 /** What relays look for every second, and at every event: each look that finds something is a ring. */
-const CLAIM = 'row_number() over (partition by company_id order by sequence)';
+const CLAIM = 'under_way as materialized';
 
 /** What goes on also when nothing happens: heartbeats and upkeep, and the relays' look at events that wait for a number. */
 const isBackground = ({ by, statements }: Unit) =>

@@ -14,7 +14,18 @@ export const CLAIMED_TOGETHER = 20;
  * Of the due events the oldest and the newest so many are looked at: a claim costs no more beside a backlog of any size, and
  * what another company has just received is among them.
  */
-const LOOKED_AT = 1000;
+const LOOKED_AT = 300;
+/** What was not claimed so long after it came is a backlog. */
+const BACKLOG_AFTER_SECONDS = 2;
+/**
+ * Of the backlog no more events than this are under way for each worker that lives, over all relays: whatever was rung fills the
+ * queues of Temporal and of the workers, and new calls would wait behind it.
+ */
+export const BACKLOG_UNDER_WAY = 2;
+/** A worker that has not beaten for so long does not count. */
+const WORKER_LIVES_SECONDS = 15;
+/** What took no effect within this counts no longer, so that a workflow that never takes its events holds no other. */
+const HELD_SECONDS = 5;
 /** A relay that claims an event and dies leaves it to the others after this. */
 const LEASE_SECONDS = 10;
 /** Rings again what was rung but not applied: a Reset, a killed worker. Doubles up to the maximum. */
@@ -33,17 +44,26 @@ export interface ClaimedEvent {
   summaryCallId: string | null;
 }
 
+export interface Claim {
+  events: ClaimedEvent[];
+  /** Some of the backlog is due, and waits for what is under way. */
+  isHeld: boolean;
+}
+
 /**
  * Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call, and of
- * each company its oldest and its newest in turn, so that a backlog does not delay its own new calls.
+ * each company its oldest and its newest in turn, so that a backlog does not delay its own new calls. What has just come is
+ * always among them; of a backlog only as many as keep few under way, first of the company that has fewest, and by lot of
+ * companies that have as many.
  * Arrays, since statistics that know of no backlog would have its rows looked for anew for each row that is taken.
  * @param rung events whose workflows were rung since the last time: they are dispatched, and due again later in case they
  * are not applied. Most are by now, and their lease holds until here, so that this needs no statement of its own.
  */
-export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<ClaimedEvent[]> {
+export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<Claim> {
   const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
   const rows = await db.execute<{
-    id: string;
+    is_held: boolean;
+    id: string | null;
     workflow_id: string;
     company_id: string;
     provider_call_id: string | null;
@@ -52,42 +72,85 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
     route: string;
     body: Buffer;
   }>(sql`
-    with marked as (
+    with bound as materialized (
+      select ${BACKLOG_UNDER_WAY} * greatest(1, count(*)) as events
+      from worker_heartbeats where beat_at > now() - make_interval(secs => ${WORKER_LIVES_SECONDS})
+    ), marked as (
       update webhook_events set status = 'dispatched', dispatched_at = coalesce(dispatched_at, now()), attempts = attempts + 1,
         next_ring_at = ${nextRing(RERING_SECONDS)}
-      where id = any(${rungIds}) and status in ('pending', 'dispatched'))
-    update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
-    where id = any(array(
-      select id from webhook_events
-      where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id = any(array(
-        select id from (
-          select id, sequence, least(
-            row_number() over (partition by company_id order by sequence),
-            row_number() over (partition by company_id order by sequence desc)) as turn
-          from (${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}) as ends
-        ) due order by turn, sequence limit ${CLAIMED_TOGETHER}))
-      for update skip locked))
-    returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
-      case when source = 'operator' or route = 'ring' then body else '' end as body`);
-  return rows.map((row) => ({
-    id: row.id,
-    workflowId: row.workflow_id,
-    companyId: row.company_id,
-    providerCallId: row.provider_call_id,
-    jobId: row.job_id,
-    summaryCallId: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
-    action:
-      row.source === 'operator'
-        ? { name: row.route === 'skip' ? 'skip' : 'retry', queued: parseJsonBytes(row.body) as QueuedAction }
-        : null,
-  }));
+      where id = any(${rungIds}) and status in ('pending', 'dispatched')
+    ), under_way as materialized (
+      select company_id, count(*)::int as events from (${backlogUnderWay}) as counted group by company_id
+    ), due as materialized (
+      select id, sequence, is_backlog, turn, row_number() over (partition by is_backlog order by turn, lot, sequence)
+        + (select coalesce(sum(events), 0) from under_way) as would_be_under_way
+      from (
+        select id, sequence, is_backlog, case when is_backlog then random() end as lot,
+          case when is_backlog then coalesce(under_way.events, 0) else 0 end + least(
+            row_number() over (partition by ends.company_id, is_backlog order by sequence),
+            row_number() over (partition by ends.company_id, is_backlog order by sequence desc) + 0.5) as turn
+        from (${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}) as ends left join under_way using (company_id)
+      ) as in_turn
+    ), claimed as (
+      update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
+      where id = any(array(
+        select id from webhook_events
+        where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id = any(array(
+          select id from due where not is_backlog or would_be_under_way <= (select events from bound)
+          order by turn, sequence limit ${CLAIMED_TOGETHER}))
+        for update skip locked))
+      returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
+        case when source = 'operator' or route = 'ring' then body else '' end as body
+    )
+    select held.is_held, claimed.*
+    from (select exists (select from due where is_backlog and would_be_under_way > (select events from bound)) as is_held) as held
+    left join claimed on true`);
+  const events = rows.flatMap((row) =>
+    row.id === null
+      ? []
+      : [
+          {
+            id: row.id,
+            workflowId: row.workflow_id,
+            companyId: row.company_id,
+            providerCallId: row.provider_call_id,
+            jobId: row.job_id,
+            summaryCallId: row.route === 'ring' ? ((parseJsonBytes(row.body) as { call?: string }).call ?? null) : null,
+            action:
+              row.source === 'operator'
+                ? {
+                    name: row.route === 'skip' ? ('skip' as const) : ('retry' as const),
+                    queued: parseJsonBytes(row.body) as QueuedAction,
+                  }
+                : null,
+          },
+        ],
+  );
+  return { events, isHeld: rows[0]?.is_held ?? false };
 }
 
 /** Due events from one end of their index. */
 const dueFrom = (direction: SQL) => sql`
-  (select id, company_id, sequence from webhook_events
+  (select id, company_id, sequence,
+    attempts > 0 or received_at <= now() - make_interval(secs => ${BACKLOG_AFTER_SECONDS}) as is_backlog
+  from webhook_events
   where status in ('pending', 'dispatched') and next_ring_at <= now() and workflow_id is not null
   order by next_ring_at ${direction} limit ${LOOKED_AT})`;
+
+/**
+ * What was claimed or rung of the backlog a moment ago, for the first time, and is not applied. Its next ring tells when, so
+ * that the index of what is due finds it, whatever waits for a later one.
+ */
+const backlogUnderWay = sql`
+  select company_id from webhook_events
+  where status in ('pending', 'dispatched')
+    and next_ring_at > now() + make_interval(secs => ${LEASE_SECONDS - HELD_SECONDS})
+    and next_ring_at <= now() + make_interval(secs => ${RERING_SECONDS})
+    and case when attempts = 0
+      then received_at <= next_ring_at - make_interval(secs => ${LEASE_SECONDS + BACKLOG_AFTER_SECONDS})
+      else dispatched_at > now() - make_interval(secs => ${HELD_SECONDS})
+        and received_at <= dispatched_at - make_interval(secs => ${BACKLOG_AFTER_SECONDS}) end
+  order by next_ring_at limit ${LOOKED_AT}`;
 
 /** Gives claimed events back untried. @param seconds after which they are due again */
 export async function releaseEvents(db: Database, events: readonly ClaimedEvent[], seconds: number): Promise<void> {
