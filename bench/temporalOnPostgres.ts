@@ -4,7 +4,7 @@ import { mkdirSync, openSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
-import { type RunningPart, supervise } from '../dev/local/parts.ts';
+import { onceReady, type RunningPart, supervise } from '../dev/local/parts.ts';
 import { startPostgres } from '../dev/local/postgres.ts';
 import { forgetProcess, freePort, recordProcess, StartError, waitUntil } from '../dev/local/processes.ts';
 
@@ -52,18 +52,7 @@ export async function startTemporalServer(
   const child = spawn(path.join(binDir, 'server'), args, { cwd: folder, detached: true, stdio: ['ignore', log, log] });
   const record = recordProcess(dataDir, 'temporal', child.pid as number);
   const server = supervise(child, record, 'Temporal', logFile, 'SIGTERM', () => forgetProcess(dataDir, 'temporal'));
-  try {
-    await Promise.race([
-      makeNamespace(`127.0.0.1:${port}`, namespace),
-      server.died.then((why) => {
-        throw new StartError(why);
-      }),
-    ]);
-    return server;
-  } catch (error) {
-    await server.stop();
-    throw error;
-  }
+  return onceReady(server, makeNamespace(`127.0.0.1:${port}`, namespace));
 }
 
 const storeFolder = (dataDir: string) => path.join(dataDir, 'temporal-store');

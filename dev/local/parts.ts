@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { endProcess, type ProcessRecord } from './processes.ts';
+import { endProcess, type ProcessRecord, StartError } from './processes.ts';
 
 /** A server that we run as a child. */
 export interface RunningPart {
@@ -32,6 +32,22 @@ export function supervise(
     return stopping;
   };
   return { pid: record.pid, died, stop };
+}
+
+/** Waits until it is ready; stops it where that fails, or where it dies meanwhile. @throws {StartError} where it died */
+export async function onceReady(part: RunningPart, ready: Promise<unknown>): Promise<RunningPart> {
+  try {
+    await Promise.race([
+      ready,
+      part.died.then((why) => {
+        throw new StartError(why);
+      }),
+    ]);
+    return part;
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
 }
 
 function lastLine(file: string): string {

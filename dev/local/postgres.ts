@@ -17,7 +17,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import postgres from 'postgres';
-import { type RunningPart, supervise } from './parts.ts';
+import { onceReady, type RunningPart, supervise } from './parts.ts';
 import {
   endProcess,
   forgetProcess,
@@ -71,18 +71,7 @@ export async function startPostgres(options: EmbeddedPostgresOptions): Promise<R
   const child = spawnAs(account, binaries.postgres, args, logFile);
   const record = recordProcess(dataDir, 'postgres', child.pid as number);
   const part = supervise(child, record, 'Postgres', logFile, 'SIGINT', () => forgetProcess(dataDir, 'postgres'));
-  try {
-    await Promise.race([
-      createDatabase(options.databaseUrl, database),
-      part.died.then((why) => {
-        throw new StartError(why);
-      }),
-    ]);
-  } catch (error) {
-    await part.stop();
-    throw error;
-  }
-  return part;
+  return onceReady(part, createDatabase(options.databaseUrl, database));
 }
 
 function credentials(databaseUrl: string) {

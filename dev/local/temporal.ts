@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
-import { type RunningPart, supervise } from './parts.ts';
+import { onceReady, type RunningPart, supervise } from './parts.ts';
 import { forgetProcess, recordProcess, requireFreePort, StartError, waitUntil } from './processes.ts';
 import { findTemporalCli } from './temporalCli.ts';
 
@@ -40,18 +40,7 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
   if (existsSync(file)) chmodSync(file, 0o600);
   const record = recordProcess(dataDir, 'temporal', child.pid as number);
   const part = supervise(child, record, 'Temporal', logFile, 'SIGTERM', () => forgetProcess(dataDir, 'temporal'));
-  try {
-    await Promise.race([
-      prepare(`127.0.0.1:${port}`, namespace),
-      part.died.then((why) => {
-        throw new StartError(why);
-      }),
-    ]);
-  } catch (error) {
-    await part.stop();
-    throw error;
-  }
-  return part;
+  return onceReady(part, prepare(`127.0.0.1:${port}`, namespace));
 }
 
 /** What a child makes is for this user alone: it inherits the mask. */

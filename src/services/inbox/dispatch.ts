@@ -82,8 +82,9 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
     ), under_way as materialized (
       select company_id, count(*)::int as events from (${backlogUnderWay}) as counted group by company_id
     ), due as materialized (
-      select id, sequence, is_backlog, turn, row_number() over (partition by is_backlog order by turn, lot, sequence)
-        + (select coalesce(sum(events), 0) from under_way) as would_be_under_way
+      select id, sequence, turn, is_backlog
+        and row_number() over (partition by is_backlog order by turn, lot, sequence)
+          + (select coalesce(sum(events), 0) from under_way) > (select events from bound) as is_held
       from (
         select id, sequence, is_backlog, case when is_backlog then random() end as lot,
           case when is_backlog then coalesce(under_way.events, 0) else 0 end + least(
@@ -96,14 +97,14 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
       where id = any(array(
         select id from webhook_events
         where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id = any(array(
-          select id from due where not is_backlog or would_be_under_way <= (select events from bound)
+          select id from due where not is_held
           order by turn, sequence limit ${CLAIMED_TOGETHER}))
         for update skip locked))
       returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
         case when source = 'operator' or route = 'ring' then body else '' end as body
     )
     select held.is_held, claimed.*
-    from (select exists (select from due where is_backlog and would_be_under_way > (select events from bound)) as is_held) as held
+    from (select exists (select from due where is_held) as is_held) as held
     left join claimed on true`);
   const events = rows.flatMap((row) =>
     row.id === null
