@@ -10,6 +10,10 @@ export const callWorkflowIdSql = (companyId: SQL, providerCallId: SQL, callId: S
 export const visitWorkflowIdSql = (sessionId: SQL): SQL => prefixed(visitWorkflowId(''), sessionId);
 export const deliveryWorkflowIdSql = (deliveryId: SQL): SQL => prefixed(deliveryWorkflowId(''), deliveryId);
 
+/** The id of an analysis, from three columns of its run or of a job of it. */
+export const analysisWorkflowIdSql = (subjectKind: SQL, subjectId: SQL, generation: SQL): SQL =>
+  sql`('analysis:' || ${subjectKind} || ':' || ${subjectId} || ':' || ${generation})`;
+
 /** The session that a visit's workflow id names; null for any other id. */
 export const sessionIdSql = (workflowId: SQL): SQL => {
   const prefix = visitWorkflowId('');
