@@ -8,7 +8,15 @@ import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { setStage } from '../pipelines/state.ts';
-import { type FoldedCallRow, foldEvents, type ProviderCall, type RunRow, readCall, redactEvents } from './fold.ts';
+import {
+  type FoldedCallRow,
+  type FoundCall,
+  foldEvents,
+  type ProviderCall,
+  type RunRow,
+  redactEvents,
+  takeCall,
+} from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;
@@ -24,17 +32,24 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    const found = await readCall(tx, input);
+    const found = await takeCall(tx, input);
     if (!found || found.isDeleted) {
       await redactEvents(tx, input);
       return GONE;
     }
-    const { call: known } = found;
-    const call = found.hasNews
-      ? await foldEvents(tx, input, config, known ?? undefined, !known && found.hasUnrouted)
-      : known && { ...known, recordingTold: false };
-    return call ? decideNext(tx, config, input, call, found.run ?? undefined) : GONE;
+    return (await followCall(tx, config, input, found)) ?? GONE;
   });
+}
+
+/** @returns undefined where no event speaks of the call */
+async function followCall(
+  tx: Transaction,
+  config: Config,
+  input: AdvanceCallInput,
+  found: FoundCall,
+): Promise<SubjectState | undefined> {
+  const call = await foldEvents(tx, input, config, found);
+  return call && decideNext(tx, config, input, call, found.run ?? undefined);
 }
 
 async function decideNext(
@@ -48,8 +63,8 @@ async function decideNext(
   const decided = await stageOf(tx, config, input, call, run);
   if (decided === 'call_overdue') {
     await storeAbandoned(tx, input);
-    const abandoned = await foldEvents(tx, input, config, call, false);
-    return abandoned ? decideNext(tx, config, input, abandoned, run) : GONE;
+    const found = await takeCall(tx, input);
+    return (found && (await followCall(tx, config, input, found))) ?? GONE;
   }
   if (decided.stage !== call.stage || decided.reason !== call.reason)
     await setStage(tx, key, decided.stage, decided.reason);

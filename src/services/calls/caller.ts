@@ -15,6 +15,8 @@ export interface PlacedCall {
   id: string;
   contactId: string;
   leadId: string | null;
+  /** Read under the call's lock, without which nobody moves it to another contact. */
+  lead: { id: string; contactId: string; source: string | null } | null;
 }
 
 /** The caller's card, locked until the end so that two calls of one person do not each open a lead. */
@@ -171,26 +173,21 @@ async function selectLead(
   makesLead: boolean,
   existing: PlacedCall | undefined,
 ) {
-  const ofContact = and(eq(leads.companyId, companyId), eq(leads.contactId, contactId));
-  // Of a call that had none for a while, the lead of the appointment it booked.
-  const own = existing && (existing.leadId ?? (await leadOfAppointment(tx, existing.id)));
-  const [stays] = own
-    ? await tx
-        .select(leadColumns)
-        .from(leads)
-        .where(and(ofContact, eq(leads.id, own)))
-    : [];
+  const own = existing && (existing.lead ?? (await leadOfAppointment(tx, existing.id)));
+  const stays = own?.contactId === contactId ? own : undefined;
   // One that was opened before the call turned out to be ours is given up again.
   if (stays && (makesLead || !(await isOnlyOf(tx, stays.id, existing)))) return stays;
   return selectOpenLead(tx, { companyId, contactId }, stays?.id);
 }
 
-async function leadOfAppointment(tx: Transaction, callId: string): Promise<string | undefined> {
-  const [row] = await tx
-    .select({ leadId: appointments.leadId })
+/** Of a call that had none for a while, the lead of the appointment it booked. */
+async function leadOfAppointment(tx: Transaction, callId: string): Promise<PlacedCall['lead'] | undefined> {
+  const [lead] = await tx
+    .select({ ...leadColumns, contactId: leads.contactId })
     .from(appointments)
+    .innerJoin(leads, eq(leads.id, appointments.leadId))
     .where(eq(appointments.callId, callId));
-  return row?.leadId;
+  return lead;
 }
 
 async function isOnlyOf(tx: Transaction, leadId: string, call: PlacedCall | undefined): Promise<boolean> {

@@ -1,8 +1,8 @@
 /** Folds all stored events of a call into its contact, lead and call rows. */
-import { and, asc, eq, exists, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, inArray, ne, not, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
-import { analysisRuns, calls, callTombstones, companies, users, webhookEvents } from '../../db/schema/index.ts';
+import { analysisRuns, calls, callTombstones, companies, leads, users, webhookEvents } from '../../db/schema/index.ts';
 import {
   asksForCallback,
   CALL_EVENT_KINDS,
@@ -22,7 +22,7 @@ import { markApplied, redact } from '../inbox/applied.ts';
 import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
 import { adoptEventsOfCall, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { shownColumns } from '../pipelines/state.ts';
-import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
+import { contactOfCaller, dropLeftovers, leadOfCall, nameContact, type PlacedCall } from './caller.ts';
 
 /** A call by the provider's id. */
 export interface ProviderCall {
@@ -57,36 +57,55 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-type CallState = NonNullable<Awaited<ReturnType<typeof readCall>>>;
-export type StoredCall = NonNullable<CallState['call']>;
-export type RunRow = NonNullable<CallState['run']>;
+export type FoundCall = NonNullable<Awaited<ReturnType<typeof takeCall>>>;
+export type StoredCall = NonNullable<FoundCall['call']>;
+export type RunRow = NonNullable<FoundCall['run']>;
 
 /** A call as its events say; `recordingTold`: one of those that came now tells of the recording. */
 export type FoldedCallRow = StoredCall & { recordingTold: boolean };
 
 /**
- * All that is known of a call, with the run of its generation; its lock must be held. Takes its rings, and holds its company
- * against removal. @returns undefined where the company is gone
+ * All that is known of a call: its row, its lead, the run of its generation and, where some came since, its events. Takes its
+ * rings, marks those events applied unless the call was deleted, and holds its company against removal. The call's lock
+ * must be held. @returns undefined where the company is gone
  */
-export async function readCall(tx: Transaction, input: ProviderCall) {
+export async function takeCall(tx: Transaction, input: ProviderCall) {
   const { companyId, providerCallId } = input;
   const workflowId = callWorkflowId(companyId, providerCallId);
-  // This statement still sees the rings that it takes.
-  const isNews = and(eventsOf(input), ne(webhookEvents.status, 'applied'), sql`not ${isRingOf(workflowId)}`);
-  const news = tx.select({ id: webhookEvents.id }).from(webhookEvents);
-  const tombstone = tx.select({ id: callTombstones.providerCallId }).from(callTombstones);
   const isOfCall = and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId));
-  const [found] = await tx
-    .with(takingRings(tx, workflowId))
+  const isDeleted = exists(tx.select({ id: callTombstones.providerCallId }).from(callTombstones).where(isOfCall));
+  // This statement still sees the rings that it takes.
+  const isEvent = and(eventsOf(input), sql`not ${isRingOf(workflowId)}`);
+  const company = tx
+    .$with('company')
+    .as(tx.select({ id: companies.id }).from(companies).where(eq(companies.id, companyId)).for('key share'));
+  const isToApply = and(
+    isEvent,
+    ne(webhookEvents.status, 'applied'),
+    exists(sql`(select from company)`),
+    not(isDeleted),
+  );
+  const news = tx.$with('news').as(markApplied(tx, isToApply).returning({ id: webhookEvents.id }));
+  const rows = await tx
+    .with(takingRings(tx, workflowId), company, news)
     .select({
       call: callColumns,
+      lead: { id: leads.id, contactId: leads.contactId, source: leads.source },
       run: { state: analysisRuns.state, reason: analysisRuns.reason, recordingUrl: analysisRuns.recordingUrl },
-      isDeleted: sql<boolean>`${exists(tombstone.where(isOfCall))}`,
-      hasNews: sql<boolean>`${exists(news.where(isNews))}`,
+      isDeleted: sql<boolean>`${isDeleted}`,
       hasUnrouted: hasEventsToAdopt(tx, { providerCallId }),
+      event: {
+        sequence: webhookEvents.sequence,
+        route: webhookEvents.route,
+        // As it was before this statement.
+        status: webhookEvents.status,
+        body: webhookEvents.body,
+        receivedAt: webhookEvents.receivedAt,
+      },
     })
-    .from(companies)
-    .leftJoin(calls, and(eq(calls.companyId, companies.id), eq(calls.id, callIdOf(companyId, providerCallId))))
+    .from(company)
+    .leftJoin(calls, and(eq(calls.companyId, companyId), eq(calls.id, callIdOf(companyId, providerCallId))))
+    .leftJoin(leads, eq(leads.id, calls.leadId))
     .leftJoin(
       analysisRuns,
       and(
@@ -95,43 +114,30 @@ export async function readCall(tx: Transaction, input: ProviderCall) {
         eq(analysisRuns.generation, calls.generation),
       ),
     )
-    .where(eq(companies.id, companyId))
-    .for('key share', { of: companies });
-  return found;
+    .leftJoin(webhookEvents, and(isEvent, exists(sql`(select from news)`)))
+    .orderBy(asc(webhookEvents.sequence));
+  const [found] = rows;
+  if (!found) return undefined;
+  const { event: _, ...known } = found;
+  return { ...known, events: rows.flatMap(({ event }) => event ?? []) };
 }
 
 /**
- * Updates the call's rows to what all of its events say, and marks those applied.
- * @param existing the call as it is
- * @param adopts events of it wait for its company to be known, which this makes so
+ * Updates the call's rows to what all of its events say.
+ * @param found the call as it is
  * @returns the call, or undefined where no event speaks of it
  */
 export async function foldEvents(
   tx: Transaction,
   input: ProviderCall,
   config: Config,
-  existing: StoredCall | undefined,
-  adopts: boolean,
+  found: FoundCall,
 ): Promise<FoldedCallRow | undefined> {
-  const isNew = and(eventsOf(input), ne(webhookEvents.status, 'applied'));
-  const applied = tx.$with('applied').as(markApplied(tx, isNew).returning({ id: webhookEvents.id }));
-  const rows = await tx
-    .with(applied)
-    .select({
-      sequence: webhookEvents.sequence,
-      route: webhookEvents.route,
-      // As it was before this statement.
-      status: webhookEvents.status,
-      body: webhookEvents.body,
-      receivedAt: webhookEvents.receivedAt,
-    })
-    .from(webhookEvents)
-    .where(eventsOf(input))
-    .orderBy(asc(webhookEvents.sequence));
-  if (adopts) await adoptEventsOfCall(tx, input.providerCallId, config);
-
-  const events = rows.flatMap(toCallEvent);
+  // Events of it that wait for its company to be known: this makes it so.
+  if (!found.call && found.hasUnrouted) await adoptEventsOfCall(tx, input.providerCallId, config);
+  const events = found.events.flatMap(toCallEvent);
   const recordingTold = events.some((event) => event.tellsRecording && event.isNew);
+  const existing = found.call ? { ...found.call, lead: found.lead } : undefined;
   const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
   return call && { ...call, recordingTold };
 }
@@ -151,7 +157,7 @@ async function writeCall(
   input: ProviderCall,
   folded: FoldedCall,
   events: CallEvent[],
-  existing: StoredCall | undefined,
+  existing: (StoredCall & PlacedCall) | undefined,
 ): Promise<StoredCall> {
   const { companyId, providerCallId } = input;
   const id = callIdOf(companyId, providerCallId);
