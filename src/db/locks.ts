@@ -4,8 +4,11 @@ import type { Queryable, Transaction } from './client.ts';
 
 /** Takes the lock of this name; whoever takes the same name waits. */
 export async function lockKey(tx: Queryable, ...name: string[]): Promise<void> {
-  await tx.execute(sql`select pg_advisory_xact_lock(${keyOf(name)})`);
+  await tx.execute(sql`select ${locking(...name)}`);
 }
+
+/** The same for a statement that does something else as well: whatever comes after it sees what others did under the lock. */
+export const locking = (...name: string[]): SQL => sql`pg_advisory_xact_lock(${keyOf(name)})`;
 
 /** Takes the lock of this name unless somebody has it. @returns whether it was free */
 export async function tryLockKey(tx: Transaction, ...name: string[]): Promise<boolean> {

@@ -1,5 +1,6 @@
 /** Scorecards of companies, by version. */
-import { and, desc, eq, lt } from 'drizzle-orm';
+import { and, desc, eq, lt, type SQL, sql } from 'drizzle-orm';
+import type { ScorecardStage } from '../../domain/scorecard.ts';
 import type { Queryable } from '../client.ts';
 import { scorecards } from '../schema/index.ts';
 
@@ -31,6 +32,12 @@ export async function listScorecards(db: Queryable, companyId: string, page: { l
 export const countScorecards = async (db: Queryable, companyId: string) => ({
   total: await db.$count(scorecards, eq(scorecards.companyId, companyId)),
 });
+
+/** What scores by the current one of a company, for a statement that reads more. */
+export const currentScorecard = (companyId: SQL) =>
+  sql<{ version: number; stages: ScorecardStage[] } | null>`(
+    select jsonb_build_object('version', version, 'stages', stages) from scorecards
+    where company_id = ${companyId} order by version desc limit 1)`;
 
 /** @param version undefined: the current one */
 export async function findScorecard(

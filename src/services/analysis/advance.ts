@@ -2,20 +2,21 @@
 import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
+import { currentScorecard } from '../../db/queries/scorecards.ts';
 import { analysisRuns, calls, companies, recordingSessions } from '../../db/schema/index.ts';
+import { type Write, writeTogether } from '../../db/writes.ts';
 import { JOB_KINDS, type JobKind, type PipelineStage, stageOfJob } from '../../domain/pipeline.ts';
 import { type AnalysisStep, type PipelineWaits, remaining, type SubjectKey } from '../../domain/pipelineSteps.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { takingRings } from '../inbox/internalEvents.ts';
-import { ringPipeline } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { closeCallbacks, takeJobs } from './callbacks.ts';
-import { markFailed, markReported } from './jobStates.ts';
-import { grantFreeSlots, insertJob, type JobOfRun, lockPlaces, runColumns, type ShunyaJob } from './jobs.ts';
-import { storeResult } from './results.ts';
+import { failedAs, markFailed, markReported } from './jobStates.ts';
+import { grantFreeSlots, insertJob, type JobOfRun, lockingPlaces, runColumns, type ShunyaJob } from './jobs.ts';
+import { type Result, readResult } from './results.ts';
 import { endAsNotAnalyzable, runKey } from './runs.ts';
 
 export interface AdvanceAnalysisInput extends SubjectKey {
@@ -49,8 +50,8 @@ export async function advanceAnalysis(
       await closeCallbacks(tx, workflowId, run?.state);
       return { step: { do: 'finish', stage: run ? STAGE_OF_ENDED[run.state] : null } };
     }
-    const { jobs, callbacks } = await takeJobs(tx, workflowId, input);
-    const advance = new Advance(tx, config, input, run, jobs);
+    const { jobs, callbacks, othersWait } = await takeJobs(tx, workflowId, input);
+    const advance = new Advance(tx, config, input, run, jobs, othersWait);
     for (const { job, body } of callbacks) await advance.take(job, body);
     const step = await advance.next();
     return { step, job: step.do === 'finish' ? undefined : advance.find(step.jobId) };
@@ -59,35 +60,57 @@ export async function advanceAnalysis(
 
 type Run = NonNullable<Awaited<ReturnType<typeof lockRun>>>;
 
-/** Locks the run and takes its rings. */
+/** Locks the run and then its company's places, and takes its rings. */
 async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId: string) {
-  const [run] = await tx
-    .with(takingRings(tx, workflowId))
+  const run = tx.$with('run').as(
+    tx
+      .select({
+        ...runColumns,
+        state: analysisRuns.state,
+        shunyaCallId: analysisRuns.shunyaCallId,
+        stage: sql<PipelineStage | null>`coalesce(${calls.stage}, ${recordingSessions.stage})`.as('stage'),
+        providerCallId: calls.providerCallId,
+        scorecard: currentScorecard(sql`${analysisRuns.companyId}`).as('scorecard'),
+      })
+      .from(analysisRuns)
+      .innerJoin(companies, eq(companies.id, analysisRuns.companyId))
+      .leftJoin(calls, and(eq(analysisRuns.subjectKind, 'call'), eq(calls.id, analysisRuns.subjectId)))
+      .leftJoin(
+        recordingSessions,
+        and(eq(analysisRuns.subjectKind, 'visit'), eq(recordingSessions.id, analysisRuns.subjectId)),
+      )
+      .where(runKey(input, input.generation))
+      .for('update', { of: analysisRuns }),
+  );
+  const [locked] = await tx
+    .with(takingRings(tx, workflowId), run)
     .select({
-      ...runColumns,
-      state: analysisRuns.state,
-      shunyaCallId: analysisRuns.shunyaCallId,
-      stage: sql<PipelineStage | null>`coalesce(${calls.stage}, ${recordingSessions.stage})`,
-      providerCallId: calls.providerCallId,
+      shunyaCompanyId: run.shunyaCompanyId,
+      callrailApiKey: run.callrailApiKey,
+      recordingUrl: run.recordingUrl,
+      state: run.state,
+      shunyaCallId: run.shunyaCallId,
+      stage: run.stage,
+      providerCallId: run.providerCallId,
+      scorecard: run.scorecard,
+      places: lockingPlaces(input.companyId),
     })
-    .from(analysisRuns)
-    .innerJoin(companies, eq(companies.id, analysisRuns.companyId))
-    .leftJoin(calls, and(eq(analysisRuns.subjectKind, 'call'), eq(calls.id, analysisRuns.subjectId)))
-    .leftJoin(
-      recordingSessions,
-      and(eq(analysisRuns.subjectKind, 'visit'), eq(recordingSessions.id, analysisRuns.subjectId)),
-    )
-    .where(runKey(input, input.generation))
-    .for('update', { of: analysisRuns });
-  return run;
+    .from(run);
+  return locked;
 }
 
 /** One advance of a run: its jobs as they are after each callback that was taken. */
 class Advance {
+  /** What is to be written of each job and with its result, and the stage: each goes along with the next statement. */
+  private readonly pending = new Map<string, readonly Write[]>();
+  /** Jobs that have ended, so that others of the company may be sent. */
+  private readonly ended: string[] = [];
   /** Jobs of which a callback said something that only Shunya's API can tell. */
   private readonly asked = new Set<string>();
-  /** A job has ended, so that another of the company may be sent. */
-  private hasFreedSlot = false;
+  /** Of a call, what its analysis comes to that was taken now. */
+  private analysis: Result['analysis'];
+  /** Jobs of the company wait for a place. */
+  private othersWait: boolean;
 
   private readonly tx: Transaction;
   private readonly config: Config;
@@ -95,12 +118,20 @@ class Advance {
   private readonly run: Run;
   private readonly jobs: JobOfRun[];
 
-  constructor(tx: Transaction, config: Config, input: AdvanceAnalysisInput, run: Run, jobs: JobOfRun[]) {
+  constructor(
+    tx: Transaction,
+    config: Config,
+    input: AdvanceAnalysisInput,
+    run: Run,
+    jobs: JobOfRun[],
+    othersWait: boolean,
+  ) {
     this.tx = tx;
     this.config = config;
     this.input = input;
     this.run = run;
     this.jobs = jobs;
+    this.othersWait = othersWait;
   }
 
   /** Takes what one callback says, once. */
@@ -108,38 +139,62 @@ class Advance {
     if (job.state === 'completed' || job.state === 'failed') return;
     const callback = readShunyaCallback(parseBodyBytes(body));
     if (callback.outcome === 'failed') {
-      const failed = callback.error ?? { code: 'job_failed' };
-      Object.assign(job, await markFailed(this.tx, job.id, failed));
-      this.hasFreedSlot = true;
+      const failure = callback.error ?? { code: 'job_failed' };
+      Object.assign(job, failedAs(failure));
+      this.pending.set(job.id, [markFailed(this.tx, job.id, failure)]);
+      this.ended.push(job.id);
       return;
     }
     if (callback.outcome === 'completed' && callback.result) {
       const transcript = job.kind === 'transcription' ? normalizeTranscript(callback.result) : undefined;
       if (transcript !== null) {
-        await storeResult(this.tx, job, callback.result);
+        const { writes, analysis } = await readResult(this.tx, job, callback.result, this.run.scorecard ?? undefined);
+        this.pending.set(job.id, writes);
+        this.analysis = analysis;
         job.state = 'completed';
         job.hasSpeech = /\S/.test(transcript?.text ?? '');
-        this.hasFreedSlot = true;
+        this.ended.push(job.id);
         return;
       }
     }
     // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
     this.asked.add(job.id);
     if (callback.outcome === 'completed') job.state = 'reported';
-    await markReported(this.tx, job);
+    this.pending.set(job.id, [markReported(this.tx, job)]);
+  }
+
+  /** Writes what was taken, and what follows from it. @returns the next step */
+  async next(): Promise<AnalysisStep> {
+    const step = await this.follow();
+    await this.flush();
+    return step;
   }
 
   /** The next step by the first job that is not done. */
-  async next(): Promise<AnalysisStep> {
+  private async follow(): Promise<AnalysisStep> {
     for (const kind of JOB_KINDS) {
       const job = this.newest(kind) ?? (await this.begin(kind));
       if (job.state === 'completed' && (kind === 'analysis' || job.hasSpeech)) continue;
       return this.stepOf(job);
     }
-    await this.grantSlots();
-    await applyAnalysis(this.tx, this.input);
-    await ringPipeline(this.tx, { ...this.input, providerCallId: this.run.providerCallId });
+    if (this.othersWait) await this.grantSlots();
+    const { providerCallId } = this.run;
+    await applyAnalysis(
+      this.tx,
+      { ...this.input, providerCallId },
+      { writes: this.takePending(), analysis: this.analysis },
+    );
     return { do: 'finish', stage: 'done' };
+  }
+
+  private async flush(): Promise<void> {
+    await writeTogether(this.tx, this.takePending());
+  }
+
+  private takePending(): Write[] {
+    const writes = [...this.pending.values()].flat();
+    this.pending.clear();
+    return writes;
   }
 
   /** A job with what a call to Shunya needs. */
@@ -153,7 +208,7 @@ class Advance {
     const { waits, repeatAttempt } = this.input;
     const isRepeated = newest.state === 'failed' && newest.retryable !== 'no' && repeatAttempt === newest.attempt;
     const job = isRepeated ? await this.create(newest.kind, newest.attempt + 1) : newest;
-    if (job.state === 'waiting' || this.hasFreedSlot) await this.grantSlots(job);
+    if (job.state === 'waiting' || (this.ended.length > 0 && this.othersWait)) await this.grantSlots(job);
     const { id: jobId, kind, attempt } = job;
     switch (job.state) {
       case 'waiting':
@@ -185,7 +240,7 @@ class Advance {
 
   private async begin(kind: JobKind): Promise<JobOfRun> {
     const stage = stageOfJob(kind);
-    if (this.run.stage !== stage) await setStage(this.tx, this.input, stage);
+    if (this.run.stage !== stage) this.pending.set('stage', [setStage(this.tx, this.input, stage)]);
     return this.create(kind, 1);
   }
 
@@ -196,19 +251,19 @@ class Advance {
     // The call id is random: a database restored from a backup never uses a key again with another body.
     const idempotencyKey = `${step}:${shunyaCallId}`;
     const key = { id: step, companyId, subjectKind, subjectId, generation, kind, attempt };
-    await lockPlaces(this.tx, companyId);
     const { maxPerCompany } = this.config.shunya;
-    const made = await insertJob(this.tx, maxPerCompany, { ...key, idempotencyKey, shunyaCallId });
+    const along = { writes: this.takePending(), ended: this.ended };
+    const made = await insertJob(this.tx, maxPerCompany, { ...key, idempotencyKey, shunyaCallId }, along);
     // Only who holds the run's lock makes its jobs.
     if (!made) throw new Error('a job is there that was not');
     this.jobs.unshift(made.job);
-    // A place that was freed just now is this job's, or nobody's.
-    if (!made.othersWait) this.hasFreedSlot = false;
+    this.othersWait = made.othersWait;
     return made.job;
   }
 
   /** Gives free places to the jobs that have waited longest, this one among them perhaps. */
   private async grantSlots(job?: JobOfRun): Promise<void> {
+    await this.flush();
     const { maxPerCompany } = this.config.shunya;
     const granted = await grantFreeSlots(this.tx, this.input.companyId, maxPerCompany, this.input);
     if (job && granted.includes(job.id)) job.state = 'ready';

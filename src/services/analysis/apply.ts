@@ -1,20 +1,31 @@
 /** Applies a finished analysis to leads and appointments and ends its pipeline. */
 import type { Transaction } from '../../db/client.ts';
+import { type Write, writeTogether } from '../../db/writes.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { announce } from '../deliveries/announce.ts';
+import { pipelineRing } from '../pipelines/ring.ts';
 import { setStage } from '../pipelines/state.ts';
 import { applyCallAnalysisEffects, applyVisitAnalysisEffects } from './effects.ts';
+import type { Result } from './results.ts';
 import { endAsApplied } from './runs.ts';
 
 /**
- * Applies the analysis of a call or visit and ends its run, in the transaction that stored it; once, however often it is
- * asked for.
+ * Applies the analysis of a call or visit, ends its run, which is locked and under way, and rings the call or visit.
+ * @param taken what is to be written of it before, and what it comes to where that is known
  */
-export async function applyAnalysis(tx: Transaction, run: SubjectKey & { generation: number }): Promise<void> {
-  if (!(await endAsApplied(tx, run))) return;
+export async function applyAnalysis(
+  tx: Transaction,
+  run: SubjectKey & { generation: number; providerCallId: string | null },
+  taken: Result,
+): Promise<void> {
   const { companyId, subjectKind, subjectId } = run;
-  if (subjectKind === 'call') await applyCallAnalysisEffects(tx, { companyId, callId: subjectId });
-  else await applyVisitAnalysisEffects(tx, { companyId, sessionId: subjectId });
-  await setStage(tx, run, 'done');
+  const before = [...taken.writes, endAsApplied(tx, run), ...pipelineRing(tx, run)];
+  const after: Write[] = [setStage(tx, run, 'done')];
+  if (subjectKind === 'call') {
+    await applyCallAnalysisEffects(tx, { companyId, callId: subjectId }, { ...taken, before, after });
+  } else {
+    await writeTogether(tx, [...before, ...after]);
+    await applyVisitAnalysisEffects(tx, { companyId, sessionId: subjectId });
+  }
   await announce(tx, { companyId, type: subjectKind === 'call' ? 'call.analyzed' : 'visit.analyzed', subjectId });
 }

@@ -4,7 +4,7 @@ import type { Transaction } from '../../db/client.ts';
 import { type AnalysisRunState, isOpen, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { closeLate, markApplied, redact } from '../inbox/applied.ts';
-import { type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
+import { hasWaiting, type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
 
 export interface TakenCallback {
   job: JobOfRun;
@@ -17,17 +17,23 @@ const callbacksOf = (workflowId: string) =>
 /**
  * Reads the jobs of a run that is under way, newest attempt first, and takes what callbacks say of them, in the order in
  * which they came.
+ * @returns them, and whether jobs of the company wait for a place that one of these has
  */
 export async function takeJobs(
   tx: Transaction,
   workflowId: string,
   run: SubjectKey & { generation: number },
-): Promise<{ jobs: JobOfRun[]; callbacks: TakenCallback[] }> {
+): Promise<{ jobs: JobOfRun[]; callbacks: TakenCallback[]; othersWait: boolean }> {
   const { jobId, sequence, body } = webhookEvents;
   const taken = tx.$with('taken').as(markApplied(tx, callbacksOf(workflowId)).returning({ jobId, sequence, body }));
   const rows = await tx
     .with(taken)
-    .select({ job: jobsOfRunColumns, sequence: taken.sequence, body: taken.body })
+    .select({
+      job: jobsOfRunColumns,
+      sequence: taken.sequence,
+      body: taken.body,
+      othersWait: hasWaiting(run.companyId),
+    })
     .from(shunyaJobs)
     .leftJoin(taken, eq(taken.jobId, shunyaJobs.id))
     .where(jobsOfRun(run))
@@ -41,7 +47,7 @@ export async function takeJobs(
       const job = jobs.get(id);
       return job && body ? [{ job, body }] : [];
     });
-  return { jobs: [...jobs.values()], callbacks };
+  return { jobs: [...jobs.values()], callbacks, othersWait: rows[0]?.othersWait ?? false };
 }
 
 /**

@@ -12,12 +12,14 @@ import {
   recordingSessions,
   users,
 } from '../../db/schema/index.ts';
+import { alongside, type Write, writeTogether } from '../../db/writes.ts';
 import type { AppointmentOutcome, Qualification } from '../../domain/analysis.ts';
 import { parseAppointmentDate } from '../../domain/appointmentDate.ts';
 import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
+import { refreshLeadReviews } from '../appointments/review.ts';
 import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
-import { moveLead } from '../leads/change.ts';
+import { type LeadMove, leadMove, moveLead, tellMove } from '../leads/change.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -41,8 +43,9 @@ async function selectCurrentAnalysis(tx: Transaction, key: CallKey) {
 
 type CurrentAnalysis = NonNullable<Awaited<ReturnType<typeof selectCurrentAnalysis>>>;
 
-async function lockCallAndLead(tx: Transaction, key: CallKey) {
+async function lockCallAndLead(tx: Transaction, key: CallKey, before: readonly Write[] = []) {
   const [row] = await tx
+    .with(...alongside(tx, before))
     .select({
       callStartedAt: calls.startedAt,
       contactId: calls.contactId,
@@ -63,24 +66,37 @@ async function lockCallAndLead(tx: Transaction, key: CallKey) {
 
 const QUALIFICATION_RANK: Record<Qualification, number> = { unqualified: 0, cold: 1, warm: 2, hot: 3 };
 
+/** What the caller of effects knows and writes. */
+interface Effects {
+  /** The newest analysis, where it is known. */
+  analysis?: CurrentAnalysis;
+  /** Sent before the call and its lead are read. */
+  before?: readonly Write[];
+  /** Sent with the effects; of the call's row, perhaps. */
+  after?: readonly Write[];
+}
+
 /**
  * Applies the newest analysis of a call: raises its lead, and makes the one appointment if the caller booked.
  * Harmless to repeat. Must run in the transaction that marks the analysis as applied.
  */
-export async function applyCallAnalysisEffects(tx: Transaction, key: CallKey): Promise<void> {
-  const row = await lockCallAndLead(tx, key);
-  const analysis = await selectCurrentAnalysis(tx, key);
-  if (!row || !analysis) return;
+export async function applyCallAnalysisEffects(
+  tx: Transaction,
+  key: CallKey,
+  { analysis: known, before, after = [] }: Effects = {},
+): Promise<void> {
+  const row = await lockCallAndLead(tx, key, before);
+  const analysis = known ?? (await selectCurrentAnalysis(tx, key));
+  if (!row || !analysis) return writeTogether(tx, after);
 
   const heldByPerson = row.statusSetAt !== null && row.callStartedAt < row.statusSetAt;
   const status = heldByPerson ? row.status : raiseLeadStatus(row.status, leadStatusOf(analysis));
-  const known = row.qualification;
+  const had = row.qualification;
   const said = analysis.qualification;
-  const raises = said !== null && (known === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[known]);
-  const qualification = raises && !heldByPerson ? said : known;
-  if (status !== row.status || qualification !== known) await moveLead(tx, row, { status, qualification });
-  if (!(await bookAppointment(tx, key, row, analysis)))
-    await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
+  const raises = said !== null && (had === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[had]);
+  const qualification = raises && !heldByPerson ? said : had;
+  const isMoved = status !== row.status || qualification !== had;
+  await bringAbout(tx, key, row, analysis, isMoved ? { status, qualification } : undefined, after);
 }
 
 /**
@@ -96,19 +112,36 @@ export async function applyCorrection(tx: Transaction, key: CallKey & { fields: 
 
   const isWon = row.status === 'closed_won';
   const status = isWon ? row.status : (leadStatusOf(analysis) ?? row.status);
-  await moveLead(tx, row, { status, qualification: analysis.qualification });
-  if (!(await bookAppointment(tx, key, row, analysis)))
-    await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
+  await bringAbout(tx, key, row, analysis, { status, qualification: analysis.qualification });
 }
 
-/** @returns whether it made one, and so has brought the follow-up up to date */
+/** Moves the lead of a call, makes the appointment that the caller booked, and brings reviews and follow-up up to date. */
+async function bringAbout(
+  tx: Transaction,
+  key: CallKey,
+  row: NonNullable<Awaited<ReturnType<typeof lockCallAndLead>>>,
+  analysis: CurrentAnalysis,
+  change: LeadMove | undefined,
+  after: readonly Write[] = [],
+): Promise<void> {
+  const writes = change ? [...after, leadMove(tx, row, change)] : after;
+  const isNew = analysis.bookingStatus === 'booked' && (await bookAppointment(tx, key, row, analysis, writes));
+  if (analysis.bookingStatus !== 'booked') await writeTogether(tx, writes);
+  if (change) await tellMove(tx, row, change);
+  // A new appointment has seen to both.
+  if (isNew) return;
+  if (change && change.status !== row.status) await refreshLeadReviews(tx, row.leadId);
+  await refreshFollowUp(tx, { companyId: key.companyId, id: row.contactId });
+}
+
+/** @returns whether it made one; the writes are sent in any case */
 async function bookAppointment(
   tx: Transaction,
   key: CallKey,
   call: { contactId: string; leadId: string; timeZone: string },
   analysis: CurrentAnalysis,
+  writes: readonly Write[],
 ): Promise<boolean> {
-  if (analysis.bookingStatus !== 'booked') return false;
   const ofCompany = and(eq(users.companyId, key.companyId), eq(users.id, analysis.assignedRepId ?? ''));
   const rep = tx.select({ id: users.id }).from(users).where(ofCompany);
   const { isNew } = await makeAppointment(
@@ -124,8 +157,10 @@ async function bookAppointment(
       serviceType: analysis.serviceRequested,
       // Null where Shunya names nobody of the company.
       assignedRepId: sql`${rep}`,
+      maybeRepId: analysis.assignedRepId,
     },
     call.timeZone,
+    writes,
   );
   return isNew;
 }

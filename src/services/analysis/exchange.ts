@@ -6,7 +6,7 @@ import { shunyaJobs } from '../../db/schema/index.ts';
 import { adoptCallbacks, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { lockTaskId } from '../inbox/routeCallback.ts';
 import { markFailed } from './jobStates.ts';
-import { grantFreeSlots, type ShunyaJob, selectJob } from './jobs.ts';
+import { grantFreeSlots, lockPlaces, type ShunyaJob, selectJob } from './jobs.ts';
 import { storeResult } from './results.ts';
 
 /** Keeps the audio that an attempt sends. The first writer wins: two runs of a submit must send the same body. */
@@ -30,6 +30,7 @@ export async function recordAcceptance(
   { taskId, result }: { taskId: string | null; result?: unknown },
 ): Promise<{ isUnderWay: boolean }> {
   return db.transaction(async (tx) => {
+    if (result !== undefined) await lockPlaces(tx, job.companyId);
     if (taskId) await lockTaskId(tx, taskId);
     const { shunyaCallId } = job;
     const stored = taskId ? await storeTaskId(tx, job.id, { taskId, shunyaCallId }) : undefined;
@@ -39,8 +40,8 @@ export async function recordAcceptance(
       return { isUnderWay: false };
     }
     const adopted = taskId && stored?.hasCallbacks ? await adoptCallbacks(tx, { taskId, shunyaCallId }, config) : 0;
-    if (result === undefined || current.state === 'failed')
-      return { isUnderWay: current.state === 'submitted' && adopted === 0 };
+    const hasEnded = current.state === 'failed' || current.state === 'completed';
+    if (result === undefined || hasEnded) return { isUnderWay: current.state === 'submitted' && adopted === 0 };
     await storeResult(tx, job, result);
     await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
     return { isUnderWay: false };
@@ -86,6 +87,7 @@ export async function recordOutcome(
   outcome: { result: unknown } | { failed: { code: string; retryable?: boolean } },
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    await lockPlaces(tx, job.companyId);
     const current = await selectJob(tx, job.id, true);
     if (current?.state !== 'submitted' && current?.state !== 'reported') return;
     if ('failed' in outcome) await markFailed(tx, job.id, outcome.failed);
@@ -108,6 +110,7 @@ export async function recordFailure(
   { code, ends }: ExchangeFailure,
 ): Promise<void> {
   await db.transaction(async (tx) => {
+    if (ends) await lockPlaces(tx, job.companyId);
     if (ends === 'attempt' && (await selectJob(tx, job.id, true))?.state !== 'ready') return;
     if (ends) {
       await markFailed(tx, job.id, { code, retryable: ends === 'attempt' });

@@ -1,44 +1,42 @@
-/** What becomes of a job once it was submitted: reported by a callback, completed, failed. */
-import { and, eq, inArray, ne, sql } from 'drizzle-orm';
+/**
+ * What becomes of a job once it was submitted: reported by a callback, completed, failed. Who ends one has locked its
+ * company's places before it read the job. Each function answers the statement, so that it can be sent with others.
+ */
+import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { shunyaJobs } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import type { ShunyaJob } from './jobs.ts';
 
 /** Writes the state that a callback gave a job whose result is still to be read. */
-export async function markReported(tx: Transaction, job: Pick<ShunyaJob, 'id' | 'state'>): Promise<void> {
-  await tx.update(shunyaJobs).set({ state: job.state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
-}
+export const markReported = (tx: Transaction, job: Pick<ShunyaJob, 'id' | 'state'>) =>
+  tx.update(shunyaJobs).set({ state: job.state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
 
-/** @returns false where it was completed before */
-export async function markCompleted(tx: Transaction, jobId: string): Promise<boolean> {
-  const done = await tx
+/** Its result is stored with this. */
+export const markCompleted = (tx: Transaction, jobId: string) =>
+  tx
     .update(shunyaJobs)
     .set({ state: 'completed', errorCode: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
-    .where(and(eq(shunyaJobs.id, jobId), ne(shunyaJobs.state, 'completed')))
-    .returning({ id: shunyaJobs.id });
-  return done.length > 0;
+    .where(eq(shunyaJobs.id, jobId));
+
+interface Failure {
+  code: string;
+  retryable?: boolean;
 }
 
-/** A job's end as failed; later news of it changes nothing. @returns what changed */
-export async function markFailed(
-  tx: Transaction,
-  jobId: string,
-  failed: { code: string; retryable?: boolean },
-): Promise<Pick<ShunyaJob, 'state' | 'errorCode' | 'retryable'>> {
-  const retryable = failed.retryable === undefined ? 'unsaid' : failed.retryable ? 'yes' : 'no';
-  const end = { state: 'failed', errorCode: failed.code, retryable } as const;
-  await tx
+/** A job's end as failed; later news of it changes nothing. */
+export const markFailed = (tx: Transaction, jobId: string, failure: Failure) =>
+  tx
     .update(shunyaJobs)
-    .set({
-      ...end,
-      errorAt: sql`now()`,
-      finishedAt: sql`now()`,
-      updatedAt: sql`now()`,
-    })
+    .set({ ...failedAs(failure), errorAt: sql`now()`, finishedAt: sql`now()`, updatedAt: sql`now()` })
     .where(eq(shunyaJobs.id, jobId));
-  return end;
-}
+
+/** What a failure changes of a job. */
+export const failedAs = ({ code, retryable }: Failure): Pick<ShunyaJob, 'state' | 'errorCode' | 'retryable'> => ({
+  state: 'failed',
+  errorCode: code,
+  retryable: retryable === undefined ? 'unsaid' : retryable ? 'yes' : 'no',
+});
 
 /** No open job of a call or visit counts any more: an operator gave it up. @returns whether there was one */
 export async function giveUpJobs(tx: Transaction, key: SubjectKey): Promise<boolean> {

@@ -1,8 +1,9 @@
 /** The rows of jobs at Shunya: one per attempt at one step of one run. */
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
-import { lockKey } from '../../db/locks.ts';
+import { locking, lockKey } from '../../db/locks.ts';
 import { analysisRuns, companies, shunyaJobs } from '../../db/schema/index.ts';
+import { alongside, type Write } from '../../db/writes.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { ringAnalysis } from '../pipelines/ring.ts';
@@ -61,19 +62,37 @@ const hasSpeech = sql<boolean>`shunya_jobs.kind = 'transcription' and (
 
 export const jobsOfRunColumns = { ...jobColumns, hasSpeech };
 
-/** Locks a company's places at Shunya: who counts, takes or frees one sees what others did before. */
+/**
+ * Locks a company's places at Shunya: who counts, takes or frees one sees what others did before. It is taken before any job
+ * is locked or written, and after the run.
+ */
 export async function lockPlaces(tx: Transaction, companyId: string): Promise<void> {
-  await lockKey(tx, 'slots', companyId);
+  await lockKey(tx, ...placesOf(companyId));
 }
+
+/** The same lock for a statement that does something else as well. */
+export const lockingPlaces = (companyId: string): SQL => locking(...placesOf(companyId));
+
+const placesOf = (companyId: string) => ['slots', companyId];
 
 const waitingOf = (companyId: string) =>
   sql`select id from shunya_jobs where company_id = ${companyId} and state = 'waiting'`;
 
-const freePlaces = (companyId: string, limit: number) => sql`greatest(0, ${limit}::int - (
-  select count(*) from shunya_jobs where company_id = ${companyId} and state in ('ready', 'submitted', 'reported')))`;
+/** Whether jobs of a company wait for a place. */
+export const hasWaiting = (companyId: string) => sql<boolean>`exists (${waitingOf(companyId)})`;
+
+/** @param ended jobs whose places are free by what the same statement writes */
+const freePlaces = (
+  companyId: string,
+  limit: number,
+  ended: readonly string[] = [],
+) => sql`greatest(0, ${limit}::int - (
+  select count(*) from shunya_jobs where company_id = ${companyId} and state in ('ready', 'submitted', 'reported')
+    ${ended.length > 0 ? sql`and id not in ${ended}` : sql``}))`;
 
 /**
  * Stores a job: ready where the company has a free place that nobody waits for. The company's places must be locked.
+ * @param along what is written with it, and which jobs that ends
  * @returns it, and whether others wait; undefined where it was there before
  */
 export async function insertJob(
@@ -81,10 +100,12 @@ export async function insertJob(
   limit: number,
   job: Pick<typeof shunyaJobs.$inferInsert, 'id' | 'companyId' | 'subjectKind' | 'subjectId' | 'generation'> &
     Pick<typeof shunyaJobs.$inferInsert, 'kind' | 'attempt' | 'idempotencyKey' | 'shunyaCallId'>,
+  along: { writes: readonly Write[]; ended: readonly string[] },
 ): Promise<{ job: JobOfRun; othersWait: boolean } | undefined> {
-  const othersWait = sql<boolean>`exists (${waitingOf(job.companyId)})`;
-  const isFree = sql`not ${othersWait} and ${freePlaces(job.companyId, limit)} > 0`;
+  const othersWait = hasWaiting(job.companyId);
+  const isFree = sql`not ${othersWait} and ${freePlaces(job.companyId, limit, along.ended)} > 0`;
   const [stored] = await tx
+    .with(...alongside(tx, along.writes))
     .insert(shunyaJobs)
     .values({ ...job, state: sql`case when ${isFree} then 'ready' else 'waiting' end` })
     .onConflictDoNothing()
@@ -124,7 +145,7 @@ export async function ringOldestWaiting(tx: Transaction, companyId: string, coun
 
 /**
  * Lets the oldest waiting jobs of a company be sent while it has fewer than `limit` under way, and rings their analyses, in
- * the transaction that made a place free or asks for one.
+ * the transaction that made a place free or asks for one. The company's places must be locked.
  * @param own the run of the caller, which need not be rung
  * @returns ids of the jobs that were let through
  */
@@ -134,7 +155,6 @@ export async function grantFreeSlots(
   limit: number,
   own?: SubjectKey & { generation: number },
 ): Promise<string[]> {
-  await lockPlaces(tx, companyId);
   const granted = await tx.execute<{ id: string; kind: SubjectKind; subject: string; generation: number }>(sql`
     update shunya_jobs set state = 'ready', updated_at = now()
     where id in (${waitingOf(companyId)} order by created_at, id limit ${freePlaces(companyId, limit)})

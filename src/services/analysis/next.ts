@@ -1,6 +1,7 @@
 /** What an ended call or stopped visit with a recording does next, by the state of its newest run. */
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
+import type { Write } from '../../db/writes.ts';
 import type { Blocker, PipelineStage } from '../../domain/pipeline.ts';
 import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
@@ -14,6 +15,8 @@ export interface Decision {
   reason: string | null;
   block: Block | null;
   next: NextStep;
+  /** What is to be written with the stage. */
+  writes?: readonly Write[];
 }
 
 /** A stage in which nothing is wrong. */
@@ -29,7 +32,7 @@ const FINISH: NextStep = { do: 'finish' };
 interface AnalyzedSubject extends SubjectKey {
   generation: number;
   recordingUrl: string;
-  providerCallId?: string;
+  providerCallId: string | null;
   /** The recording was told of just now, by the same link perhaps: its audio may be there only since. */
   recordingTold?: boolean;
 }
@@ -82,8 +85,8 @@ async function tryAtOnce(tx: Transaction, subject: AnalyzedSubject, blockedOn?: 
   await queueOperatorAction(tx, 'retry', { companyId, providerCallId: null, workflowId }, told);
 }
 
-async function begin(tx: Transaction, config: Config, subject: AnalyzedSubject): Promise<Decision> {
-  const refused = await startRun(tx, config, subject);
-  if (refused) return inStage('not_analyzable', FINISH, refused);
-  return inStage('transcribing', { do: 'analyze', generation: subject.generation });
+function begin(tx: Transaction, config: Config, subject: AnalyzedSubject): Decision {
+  const { refused, writes } = startRun(tx, config, subject);
+  if (refused) return { ...inStage('not_analyzable', FINISH, refused), writes };
+  return { ...inStage('transcribing', { do: 'analyze', generation: subject.generation }), writes };
 }

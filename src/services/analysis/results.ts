@@ -2,12 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { and, desc, eq } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
+import { findScorecard } from '../../db/queries/scorecards.ts';
 import { callAnalyses, callTranscripts, recordingAnalyses, recordingTranscripts } from '../../db/schema/index.ts';
+import { type Write, writeTogether } from '../../db/writes.ts';
 import { type CallAnalysis, type ConversationAnalysis, deriveCategory } from '../../domain/analysis.ts';
 import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
 import { cleanJson } from '../../providers/shunya/fields.ts';
 import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
-import { scoreStages } from '../scorecards/score.ts';
+import { type Scorecard, scoreBy } from '../scorecards/score.ts';
 import { markCompleted } from './jobStates.ts';
 
 interface ResultKey {
@@ -19,38 +21,59 @@ interface ResultKey {
   kind: JobKind;
 }
 
-/** Stores a job's result and completes the job, once: the first result stays. */
-export async function storeResult(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
-  if (!(await markCompleted(tx, job.id))) return;
-  if (job.kind === 'transcription') await storeTranscript(tx, job, raw);
-  else if (job.subjectKind === 'call') await storeCallAnalysis(tx, job, raw);
-  else await storeVisitAnalysis(tx, job, raw);
+/** What stores a job's result and completes the job. */
+export interface Result {
+  writes: Write[];
+  /** Of a call: what it comes to. */
+  analysis?: AnalysisColumns;
 }
 
-async function storeTranscript(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+/** Stores the result of a job that has not ended, and completes the job. Its company's places must be locked. */
+export async function storeResult(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+  const scorecard = job.kind === 'analysis' ? await findScorecard(tx, job.companyId) : undefined;
+  await writeTogether(tx, (await readResult(tx, job, raw, scorecard)).writes);
+}
+
+/**
+ * The same, to be sent with other writes.
+ * @param scorecard the company's current one
+ */
+export async function readResult(
+  tx: Transaction,
+  job: ResultKey,
+  raw: unknown,
+  scorecard: Scorecard | undefined,
+): Promise<Result> {
+  const completed = markCompleted(tx, job.id);
+  if (job.kind === 'transcription') return { writes: [completed, transcriptOf(tx, job, raw)] };
+  if (job.subjectKind === 'visit') return { writes: [completed, visitAnalysisOf(tx, job, raw, scorecard)] };
+  const { write, analysis } = await callAnalysisOf(tx, job, raw, scorecard);
+  return { writes: [completed, write], analysis };
+}
+
+function transcriptOf(tx: Transaction, job: ResultKey, raw: unknown): Write {
   const transcript = normalizeTranscript(raw);
   if (!transcript) throw new Error('a transcription completed without a transcript');
   const { companyId, generation } = job;
   const { text, turns, language, confidence } = transcript;
   const row = { id: randomUUID(), companyId, generation, transcriptText: text, turns, language, confidence };
-  if (job.subjectKind === 'call')
-    await tx
-      .insert(callTranscripts)
-      .values({ ...row, callId: job.subjectId })
-      .onConflictDoNothing();
-  else
-    await tx
-      .insert(recordingTranscripts)
-      .values({ ...row, sessionId: job.subjectId })
-      .onConflictDoNothing();
+  return job.subjectKind === 'call'
+    ? tx
+        .insert(callTranscripts)
+        .values({ ...row, callId: job.subjectId })
+        .onConflictDoNothing()
+    : tx
+        .insert(recordingTranscripts)
+        .values({ ...row, sessionId: job.subjectId })
+        .onConflictDoNothing();
 }
 
-async function storeCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+async function callAnalysisOf(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined) {
   const analysis = normalizeCallAnalysis(raw);
   const before = await selectPrevious(tx, job);
   const humanFields = before?.humanFields ?? [];
   const kept = before ? keepHumanFields(analysis, before, humanFields) : columnsOf(analysis);
-  await tx
+  const write: Write = tx
     .insert(callAnalyses)
     .values({
       ...kept,
@@ -61,10 +84,11 @@ async function storeCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown):
       humanFields,
       edited: humanFields.length > 0,
       version: (before?.version ?? 0) + 1,
-      ...(await scoreStages(tx, job.companyId, kept)),
+      ...scoreBy(scorecard, kept),
       raw: cleanJson(raw),
     })
     .onConflictDoNothing();
+  return { write, analysis: kept };
 }
 
 async function selectPrevious(tx: Transaction, job: ResultKey) {
@@ -126,9 +150,9 @@ function keepHumanFields(analysis: CallAnalysis, before: AnalysisColumns, humanF
   return kept;
 }
 
-async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown): Promise<void> {
+function visitAnalysisOf(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined): Write {
   const analysis = normalizeVisitAnalysis(raw);
-  await tx
+  return tx
     .insert(recordingAnalyses)
     .values({
       id: randomUUID(),
@@ -137,7 +161,7 @@ async function storeVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown)
       generation: job.generation,
       outcome: analysis.outcome,
       ...judgementOf(analysis),
-      ...(await scoreStages(tx, job.companyId, analysis.sopCompliance)),
+      ...scoreBy(scorecard, analysis.sopCompliance),
       raw: cleanJson(raw),
     })
     .onConflictDoNothing();

@@ -3,26 +3,27 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { analysisRuns } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import { randomShunyaCallId } from '../../domain/ids.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
-import { ringAnalysis, ringPipeline } from '../pipelines/ring.ts';
+import { analysisRing, ringAnalysis, ringPipeline } from '../pipelines/ring.ts';
 import { setBlock, setStage } from '../pipelines/state.ts';
 import { giveUpJobs } from './jobStates.ts';
-import { grantFreeSlots } from './jobs.ts';
+import { grantFreeSlots, lockPlaces } from './jobs.ts';
 
 /**
  * Starts a run and its workflow, by a ring. A recording that may not be sent ends it before it begins.
- * @returns why it cannot be analyzed
+ * @returns the writes that do so, and why it cannot be analyzed
  */
-export async function startRun(
+export function startRun(
   tx: Transaction,
   config: Config,
-  run: SubjectKey & { generation: number; recordingUrl: string; providerCallId?: string },
-): Promise<string | null> {
+  run: SubjectKey & { generation: number; recordingUrl: string; providerCallId: string | null },
+): { writes: Write[]; refused: string | null } {
   const allowed = isRecordingHostAllowed(run.recordingUrl, config.recordingHosts);
   const reason = allowed ? null : 'recording_host_not_allowed';
-  await tx.insert(analysisRuns).values({
+  const insert = tx.insert(analysisRuns).values({
     companyId: run.companyId,
     subjectKind: run.subjectKind,
     subjectId: run.subjectId,
@@ -31,8 +32,7 @@ export async function startRun(
     recordingUrl: run.recordingUrl,
     ...(allowed ? {} : { state: 'not_analyzable' as const, reason, finishedAt: new Date() }),
   });
-  if (allowed) await ringAnalysis(tx, run);
-  return reason;
+  return { writes: allowed ? [insert, analysisRing(tx, run)] : [insert], refused: reason };
 }
 
 export const runKey = (key: SubjectKey, generation: number) =>
@@ -69,19 +69,16 @@ export async function endAsNotAnalyzable(
   await ringPipeline(tx, run);
 }
 
-/** Ends a run whose analysis is applied. @returns false where that was done before, or has nothing to apply */
-export async function endAsApplied(tx: Transaction, run: SubjectKey & { generation: number }): Promise<boolean> {
-  const applied = await tx
+/** Ends a run that is locked, and whose analysis is applied. Answers the statement, to be sent with other writes. */
+export const endAsApplied = (tx: Transaction, run: SubjectKey & { generation: number }) =>
+  tx
     .update(analysisRuns)
     .set({
       state: 'applied',
       finishedAt: sql`coalesce(${analysisRuns.finishedAt}, now())`,
       appliedAt: sql`now()`,
     })
-    .where(and(runKey(run, run.generation), eq(analysisRuns.state, 'running')))
-    .returning({ generation: analysisRuns.generation });
-  return applied.length > 0;
-}
+    .where(runKey(run, run.generation));
 
 /**
  * An operator gives the blocked step up: the pipeline ends as failed, no job of it counts any more, and the other workflow
@@ -108,6 +105,7 @@ export async function giveUp(
         ),
       )
       .returning({ generation: analysisRuns.generation });
+    await lockPlaces(tx, key.companyId);
     const haveEnded = await giveUpJobs(tx, key);
     await setBlock(tx, key, null);
     await setStage(tx, key, 'failed', 'skipped_by_operator');

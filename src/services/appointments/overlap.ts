@@ -1,38 +1,47 @@
 /** One rep cannot be in two places: finds what else takes their time. */
 import { and, eq, inArray, ne, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { lockKey } from '../../db/locks.ts';
+import { locking, lockKey } from '../../db/locks.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { MAX_APPOINTMENT_MINUTES, OPEN_APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
 import { Refusal } from '../refusal.ts';
+
+interface Slot {
+  companyId: string;
+  repId: string;
+  start: Date;
+  durationMinutes: number;
+  exceptId?: string;
+}
 
 /**
  * Finds another appointment of a rep at the same time. Holds a lock on the rep until the transaction ends, so that of
  * two that are made at once one sees the other.
  */
-export async function findOverlap(
-  tx: Transaction,
-  slot: { companyId: string; repId: string; start: Date; durationMinutes: number; exceptId?: string },
-): Promise<string | undefined> {
-  await lockKey(tx, 'rep', slot.companyId, slot.repId);
+export async function findOverlap(tx: Transaction, slot: Slot): Promise<string | undefined> {
+  await lockKey(tx, ...lockOf(slot));
+  const [row] = await tx.select({ id: appointments.id }).from(appointments).where(overlaps(slot)).limit(1);
+  return row?.id;
+}
+
+const lockOf = ({ companyId, repId }: Pick<Slot, 'companyId' | 'repId'>) => ['rep', companyId, repId];
+
+/** The same lock for a statement that does something else as well. */
+export const lockingRep = (of: Pick<Slot, 'companyId' | 'repId'>): SQL => locking(...lockOf(of));
+
+/** What takes the time of a rep. */
+export function overlaps({ companyId, repId, exceptId, ...slot }: Slot): SQL | undefined {
   const start = sql`${slot.start.toISOString()}::timestamptz`;
   const minutes = (count: SQL) => sql`${count} * interval '1 minute'`;
-  const [row] = await tx
-    .select({ id: appointments.id })
-    .from(appointments)
-    .where(
-      and(
-        eq(appointments.companyId, slot.companyId),
-        eq(appointments.assignedRepId, slot.repId),
-        inArray(appointments.status, [...OPEN_APPOINTMENT_STATUSES]),
-        slot.exceptId === undefined ? undefined : ne(appointments.id, slot.exceptId),
-        sql`${appointments.scheduledStart} > ${start} - ${minutes(sql`${MAX_APPOINTMENT_MINUTES}::int`)}`,
-        sql`${appointments.scheduledStart} < ${start} + ${minutes(sql`${slot.durationMinutes}::int`)}`,
-        sql`${appointments.scheduledStart} + ${minutes(sql`${appointments.durationMinutes}`)} > ${start}`,
-      ),
-    )
-    .limit(1);
-  return row?.id;
+  return and(
+    eq(appointments.companyId, companyId),
+    eq(appointments.assignedRepId, repId),
+    inArray(appointments.status, [...OPEN_APPOINTMENT_STATUSES]),
+    exceptId === undefined ? undefined : ne(appointments.id, exceptId),
+    sql`${appointments.scheduledStart} > ${start} - ${minutes(sql`${MAX_APPOINTMENT_MINUTES}::int`)}`,
+    sql`${appointments.scheduledStart} < ${start} + ${minutes(sql`${slot.durationMinutes}::int`)}`,
+    sql`${appointments.scheduledStart} + ${minutes(sql`${appointments.durationMinutes}`)} > ${start}`,
+  );
 }
 
 /** 409 where a rep has another appointment at that time. */

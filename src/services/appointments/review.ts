@@ -2,7 +2,8 @@
  * The mark that asks a person to look at an appointment. It is set where a call or a change leaves something doubtful,
  * and goes away when that no longer holds or a person says it is right. Callers hold the lead's lock.
  */
-import { and, eq, inArray, isNotNull, ne, or, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNotNull, ne, or, type SQL, sql } from 'drizzle-orm';
+import { unionAll } from 'drizzle-orm/pg-core';
 import type { Transaction } from '../../db/client.ts';
 import { appointments, leads } from '../../db/schema/index.ts';
 import {
@@ -12,7 +13,7 @@ import {
   OPEN_APPOINTMENT_STATUSES,
   type ReviewReason,
 } from '../../domain/appointment.ts';
-import { findOverlap } from './overlap.ts';
+import { findOverlap, overlaps } from './overlap.ts';
 
 export interface Reviewed {
   id: string;
@@ -25,16 +26,37 @@ export interface Reviewed {
   status: AppointmentStatus;
 }
 
-/** Marks an appointment that a call has just booked, where something about it is doubtful. */
+/**
+ * Marks an appointment that a call has just booked, where something about it is doubtful, and brings the marks up to date
+ * that it may answer. Its rep must be locked too.
+ */
 export async function reviewBooking(tx: Transaction, made: Reviewed, timeZone: string): Promise<void> {
-  const [other] = await openOfContact(tx, made);
+  const { ofContact, overlapping, marked } = await readAround(tx, made);
+  const [other] = byLikeness(made, ofContact);
+  const [overlap] = overlapping;
   if (other) {
     const reason = mayBeTheSame(made, other) ? 'possible_duplicate' : 'second_open_appointment';
-    return raise(tx, made.id, reason, other.id);
-  }
-  const overlapping = await overlapOf(tx, made);
-  if (overlapping !== undefined) return raise(tx, made.id, 'overlap', overlapping);
+    await raise(tx, made.id, reason, other.id);
+  } else if (overlap) await raise(tx, made.id, 'overlap', overlap.id);
+  await refreshMarks(tx, marked, timeZone);
   await reviewHour(tx, made, timeZone);
+}
+
+/** What of the others decides on a new appointment, or is decided by it, in one query. */
+async function readAround(tx: Transaction, made: Reviewed) {
+  const found = (as: 'ofContact' | 'overlapping' | 'marked', which: SQL | undefined) =>
+    tx
+      .select({ as: sql<typeof as>`${as}::text`, ...reviewColumns, ...markColumns })
+      .from(appointments)
+      .where(which);
+  const slot = slotOf(made);
+  const rows = await unionAll(
+    found('ofContact', isOpenOfContact(made)),
+    found('overlapping', slot ? overlaps(slot) : sql`false`),
+    found('marked', and(isMarkedAround(made), ne(appointments.id, made.id))),
+  );
+  const those = (as: (typeof rows)[number]['as']) => rows.filter((row) => row.as === as);
+  return { ofContact: those('ofContact'), overlapping: those('overlapping'), marked: those('marked') };
 }
 
 /** Marks an open appointment that starts in the night. */
@@ -49,24 +71,25 @@ export async function reviewHour(tx: Transaction, made: Reviewed, timeZone: stri
  */
 export async function refreshReviews(tx: Transaction, changed: Reviewed, timeZone: string): Promise<void> {
   const marked = await tx
-    .select({ ...reviewColumns, reason: appointments.reviewReason })
+    .select({ ...reviewColumns, ...markColumns })
     .from(appointments)
-    .where(
-      and(
-        eq(appointments.companyId, changed.companyId),
-        isNotNull(appointments.reviewReason),
-        or(
-          eq(appointments.id, changed.id),
-          eq(appointments.reviewOfId, changed.id),
-          eq(appointments.leadId, changed.leadId),
-        ),
-      ),
-    );
-  for (const each of marked)
-    if (each.reason && !(await stillHolds(tx, each, each.reason, timeZone))) await clearReview(tx, each.id);
+    .where(isMarkedAround(changed));
+  await refreshMarks(tx, marked, timeZone);
   if (isOpenStatus(changed.status)) await reviewHour(tx, changed, timeZone);
   else if (changed.status !== 'completed' && (await isBookedWithoutOpen(tx, changed.leadId)))
     await raise(tx, changed.id, 'no_open_appointment', null);
+}
+
+const isMarkedAround = ({ id, companyId, leadId }: Reviewed) =>
+  and(
+    eq(appointments.companyId, companyId),
+    isNotNull(appointments.reviewReason),
+    or(eq(appointments.id, id), eq(appointments.reviewOfId, id), eq(appointments.leadId, leadId)),
+  );
+
+async function refreshMarks(tx: Transaction, marked: readonly Marked[], timeZone: string): Promise<void> {
+  for (const each of marked)
+    if (each.reason && !(await stillHolds(tx, each, each.reason, timeZone))) await clearReview(tx, each.id);
 }
 
 /** After a lead's status changed: what no longer holds goes away. */
@@ -97,6 +120,12 @@ const reviewColumns = {
   status: appointments.status,
 };
 
+const markColumns = { reason: appointments.reviewReason, createdAt: appointments.createdAt };
+
+interface Marked extends Reviewed {
+  reason: ReviewReason | null;
+}
+
 async function stillHolds(tx: Transaction, one: Reviewed, reason: ReviewReason, timeZone: string): Promise<boolean> {
   if (reason === 'no_open_appointment') return !isOpenStatus(one.status) && isBookedWithoutOpen(tx, one.leadId);
   if (!isOpenStatus(one.status)) return false;
@@ -112,23 +141,25 @@ async function stillHolds(tx: Transaction, one: Reviewed, reason: ReviewReason, 
   }
 }
 
-/** The contact's other appointments that are still to come; those at about the same time first. */
-async function openOfContact(tx: Transaction, one: Reviewed): Promise<Reviewed[]> {
-  const others = await tx
-    .select(reviewColumns)
-    .from(appointments)
-    .where(
-      and(
-        eq(appointments.companyId, one.companyId),
-        eq(appointments.contactId, one.contactId),
-        ne(appointments.id, one.id),
-        inArray(appointments.status, [...OPEN_APPOINTMENT_STATUSES]),
-        eq(appointments.outcome, 'pending'),
-      ),
-    )
-    .orderBy(appointments.createdAt);
-  return others.sort((a, b) => Number(mayBeTheSame(one, b)) - Number(mayBeTheSame(one, a)));
-}
+/** The contact's other appointments that are still to come. */
+const isOpenOfContact = (one: Reviewed) =>
+  and(
+    eq(appointments.companyId, one.companyId),
+    eq(appointments.contactId, one.contactId),
+    ne(appointments.id, one.id),
+    inArray(appointments.status, [...OPEN_APPOINTMENT_STATUSES]),
+    eq(appointments.outcome, 'pending'),
+  );
+
+const openOfContact = (tx: Transaction, one: Reviewed): Promise<Reviewed[]> =>
+  tx.select(reviewColumns).from(appointments).where(isOpenOfContact(one));
+
+/** Those at about the same time first, then the oldest. */
+const byLikeness = <T extends Reviewed & { createdAt: Date }>(one: Reviewed, others: readonly T[]): T[] =>
+  others.toSorted(
+    (a, b) =>
+      Number(mayBeTheSame(one, b)) - Number(mayBeTheSame(one, a)) || a.createdAt.getTime() - b.createdAt.getTime(),
+  );
 
 /** Two that overlap, or of which one has no time yet, may be one visit that was spoken of twice. */
 function mayBeTheSame(one: Reviewed, other: Reviewed): boolean {
@@ -138,9 +169,13 @@ function mayBeTheSame(one: Reviewed, other: Reviewed): boolean {
 }
 
 async function overlapOf(tx: Transaction, one: Reviewed): Promise<string | undefined> {
-  if (one.assignedRepId === null || one.scheduledStart === null) return undefined;
-  const { companyId, assignedRepId: repId, scheduledStart: start, durationMinutes, id: exceptId } = one;
-  return findOverlap(tx, { companyId, repId, start, durationMinutes, exceptId });
+  const slot = slotOf(one);
+  return slot && findOverlap(tx, slot);
+}
+
+/** The rep's time that it takes; undefined where either is not known. */
+function slotOf({ id: exceptId, companyId, assignedRepId: repId, scheduledStart: start, durationMinutes }: Reviewed) {
+  return repId === null || start === null ? undefined : { companyId, repId, start, durationMinutes, exceptId };
 }
 
 async function isBookedWithoutOpen(tx: Transaction, leadId: string): Promise<boolean> {

@@ -5,10 +5,12 @@ import type { Transaction } from '../../db/client.ts';
 import { type AppointmentScope, matchingAppointments } from '../../db/queries/appointments.ts';
 import { companyTimeZone } from '../../db/queries/companies.ts';
 import { appointments, leads } from '../../db/schema/index.ts';
+import { alongside, type Write } from '../../db/writes.ts';
 import { DEFAULT_APPOINTMENT_MINUTES, isOpenStatus } from '../../domain/appointment.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { announce } from '../deliveries/announce.ts';
-import { refreshFollowUp } from '../followUps/refresh.ts';
+import { lockingFollowUp, refreshFollowUp, refreshLockedFollowUp } from '../followUps/refresh.ts';
+import { lockingRep } from './overlap.ts';
 import { type Reviewed, refreshReviews, reviewBooking } from './review.ts';
 
 const lockedColumns = {
@@ -51,20 +53,30 @@ export type NewAppointment = Pick<
   | 'location'
   | 'serviceType'
   | 'rescheduledFromId'
-> & { assignedRepId?: string | null | SQL; durationMinutes?: number };
+> & {
+  assignedRepId?: string | null | SQL;
+  /** Whom the statement that is `assignedRepId` names, if anybody. */
+  maybeRepId?: string | null;
+  durationMinutes?: number;
+};
 
 /**
- * Makes an appointment and tells the company's endpoints. The lead must be locked.
+ * Makes an appointment and tells the company's endpoints. The lead must be locked. The statement that stores it also locks
+ * the rep and the contact's follow-up, for the review and the refresh that come after it.
  * @param timeZone the company's
+ * @param writes sent with it, also where nothing is made
  * @returns its id. Nothing is made where the call that books it has an appointment already.
  */
 export async function makeAppointment(
   tx: Transaction,
-  appointment: NewAppointment,
+  { maybeRepId, ...appointment }: NewAppointment,
   timeZone: string,
+  writes: readonly Write[] = [],
 ): Promise<{ id: string; isNew: boolean }> {
   const id = randomUUID();
+  const { companyId, contactId } = appointment;
   const [made] = await tx
+    .with(...alongside(tx, writes))
     .insert(appointments)
     .values({
       ...appointment,
@@ -72,13 +84,17 @@ export async function makeAppointment(
       durationMinutes: appointment.durationMinutes ?? DEFAULT_APPOINTMENT_MINUTES,
     })
     .onConflictDoNothing({ target: appointments.callId })
-    .returning(lockedColumns);
+    .returning({
+      ...lockedColumns,
+      rep: maybeRepId ? lockingRep({ companyId, repId: maybeRepId }) : sql`null`,
+      followUp: lockingFollowUp(contactId),
+    });
   if (!made) return { id, isNew: false };
   await announce(tx, { companyId: made.companyId, type: 'appointment.created', subjectId: made.id });
   if (appointment.callId) await reviewBooking(tx, made, timeZone);
   // A new one may answer what another was marked for.
-  await refreshReviews(tx, made, timeZone);
-  await refreshFollowUp(tx, { companyId: made.companyId, id: made.contactId });
+  else await refreshReviews(tx, made, timeZone);
+  await refreshLockedFollowUp(tx, { companyId: made.companyId, id: made.contactId });
   return { id, isNew: true };
 }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { lockCall } from '../../db/queries/calls.ts';
+import { writeTogether } from '../../db/writes.ts';
 import { mayLackRecording } from '../../domain/call.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
@@ -66,8 +67,9 @@ async function decideNext(
     const found = await takeCall(tx, input);
     return (found && (await followCall(tx, config, input, found))) ?? GONE;
   }
-  if (decided.stage !== call.stage || decided.reason !== call.reason)
-    await setStage(tx, key, decided.stage, decided.reason);
+  const isMoved = decided.stage !== call.stage || decided.reason !== call.reason;
+  const stage = isMoved ? [setStage(tx, key, decided.stage, decided.reason)] : [];
+  await writeTogether(tx, [...(decided.writes ?? []), ...stage]);
   return { subjectId: call.id, stage: decided.stage, block: decided.block, next: decided.next };
 }
 

@@ -4,6 +4,7 @@ import { and, desc, eq, inArray, ne, notInArray, type SQL, sql } from 'drizzle-o
 import type { Transaction } from '../../db/client.ts';
 import { lockKey } from '../../db/locks.ts';
 import { appointments, auditLog, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import type { FoldedCall } from '../../domain/call.ts';
 import { NOT_OPEN_LEAD_STATUSES } from '../../domain/lead.ts';
 import { phoneForms } from '../../domain/phone.ts';
@@ -110,24 +111,30 @@ export async function leadOfCall(
   { id: contactId, isNew }: Caller,
   folded: FoldedCall,
   existing: PlacedCall | undefined,
-): Promise<string | null> {
-  if (folded.spam) return null;
+): Promise<LeadOfCall> {
+  if (folded.spam) return { id: null };
   const makesLead = folded.direction === 'inbound' || folded.answered;
   const isFirst = isNew && !existing;
   const lead = isFirst ? undefined : await selectLead(tx, companyId, contactId, makesLead, existing);
   if (lead) {
     if (lead.source === null && folded.source)
       await tx.update(leads).set({ source: folded.source }).where(eq(leads.id, lead.id));
-    return lead.id;
+    return { id: lead.id };
   }
-  if (!makesLead) return null;
+  if (!makesLead) return { id: null };
   // A call whose caller became known later takes its lead along, with all that was written on it.
   if (existing?.leadId && (await leadHasOnly(tx, existing))) {
     await tx.update(leads).set({ contactId }).where(eq(leads.id, existing.leadId));
     await tx.update(appointments).set({ contactId }).where(eq(appointments.leadId, existing.leadId));
-    return existing.leadId;
+    return { id: existing.leadId };
   }
   return newLead(tx, { companyId, contactId, source: folded.source ?? null });
+}
+
+interface LeadOfCall {
+  id: string | null;
+  /** What makes it, to be sent with the call. */
+  write?: Write;
 }
 
 interface LeadOf {
@@ -138,13 +145,16 @@ interface LeadOf {
 
 /** The newest open lead of a contact, else a new one. */
 export async function openOrNewLead(tx: Transaction, of: LeadOf): Promise<string> {
-  return (await selectOpenLead(tx, of))?.id ?? newLead(tx, of);
+  const open = await selectOpenLead(tx, of);
+  if (open) return open.id;
+  const { id, write } = newLead(tx, of);
+  await write;
+  return id;
 }
 
-async function newLead(tx: Transaction, lead: LeadOf): Promise<string> {
+function newLead(tx: Transaction, lead: LeadOf) {
   const id = randomUUID();
-  await tx.insert(leads).values({ ...lead, id });
-  return id;
+  return { id, write: tx.insert(leads).values({ ...lead, id }) };
 }
 
 const leadColumns = { id: leads.id, source: leads.source };

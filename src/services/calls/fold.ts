@@ -3,6 +3,7 @@ import { and, asc, eq, exists, inArray, ne, not, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { analysisRuns, calls, callTombstones, companies, leads, users, webhookEvents } from '../../db/schema/index.ts';
+import { alongside } from '../../db/writes.ts';
 import {
   asksForCallback,
   CALL_EVENT_KINDS,
@@ -164,7 +165,7 @@ async function writeCall(
   const startedAt = new Date(folded.startedAt);
   const contact = await contactOfCaller(tx, companyId, folded, existing);
   const { id: contactId } = contact;
-  const leadId = await leadOfCall(tx, companyId, contact, folded, existing);
+  const { id: leadId, write: newLead } = await leadOfCall(tx, companyId, contact, folded, existing);
   const facts = {
     status: folded.status,
     direction: folded.direction,
@@ -183,6 +184,7 @@ async function writeCall(
     recordingUrl: folded.recordingUrl ?? null,
   };
   const [call] = await tx
+    .with(...alongside(tx, newLead ? [newLead] : []))
     .insert(calls)
     .values({ ...facts, id, companyId, providerCallId, createdAt: firstReceivedAt(events) })
     .onConflictDoUpdate({ target: calls.id, set: { ...facts, updatedAt: sql`now()` } })

@@ -27,14 +27,12 @@ export interface InternalEvent {
 
 /**
  * Stores an event of our own in the caller's transaction, so that a change of rows and the ring of its workflow
- * are committed together.
- * @returns the event's id
+ * are committed together. Answers the statement, so that it can be sent with others.
  */
-export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<string> {
-  const id = event.id ?? randomUUID();
+export function storeInternalEvent(db: Queryable, event: InternalEvent) {
   const body = Buffer.from(JSON.stringify(event.body ?? {}));
   const stored = db.insert(webhookEvents).values({
-    id,
+    id: event.id ?? randomUUID(),
     source: event.source ?? 'internal',
     route: event.route,
     companyId: event.companyId,
@@ -45,8 +43,7 @@ export async function storeInternalEvent(db: Queryable, event: InternalEvent): P
     workflowId: event.workflowId,
   });
   // Operators' actions of one content are told apart by their id; a repeat under the same id is the same.
-  await (event.id ? stored.onConflictDoNothing() : stored);
-  return id;
+  return event.id ? stored.onConflictDoNothing() : stored;
 }
 
 /** Deletes the rings of a workflow that advances now. */

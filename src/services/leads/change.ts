@@ -44,23 +44,28 @@ export interface LeadPlace extends Pick<LockedLead, 'status' | 'qualification'> 
   companyId: string;
 }
 
-/**
- * Writes what an analysis, a correction or an outcome makes of a lead; `src/services/analysis/effects.ts` decides it.
- * Endpoints are told only where people would see a difference.
- */
-export async function moveLead(
-  tx: Transaction,
-  { leadId, companyId, status, qualification }: LeadPlace,
-  set: Partial<Pick<LeadPlace, 'status' | 'qualification'>>,
-): Promise<void> {
-  await tx
+/** What it moves to. */
+export type LeadMove = Pick<LeadPlace, 'status'> & Partial<Pick<LeadPlace, 'qualification'>>;
+
+/** Writes what an outcome makes of a lead; `src/services/analysis/effects.ts` decides it. */
+export async function moveLead(tx: Transaction, lead: LeadPlace, move: LeadMove): Promise<void> {
+  await leadMove(tx, lead, move);
+  await tellMove(tx, lead, move);
+  if (move.status !== lead.status) await refreshLeadReviews(tx, lead.leadId);
+}
+
+/** The write of it alone, to be sent with others. */
+export const leadMove = (tx: Transaction, { leadId }: LeadPlace, move: LeadMove) =>
+  tx
     .update(leads)
-    .set({ ...set, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
+    .set({ ...move, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })
     .where(eq(leads.id, leadId));
+
+/** Tells endpoints of it, where people would see a difference. */
+export async function tellMove(tx: Transaction, lead: LeadPlace, move: LeadMove): Promise<void> {
+  const { leadId, companyId, status, qualification } = lead;
   const before = { status, qualification };
-  const after = { ...before, ...set };
-  const previous = changedFields(before, after);
+  const previous = changedFields(before, { ...before, ...move });
   if (Object.keys(previous).length === 0) return;
   await announce(tx, { companyId, type: 'lead.updated', subjectId: leadId, previous });
-  if (after.status !== before.status) await refreshLeadReviews(tx, leadId);
 }

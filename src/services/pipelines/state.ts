@@ -12,15 +12,13 @@ import { ringPipeline } from './ring.ts';
 
 export const subjectTable = (kind: SubjectKind) => (kind === 'call' ? calls : recordingSessions);
 
-/** Writes the stage of a call or visit, and since when; nothing where it is in that stage already. */
-export async function setStage(
-  tx: Queryable,
-  key: SubjectKey,
-  stage: PipelineStage,
-  reason: string | null = null,
-): Promise<void> {
+/**
+ * Writes the stage of a call or visit, and since when; nothing where it is in that stage already. Answers the statement, so
+ * that it can be sent with others.
+ */
+export function setStage(tx: Queryable, key: SubjectKey, stage: PipelineStage, reason: string | null = null) {
   const table = subjectTable(key.subjectKind);
-  await tx
+  return tx
     .update(table)
     .set({
       stage,

@@ -1,6 +1,6 @@
 import type { Queryable } from '../../db/client.ts';
 import { findScorecard } from '../../db/queries/scorecards.ts';
-import { weightedScore } from '../../domain/scorecard.ts';
+import { type ScorecardStage, weightedScore } from '../../domain/scorecard.ts';
 
 /**
  * What the columns of an analysis say of a scorecard. Shunya's API takes no scorecard, so it is applied to the result.
@@ -9,10 +9,30 @@ import { weightedScore } from '../../domain/scorecard.ts';
 export async function scoreStages(
   db: Queryable,
   companyId: string,
-  stages: { stagesFollowed: string[]; stagesMissed: string[] },
+  stages: ScoredStages,
   version?: number | null,
-): Promise<{ scorecardVersion: number | null; weightedScore: number | null }> {
-  const card = version === null ? undefined : await findScorecard(db, companyId, version);
-  if (!card) return { scorecardVersion: null, weightedScore: null };
-  return { scorecardVersion: card.version, weightedScore: weightedScore(card.stages, stages) };
+): Promise<Score> {
+  return scoreBy(version === null ? undefined : await findScorecard(db, companyId, version), stages);
+}
+
+/** What of a scorecard scores an analysis. */
+export interface Scorecard {
+  version: number;
+  stages: ScorecardStage[];
+}
+
+/** The same by a scorecard that is known; undefined: the company has none. */
+export const scoreBy = (card: Scorecard | undefined, stages: ScoredStages): Score =>
+  card
+    ? { scorecardVersion: card.version, weightedScore: weightedScore(card.stages, stages) }
+    : { scorecardVersion: null, weightedScore: null };
+
+interface ScoredStages {
+  stagesFollowed: string[];
+  stagesMissed: string[];
+}
+
+interface Score {
+  scorecardVersion: number | null;
+  weightedScore: number | null;
 }

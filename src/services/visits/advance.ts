@@ -3,6 +3,7 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { isOpen, recordingSessions, webhookEvents } from '../../db/schema/index.ts';
+import { writeTogether } from '../../db/writes.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
@@ -25,8 +26,9 @@ export async function advanceVisit(db: Database, config: Config, input: AdvanceV
     await takeRings(tx, visitWorkflowId(input.sessionId));
     await markEventsApplied(tx, input.sessionId);
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
-    const { stage, reason, block, next } = await decide(tx, config, input, session);
-    if (stage !== session.stage || reason !== session.reason) await setStage(tx, key, stage, reason);
+    const { stage, reason, block, next, writes = [] } = await decide(tx, config, input, session);
+    const isMoved = stage !== session.stage || reason !== session.reason;
+    await writeTogether(tx, [...writes, ...(isMoved ? [setStage(tx, key, stage, reason)] : [])]);
     return { subjectId: session.id, stage, block, next };
   });
 }
@@ -41,7 +43,8 @@ async function decide(
   if (status === 'completed') {
     const subject = { companyId, subjectKind: 'visit' as const, subjectId: id };
     const run = await selectRun(tx, subject, generation);
-    return nextAnalysisStep(tx, config, { ...subject, generation, recordingUrl: audioUrl ?? '' }, run, session);
+    const recording = { generation, recordingUrl: audioUrl ?? '', providerCallId: null };
+    return nextAnalysisStep(tx, config, { ...subject, ...recording }, run, session);
   }
   const seconds = remaining(startedAt, waits.visitMaxSeconds);
   if (status === 'recording' && seconds > 0) return inStage('awaiting_end', { do: 'wait', for: 'visit_end', seconds });
