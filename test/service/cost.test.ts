@@ -42,7 +42,7 @@ const RECORDED: Record<'call' | 'visit', Cost> = {
     activities: 0,
     timers: 4,
     upserts: 4,
-    statements: 50,
+    statements: 48,
     unprepared: 0,
     transactions: 9,
   },

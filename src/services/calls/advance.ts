@@ -8,15 +8,17 @@ import { type PipelineWaits, remaining, type SubjectState } from '../../domain/p
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
+import { adoptEventsOfCall } from '../inbox/reroute.ts';
 import { setStage } from '../pipelines/state.ts';
 import {
-  type FoldedCallRow,
-  type FoundCall,
+  type CallState,
   foldEvents,
   type ProviderCall,
   type RunRow,
   redactEvents,
+  stateOf,
   takeCall,
+  writeCall,
 } from './fold.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
@@ -33,52 +35,44 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    const found = await takeCall(tx, input);
-    if (!found || found.isDeleted) {
-      await redactEvents(tx, input);
-      return GONE;
-    }
-    return (await followCall(tx, config, input, found)) ?? GONE;
+    return follow(tx, config, input);
   });
 }
 
-/** @returns undefined where no event speaks of the call */
-async function followCall(
-  tx: Transaction,
-  config: Config,
-  input: AdvanceCallInput,
-  found: FoundCall,
-): Promise<SubjectState | undefined> {
-  const call = await foldEvents(tx, input, config, found);
-  return call && decideNext(tx, config, input, call, found.run ?? undefined);
-}
+/** Takes what is new of a call whose lock is held, decides by that what is next, and writes both. */
+async function follow(tx: Transaction, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
+  const found = await takeCall(tx, input);
+  if (!found || found.isDeleted) {
+    await redactEvents(tx, input);
+    return GONE;
+  }
+  // Events of it that wait for its company to be known: this makes it so.
+  if (!found.call && found.hasUnrouted) await adoptEventsOfCall(tx, input.providerCallId, config);
+  const told = foldEvents(found);
+  const call = told ? stateOf(input, told, found.call) : found.call;
+  if (!call) return GONE;
 
-async function decideNext(
-  tx: Transaction,
-  config: Config,
-  input: AdvanceCallInput,
-  call: FoldedCallRow,
-  run: RunRow | undefined,
-): Promise<SubjectState> {
-  const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
-  const decided = await stageOf(tx, config, input, call, run);
+  const decided = await stageOf(tx, config, input, { ...call, recordingTold: told?.recordingTold ?? false }, found.run);
   if (decided === 'call_overdue') {
     await storeAbandoned(tx, input);
-    const found = await takeCall(tx, input);
-    return (found && (await followCall(tx, config, input, found))) ?? GONE;
+    return follow(tx, config, input);
   }
-  const isMoved = decided.stage !== call.stage || decided.reason !== call.reason;
-  const stage = isMoved ? [setStage(tx, key, decided.stage, decided.reason)] : [];
-  await writeTogether(tx, [...(decided.writes ?? []), ...stage]);
-  return { subjectId: call.id, stage: decided.stage, block: decided.block, next: decided.next };
+  const { stage, reason, block, next, writes = [] } = decided;
+  if (told) await writeCall(tx, input, found, told, { stage, reason, writes });
+  else {
+    const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
+    const isMoved = stage !== call.stage || reason !== call.reason;
+    await writeTogether(tx, [...writes, ...(isMoved ? [setStage(tx, key, stage, reason)] : [])]);
+  }
+  return { subjectId: call.id, stage, block, next };
 }
 
 async function stageOf(
   tx: Transaction,
   config: Config,
   input: AdvanceCallInput,
-  call: FoldedCallRow,
-  run: RunRow | undefined,
+  call: CallState & { recordingTold: boolean },
+  run: RunRow | null,
 ): Promise<Decision | 'call_overdue'> {
   const ended = call.status !== 'ringing' && call.status !== 'in_progress';
   if (!ended) {
@@ -89,7 +83,7 @@ async function stageOf(
   if (call.recordingUrl) {
     const { id: subjectId, generation, recordingUrl, recordingTold } = call;
     const subject = { ...input, subjectKind: 'call' as const, subjectId, generation, recordingUrl, recordingTold };
-    return nextAnalysisStep(tx, config, subject, run, call);
+    return nextAnalysisStep(tx, config, subject, run ?? undefined, call);
   }
   if (mayLackRecording(call.status)) return inStage('done', { do: 'finish' });
   const seconds = remaining(call.endedAt ?? call.createdAt, input.waits.recordingWaitSeconds);

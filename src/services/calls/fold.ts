@@ -1,9 +1,8 @@
 /** Folds all stored events of a call into its contact, lead and call rows. */
 import { and, asc, eq, exists, inArray, ne, not, sql } from 'drizzle-orm';
-import type { Config } from '../../config/config.ts';
 import type { Transaction } from '../../db/client.ts';
 import { analysisRuns, calls, callTombstones, companies, leads, users, webhookEvents } from '../../db/schema/index.ts';
-import { alongside } from '../../db/writes.ts';
+import { alongside, type Write } from '../../db/writes.ts';
 import {
   asksForCallback,
   CALL_EVENT_KINDS,
@@ -13,17 +12,18 @@ import {
 } from '../../domain/call.ts';
 import { callIdOf } from '../../domain/callId.ts';
 import { foldCall } from '../../domain/foldCall.ts';
+import type { PipelineStage } from '../../domain/pipeline.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
 import { announce } from '../deliveries/announce.ts';
-import { refreshFollowUp } from '../followUps/refresh.ts';
+import { lockingFollowUp, refreshFollowUp, refreshLockedFollowUp } from '../followUps/refresh.ts';
 import { markApplied, redact } from '../inbox/applied.ts';
 import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
-import { adoptEventsOfCall, hasEventsToAdopt } from '../inbox/reroute.ts';
-import { shownColumns } from '../pipelines/state.ts';
-import { contactOfCaller, dropLeftovers, leadOfCall, nameContact, type PlacedCall } from './caller.ts';
+import { hasEventsToAdopt } from '../inbox/reroute.ts';
+import { type ShownState, shownColumns, stageColumns } from '../pipelines/state.ts';
+import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
 
 /** A call by the provider's id. */
 export interface ProviderCall {
@@ -61,9 +61,6 @@ const callColumns = {
 export type FoundCall = NonNullable<Awaited<ReturnType<typeof takeCall>>>;
 export type StoredCall = NonNullable<FoundCall['call']>;
 export type RunRow = NonNullable<FoundCall['run']>;
-
-/** A call as its events say; `recordingTold`: one of those that came now tells of the recording. */
-export type FoldedCallRow = StoredCall & { recordingTold: boolean };
 
 /**
  * All that is known of a call: its row, its lead, the run of its generation and, where some came since, its events. Takes its
@@ -123,25 +120,59 @@ export async function takeCall(tx: Transaction, input: ProviderCall) {
   return { ...known, events: rows.flatMap(({ event }) => event ?? []) };
 }
 
-/**
- * Updates the call's rows to what all of its events say.
- * @param found the call as it is
- * @returns the call, or undefined where no event speaks of it
- */
-export async function foldEvents(
-  tx: Transaction,
-  input: ProviderCall,
-  config: Config,
-  found: FoundCall,
-): Promise<FoldedCallRow | undefined> {
-  // Events of it that wait for its company to be known: this makes it so.
-  if (!found.call && found.hasUnrouted) await adoptEventsOfCall(tx, input.providerCallId, config);
-  const events = found.events.flatMap(toCallEvent);
-  const recordingTold = events.some((event) => event.tellsRecording && event.isNew);
-  const existing = found.call ? { ...found.call, lead: found.lead } : undefined;
-  const call = events.length > 0 ? await writeCall(tx, input, foldCall(events), events, existing) : existing;
-  return call && { ...call, recordingTold };
+/** What the events of a call say, and what was known of it. */
+export interface Told {
+  folded: FoldedCall;
+  /** When the first of them came. */
+  firstReceivedAt: Date;
+  /** One of those that came now tells of the recording. */
+  recordingTold: boolean;
 }
+
+/** Folds the events of a call; undefined where none came now, or none speaks of it. */
+export function foldEvents({ events: stored }: FoundCall): Told | undefined {
+  const events = stored.flatMap(toCallEvent);
+  if (events.length === 0) return undefined;
+  return {
+    folded: foldCall(events),
+    firstReceivedAt: new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt)))),
+    recordingTold: events.some((event) => event.tellsRecording && event.isNew),
+  };
+}
+
+/** What decides on the next step of a call. */
+export type CallState = ShownState &
+  Pick<StoredCall, 'id' | 'status' | 'endedAt' | 'recordingUrl' | 'generation' | 'createdAt'>;
+
+/** A call as it will be once it says what its events tell. @param existing its row, if it has one */
+export function stateOf(
+  input: ProviderCall,
+  { folded, firstReceivedAt }: Told,
+  existing: StoredCall | null,
+): CallState {
+  return {
+    ...(existing ?? NEW_CALL),
+    id: callIdOf(input.companyId, input.providerCallId),
+    status: folded.status,
+    endedAt: endOf(folded, existing),
+    recordingUrl: folded.recordingUrl ?? null,
+    createdAt: existing?.createdAt ?? firstReceivedAt,
+  };
+}
+
+const endOf = (folded: FoldedCall, existing: StoredCall | null): Date | null =>
+  folded.ended ? (existing?.endedAt ?? new Date()) : null;
+
+/** What the columns of a new row are by default. */
+const NEW_CALL: ShownState & Pick<StoredCall, 'generation'> = {
+  stage: 'awaiting_end',
+  reason: null,
+  hint: null,
+  blockedOn: null,
+  attempts: 0,
+  needsAttention: false,
+  generation: 1,
+};
 
 type StoredEvent = Pick<typeof webhookEvents.$inferSelect, 'sequence' | 'route' | 'status' | 'body' | 'receivedAt'>;
 
@@ -153,15 +184,20 @@ function toCallEvent(row: StoredEvent): (CallEvent & { isNew: boolean; tellsReco
   return [{ kind, sequence: row.sequence, receivedAt: row.receivedAt.toISOString(), fields, tellsRecording, isNew }];
 }
 
-async function writeCall(
+/**
+ * Updates the call's rows to what all of its events say, and to the stage that follows.
+ * @param decided what follows, with what is to be written of it
+ */
+export async function writeCall(
   tx: Transaction,
   input: ProviderCall,
-  folded: FoldedCall,
-  events: CallEvent[],
-  existing: (StoredCall & PlacedCall) | undefined,
-): Promise<StoredCall> {
+  found: FoundCall,
+  { folded, firstReceivedAt }: Told,
+  decided: { stage: PipelineStage; reason: string | null; writes: readonly Write[] },
+): Promise<void> {
   const { companyId, providerCallId } = input;
   const id = callIdOf(companyId, providerCallId);
+  const existing = found.call ? { ...found.call, lead: found.lead } : undefined;
   const startedAt = new Date(folded.startedAt);
   const contact = await contactOfCaller(tx, companyId, folded, existing);
   const { id: contactId } = contact;
@@ -172,7 +208,7 @@ async function writeCall(
     answered: folded.answered,
     spam: folded.spam,
     startedAt,
-    endedAt: folded.ended ? (existing?.endedAt ?? new Date()) : null,
+    endedAt: endOf(folded, found.call),
     durationSeconds: folded.durationSeconds ?? null,
     trackingNumber: folded.trackingNumber ?? null,
     // Retention may have taken it from the events.
@@ -183,31 +219,33 @@ async function writeCall(
     csrId: await findAgent(tx, companyId, folded),
     recordingUrl: folded.recordingUrl ?? null,
   };
-  const [call] = await tx
-    .with(...alongside(tx, newLead ? [newLead] : []))
+  const { stage, reason, writes } = decided;
+  const isMoved = existing && (existing.stage !== stage || (existing.reason !== reason && !existing.blockedOn));
+  const staysInPlace = existing?.contactId === contactId && existing.leadId === leadId;
+  await tx
+    .with(...alongside(tx, [...(newLead ? [newLead] : []), ...writes]))
     .insert(calls)
-    .values({ ...facts, id, companyId, providerCallId, createdAt: firstReceivedAt(events) })
-    .onConflictDoUpdate({ target: calls.id, set: { ...facts, updatedAt: sql`now()` } })
-    .returning(callColumns);
-  if (!call) throw new Error('an upsert returned no row');
-  if (existing && (existing.contactId !== contactId || existing.leadId !== leadId)) await dropLeftovers(tx, existing);
+    .values({ ...facts, id, companyId, providerCallId, stage, reason, createdAt: firstReceivedAt })
+    .onConflictDoUpdate({
+      target: calls.id,
+      set: { ...facts, ...(isMoved && stageColumns(calls, stage, reason)), updatedAt: sql`now()` },
+    })
+    // Not where its contact or lead changes: theirs are to be locked before.
+    .returning({ followUp: folded.ended && staysInPlace ? lockingFollowUp(contactId) : sql`null` });
+  if (existing && !staysInPlace) await dropLeftovers(tx, existing);
   // What was judged while it had no lead is made up for.
   if (existing && existing.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
   await nameContact(tx, { companyId, contact, startedAt }, folded);
-  if (folded.ended) await refreshFollowUp(tx, { companyId, id: contactId });
+  if (folded.ended) await (staysInPlace ? refreshLockedFollowUp : refreshFollowUp)(tx, { companyId, id: contactId });
   if (
     !folded.spam &&
     folded.direction === 'inbound' &&
-    asksForCallback(call.status) &&
+    asksForCallback(folded.status) &&
     !(existing && asksForCallback(existing.status))
   )
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
-  return call;
 }
-
-const firstReceivedAt = (events: CallEvent[]): Date =>
-  new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt))));
 
 async function findAgent(tx: Transaction, companyId: string, folded: FoldedCall): Promise<string | null> {
   if (folded.agentEmail) {

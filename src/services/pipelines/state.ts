@@ -20,23 +20,25 @@ export function setStage(tx: Queryable, key: SubjectKey, stage: PipelineStage, r
   const table = subjectTable(key.subjectKind);
   return tx
     .update(table)
-    .set({
-      stage,
-      stageSince: sql`case when ${table.stage} = ${stage} then ${table.stageSince} else now() end`,
-      reason,
-      ...withoutBlock(table, stage),
-      pipelineUpdatedAt: sql`now()`,
-      updatedAt: sql`now()`,
-    })
+    .set({ ...stageColumns(table, stage, reason), updatedAt: sql`now()` })
     .where(
       and(
         eq(table.id, key.subjectId),
         sql`(${table.stage} <> ${stage} or ${table.reason} is distinct from ${reason})`,
-        // While a step is blocked, `reason` is its last error.
         sql`(${table.stage} <> ${stage} or ${table.blockedOn} is null)`,
       ),
     );
 }
+
+/** What a stage and its reason change of a row, for a statement that writes more of it. */
+export const stageColumns = (table: ReturnType<typeof subjectTable>, stage: PipelineStage, reason: string | null) => ({
+  stage,
+  stageSince: sql`case when ${table.stage} = ${stage} then ${table.stageSince} else now() end`,
+  // While a step is blocked, it is its last error.
+  reason: sql`case when ${table.stage} = ${stage} and ${table.blockedOn} is not null then ${table.reason} else ${reason} end`,
+  ...withoutBlock(table, stage),
+  pipelineUpdatedAt: sql`now()`,
+});
 
 /**
  * A pipeline that reaches another stage is not blocked any more. The workflow that showed a block takes it away itself; one
