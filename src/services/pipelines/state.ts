@@ -1,6 +1,6 @@
 /**
- * Where the pipeline of a call or visit stands, on its row: the one place that writes its stage and its block. Whoever calls
- * does so in the transaction of what led there.
+ * Where the pipeline of a call or visit stands, on its row: the one place that says how its stage and its block are written.
+ * Whoever calls does so in the transaction of what led there.
  */
 import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
