@@ -6,10 +6,10 @@ import { startPostgres } from '../dev/local/postgres.ts';
 import { freePort } from '../dev/local/processes.ts';
 import { newResourceId, signCallRail } from '../simulators/callrail.ts';
 import { openDatabase } from '../src/db/client.ts';
-import { companies, trackingNumbers } from '../src/db/schema/index.ts';
+import { companies, trackingNumbers, webhookEvents } from '../src/db/schema/index.ts';
 import { migrateDatabase } from '../src/migrate.ts';
 import { type ClaimedEvent, claimDueEvents, markSent } from '../src/services/inbox/dispatch.ts';
-import { takeRings } from '../src/services/inbox/internalEvents.ts';
+import { isRingOf } from '../src/services/inbox/internalEvents.ts';
 import { type CallReceiver, createCallReceiver } from '../src/services/inbox/receiveCall.ts';
 import { analysisRing } from '../src/services/pipelines/ring.ts';
 import { uniquePhone } from './cluster.ts';
@@ -96,7 +96,9 @@ export async function benchBloat({ calls, storage }: BloatOptions, print: (line:
       const [rings, events] = [rung.filter(isRing), rung.filter((event) => !isRing(event))];
       await markSent(db, events);
       if (rings.length > 0)
-        await db.transaction((tx) => Promise.all(rings.map(({ workflowId }) => takeRings(tx, workflowId))));
+        await db.transaction((tx) =>
+          Promise.all(rings.map(({ workflowId }) => tx.delete(webhookEvents).where(isRingOf(workflowId)))),
+        );
       rung = claimed;
       isOver = claimed.length === 0 && !isHeld;
     }

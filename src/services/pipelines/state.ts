@@ -189,23 +189,25 @@ export async function setGeneration(tx: Transaction, key: SubjectKey, generation
   await tx.update(table).set({ generation }).where(eq(table.id, key.subjectId));
 }
 
-/** An analysis is due, whatever the pipeline came to before: a visit has stopped, or somebody asks for it once more. */
-export async function setAnalysisDue(tx: Transaction, key: SubjectKey, generation?: number): Promise<void> {
+/** An analysis is due once more, as somebody asks, whatever the pipeline came to before. */
+export async function setAnalysisDue(tx: Transaction, key: SubjectKey, generation: number): Promise<void> {
   const table = subjectTable(key.subjectKind);
   await tx
     .update(table)
-    .set({
-      stage: 'transcribing',
-      stageSince: sql`now()`,
-      reason: null,
-      hint: null,
-      needsAttention: false,
-      blockedOn: null,
-      blockedSince: null,
-      attempts: 0,
-      generation,
-      pipelineUpdatedAt: sql`now()`,
-      updatedAt: sql`now()`,
-    })
+    .set({ ...ANALYSIS_DUE, generation })
     .where(eq(table.id, key.subjectId));
 }
+
+/** What says so of a row, also of a visit that has stopped, for a statement that writes more of it. */
+export const ANALYSIS_DUE = {
+  stage: 'transcribing',
+  stageSince: sql`now()`,
+  reason: null,
+  hint: null,
+  needsAttention: false,
+  blockedOn: null,
+  blockedSince: null,
+  attempts: 0,
+  pipelineUpdatedAt: sql`now()`,
+  updatedAt: sql`now()`,
+} as const;

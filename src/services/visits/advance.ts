@@ -3,13 +3,13 @@ import { and, eq, ne, sql } from 'drizzle-orm';
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
 import { isOpen, recordingSessions, webhookEvents } from '../../db/schema/index.ts';
-import { writeTogether } from '../../db/writes.ts';
+import { alongside, writeTogether } from '../../db/writes.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { selectRun } from '../analysis/runs.ts';
 import { markApplied } from '../inbox/applied.ts';
-import { takeRings } from '../inbox/internalEvents.ts';
+import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
 import { setStage, shownColumns } from '../pipelines/state.ts';
 
 export interface AdvanceVisitInput {
@@ -23,8 +23,6 @@ export async function advanceVisit(db: Database, config: Config, input: AdvanceV
   return db.transaction(async (tx) => {
     const key = { companyId: input.companyId, subjectKind: 'visit' as const, subjectId: input.sessionId };
     const session = await lockVisit(tx, input);
-    await takeRings(tx, visitWorkflowId(input.sessionId));
-    await markEventsApplied(tx, input.sessionId);
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
     const { stage, reason, block, next, writes = [] } = await decide(tx, config, input, session);
     const isMoved = stage !== session.stage || reason !== session.reason;
@@ -57,8 +55,14 @@ async function decide(
 
 type Session = NonNullable<Awaited<ReturnType<typeof lockVisit>>>;
 
+/** Locks a session, takes the rings of its workflow and marks its events applied; it shows all that those tell of. */
 async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
+  const workflowId = visitWorkflowId(input.sessionId);
+  // An operator's action is applied once it is sent.
+  const isTaken = and(ne(webhookEvents.source, 'operator'), isOpen(webhookEvents), sql`not ${isRingOf(workflowId)}`);
+  const applied = markApplied(tx, and(eq(webhookEvents.workflowId, workflowId), isTaken));
   const [session] = await tx
+    .with(takingRings(tx, workflowId), ...alongside(tx, [applied]))
     .select({
       ...shownColumns(recordingSessions),
       id: recordingSessions.id,
@@ -71,10 +75,4 @@ async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
     .where(and(eq(recordingSessions.companyId, input.companyId), eq(recordingSessions.id, input.sessionId)))
     .for('update');
   return session;
-}
-
-async function markEventsApplied(tx: Transaction, sessionId: string): Promise<void> {
-  // An operator's action is applied once it is sent.
-  const isTaken = and(ne(webhookEvents.source, 'operator'), isOpen(webhookEvents));
-  await markApplied(tx, and(eq(webhookEvents.workflowId, visitWorkflowId(sessionId)), isTaken));
 }

@@ -5,7 +5,7 @@ import { lockSession } from '../../db/queries/recordings.ts';
 import { recordingSessions } from '../../db/schema/index.ts';
 import { isRecordingHostAllowed, isSameObject, tidyLink } from '../../domain/recordingHosts.ts';
 import { audit } from '../audit.ts';
-import { setAnalysisDue } from '../pipelines/state.ts';
+import { ANALYSIS_DUE } from '../pipelines/state.ts';
 import { Refusal, refuseField, refuseMissing } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
 import { ringVisit } from './ring.ts';
@@ -33,9 +33,8 @@ export async function stopVisit(
 
   await tx
     .update(recordingSessions)
-    .set({ status: 'completed', stoppedAt: sql`now()`, audioUrl })
+    .set({ status: 'completed', stoppedAt: sql`now()`, audioUrl, ...ANALYSIS_DUE })
     .where(eq(recordingSessions.id, id));
-  await setAnalysisDue(tx, { companyId, subjectKind: 'visit', subjectId: id });
   await ringVisit(tx, { companyId, id, route: 'visit.stopped' });
   await audit(tx, requester, { action: 'visit.stop', subject: { kind: 'visit', id } });
   return true;
