@@ -53,7 +53,8 @@ async function readAround(tx: Transaction, made: Reviewed) {
   const rows = await unionAll(
     found('ofContact', isOpenOfContact(made)),
     found('overlapping', slot ? overlaps(slot) : sql`false`),
-    found('marked', and(isMarkedAround(made), ne(appointments.id, made.id))),
+    // No mark of another lead's can point to it yet.
+    found('marked', and(eq(appointments.leadId, made.leadId), isMarked, ne(appointments.id, made.id))),
   );
   const those = (as: (typeof rows)[number]['as']) => rows.filter((row) => row.as === as);
   return { ofContact: those('ofContact'), overlapping: those('overlapping'), marked: those('marked') };
@@ -80,10 +81,12 @@ export async function refreshReviews(tx: Transaction, changed: Reviewed, timeZon
     await raise(tx, changed.id, 'no_open_appointment', null);
 }
 
+const isMarked = isNotNull(appointments.reviewReason);
+
 const isMarkedAround = ({ id, companyId, leadId }: Reviewed) =>
   and(
     eq(appointments.companyId, companyId),
-    isNotNull(appointments.reviewReason),
+    isMarked,
     or(eq(appointments.id, id), eq(appointments.reviewOfId, id), eq(appointments.leadId, leadId)),
   );
 
