@@ -14,6 +14,8 @@ export interface PoolOptions {
   statementTimeoutMs?: number;
   /** Each statement is planned for its values: what suits a company with few calls does not suit one with many. */
   plansForValues?: boolean;
+  /** Rows that are asked for in the order of an index are read in it, also while statistics say that there are hardly any to sort. */
+  readsInIndexOrder?: boolean;
 }
 
 /**
@@ -39,6 +41,7 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
       // Compiling a plan pays for reports of seconds; a list that is estimated too high would wait for it.
       jit: 'off',
       plan_cache_mode: options.plansForValues ? 'force_custom_plan' : 'auto',
+      enable_bitmapscan: options.readsInIndexOrder ? 'off' : 'on',
     },
   });
   const preparing = createPreparing();

@@ -9,8 +9,8 @@ const POOLS = {
   reads: { max: 4, statementTimeoutMs: 4000, plansForValues: true },
   writes: { max: 4 },
   exports: { max: 2, statementTimeoutMs: 10_000, plansForValues: true },
-  /** The relay, and the feed of live changes. */
-  background: { max: 4 },
+  /** The relay, which takes the ends of a backlog that the statistics do not know of yet, and the feed of live changes. */
+  background: { max: 4, readsInIndexOrder: true },
   /** Readiness and metrics. */
   system: { max: 2, statementTimeoutMs: 3000 },
 } as const satisfies Record<string, PoolOptions>;

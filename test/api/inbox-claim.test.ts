@@ -94,10 +94,10 @@ describe('what is due is claimed', () => {
     expect(await claim()).toEqual([`${company}:3`]);
   });
 
-  it('by reading a backlog once, not once for each event, though the statistics know of none', async () => {
+  it('by reading the ends of a backlog and no more, though the statistics know of none', async () => {
     await api.db.execute(sql`analyze webhook_events`);
     await store(newId(), 20_000, 60);
-    const read = await api.db.transaction(async (tx) => {
+    const read = await api.pools.background.transaction(async (tx) => {
       const count = async () => {
         const [row] = await tx.execute<{ rows: number }>(sql`
           select (pg_stat_get_xact_tuples_fetched(c.oid) + pg_stat_get_xact_tuples_returned(c.oid)
@@ -109,7 +109,7 @@ describe('what is due is claimed', () => {
       await claimDueEvents(tx as unknown as typeof api.db, []);
       return (await count()) - before;
     });
-    expect(read).toBeLessThan(50_000);
+    expect(read).toBeLessThan(5000);
   });
 });
 

@@ -55,7 +55,8 @@ export interface Claim {
  * each company its oldest and its newest in turn, so that a backlog does not delay its own new calls. What has just come is
  * always among them; of a backlog only as many as keep few under way, first of the company that has fewest, and by lot of
  * companies that have as many.
- * Arrays, since statistics that know of no backlog would have its rows looked for anew for each row that is taken.
+ * Arrays, a pool that reads in the order of an index, and locks by id alone: so a backlog that the statistics do not know of yet
+ * is not read either.
  * @param rung events whose workflows were rung since the last time: they are dispatched, and due again later in case they
  * are not applied. Most are by now, and their lease holds until here, so that this needs no statement of its own.
  */
@@ -92,14 +93,16 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
             row_number() over (partition by ends.company_id, is_backlog order by sequence desc) + 0.5) as turn
         from (${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}) as ends left join under_way using (company_id)
       ) as in_turn
+    ), locked as materialized (
+      select id, status, next_ring_at from webhook_events
+      where id <> all(${rungIds}) and id = any(array(
+        select id from due where not is_held
+        order by turn, sequence limit ${CLAIMED_TOGETHER}))
+      for update skip locked
     ), claimed as (
       update webhook_events set next_ring_at = now() + make_interval(secs => ${LEASE_SECONDS})
       where id = any(array(
-        select id from webhook_events
-        where status in ('pending', 'dispatched') and next_ring_at <= now() and id <> all(${rungIds}) and id = any(array(
-          select id from due where not is_held
-          order by turn, sequence limit ${CLAIMED_TOGETHER}))
-        for update skip locked))
+        select id from locked where status in ('pending', 'dispatched') and next_ring_at <= now()))
       returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
         case when source = 'operator' or route = 'ring' then body else '' end as body
     )
