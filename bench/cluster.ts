@@ -1,6 +1,6 @@
 /** The whole service on a folder of its own, every part a process that can be killed, frozen and started again. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -35,6 +35,8 @@ export interface ClusterOptions {
   profileDir?: string | undefined;
   /** Has a Temporal server that is to store in a Postgres of its own, in place of the CLI's; see temporalOnPostgres.ts. */
   temporalBinDir?: string | undefined;
+  /** The `cache` of another DATA_DIR, which may hold the workflows bundled: that takes seconds. */
+  cacheDir?: string | undefined;
   tell?: (line: string) => void;
 }
 
@@ -69,6 +71,7 @@ export async function startCluster(options: ClusterOptions = {}) {
   const tell = options.tell ?? (() => {});
   const dataDir = realpathSync(mkdtempSync(path.join(tmpdir(), 'callwright-bench-')));
   mkdirSync(path.join(dataDir, 'logs'));
+  if (options.cacheDir) cpSync(options.cacheDir, path.join(dataDir, 'cache'), { recursive: true });
   const [postgresPort, temporalPort, uiPort] = [await freePort(), await freePort(), await freePort()];
   const apiPorts = await freePorts(options.apis ?? 1);
   const apiUrls = apiPorts.map((port) => `http://127.0.0.1:${port}`);

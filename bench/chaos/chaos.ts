@@ -50,8 +50,16 @@ const environment = (callrailUrl: string, { waits }: Plan): Record<string, strin
   PROVIDER_RETRY_ATTEMPTS: '4',
 });
 
-/** Runs one plan. @returns what was injected and which invariants are broken; none should be */
-export async function runChaos(options: PlanOptions, tell: (line: string) => void = () => {}): Promise<ChaosResult> {
+/**
+ * Runs one plan.
+ * @param cacheDir see ClusterOptions
+ * @returns what was injected and which invariants are broken; none should be
+ */
+export async function runChaos(
+  options: PlanOptions,
+  tell: (line: string) => void = () => {},
+  cacheDir?: string,
+): Promise<ChaosResult> {
   const plan = drawPlan(options);
   const ledger = createLedger();
   const callrail = await startCallRailApi(ACCOUNT);
@@ -65,7 +73,7 @@ export async function runChaos(options: PlanOptions, tell: (line: string) => voi
   try {
     const { apis, workers } = options;
     const env = environment(callrail.baseUrl, plan);
-    cluster = await startCluster({ apis, workers, env, callbackUrl: proxy.url, tell });
+    cluster = await startCluster({ apis, workers, env, callbackUrl: proxy.url, cacheDir, tell });
     return await runOn(cluster, { plan, ledger, callrail, tell });
   } finally {
     await cluster?.stop();

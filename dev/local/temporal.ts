@@ -17,6 +17,8 @@ export interface TemporalDevServerOptions {
   namespace: string;
   /** SQLite's own, as `name=value`; tests give up durability for speed with them. */
   pragmas?: readonly string[];
+  /** Added to its environment. */
+  env?: Readonly<Record<string, string>>;
   /** Told each long step; the CLI may have to be fetched. */
   progress?: (line: string) => void;
 }
@@ -35,7 +37,8 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
   args.push('--log-level', 'warn', '--log-format', 'json', '--dynamic-config-value', 'matching.enableFairness=true');
   for (const pragma of options.pragmas ?? []) args.push('--sqlite-pragma', pragma);
   // A group of its own: the terminal's Ctrl-C must not reach it before the API and the worker.
-  const child = withPrivateFiles(() => spawn(cli, args, { cwd: dataDir, detached: true, stdio: ['ignore', log, log] }));
+  const spawnOptions = { cwd: dataDir, env: { ...process.env, ...options.env }, detached: true };
+  const child = withPrivateFiles(() => spawn(cli, args, { ...spawnOptions, stdio: ['ignore', log, log] }));
   const file = path.join(dataDir, 'temporal.db');
   if (existsSync(file)) chmodSync(file, 0o600);
   const record = recordProcess(dataDir, 'temporal', child.pid as number);

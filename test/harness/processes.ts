@@ -35,7 +35,7 @@ export function createTestProcess(file: string, options: { env: Record<string, s
       ? fork(RUNNER, [file], { ...options, execArgv: [], stdio })
       : fork(path.join(inject('built'), 'dist', file), [], {
           ...options,
-          execArgv: ['--enable-source-maps', '--import', END_WITH_PARENT],
+          execArgv: ['--import', END_WITH_PARENT],
           stdio,
         });
   return {
