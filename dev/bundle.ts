@@ -4,10 +4,15 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
 const SRC = fileURLToPath(new URL('../src', import.meta.url));
-const ENTRIES = ['server', 'worker', 'migrate', 'backfill', 'metricsCheck'];
 
-/** Packages with native parts, with files of their own that they read, or with threads. */
-const NOT_BUNDLED = ['@temporalio/worker', '@temporalio/activity', 'pino', 'pino-pretty', 'swagger-ui-dist'];
+/** They have native parts, files of their own that they read, or threads. */
+const NOT_BUNDLED = ['@temporalio/worker', 'pino', 'pino-pretty', 'swagger-ui-dist'];
+
+/** What starts together shares its pieces. Temporal's packages have state and classes that must be there once. */
+const PROGRAMS = [
+  { names: ['server', 'migrate', 'backfill', 'metricsCheck'], notBundled: NOT_BUNDLED },
+  { names: ['worker'], notBundled: [...NOT_BUNDLED, '@temporalio/*'] },
+];
 
 /** What CommonJS packages in a bundle of ES modules still call. */
 const REQUIRE =
@@ -18,22 +23,25 @@ const REQUIRE =
  * @param dist the folder for `server.js`, `worker.js` and so on
  */
 export async function bundleService(dist: string): Promise<void> {
-  await build({
-    entryPoints: ENTRIES.map((name) => path.join(SRC, `${name}.ts`)),
-    outdir: dist,
-    bundle: true,
-    splitting: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    external: NOT_BUNDLED,
-    banner: { js: REQUIRE },
-    // Without the sources themselves: Node reads these maps at each start.
-    sourcemap: true,
-    sourcesContent: false,
-    plugins: [placesOfSources],
-    logLevel: 'warning',
-  });
+  const builds = PROGRAMS.map(({ names, notBundled }) =>
+    build({
+      entryPoints: names.map((name) => path.join(SRC, `${name}.ts`)),
+      outdir: dist,
+      bundle: true,
+      splitting: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      external: notBundled,
+      banner: { js: REQUIRE },
+      // Without the sources themselves: Node reads these maps at each start.
+      sourcemap: true,
+      sourcesContent: false,
+      plugins: [placesOfSources],
+      logLevel: 'warning',
+    }),
+  );
+  await Promise.all(builds);
 }
 
 /** Files beside `dist` are found from where a source would be if it were compiled alone, not from the bundle it is in. */

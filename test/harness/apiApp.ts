@@ -20,7 +20,7 @@ import type { Role } from '../../src/domain/user.ts';
 import { createClient } from '../../src/temporal/connect.ts';
 import { createWorkflowMessages } from '../../src/temporal/workflowMessages.ts';
 import { createTestDatabase } from './infra.ts';
-import { checkedRequest } from './openapi.ts';
+import { checkedRequest, createAnswerCheck } from './openapi.ts';
 
 const AUTH_SECRET = 'a secret of the tests, long enough for HS256';
 
@@ -31,6 +31,14 @@ export interface Answer {
   // biome-ignore lint/suspicious/noExplicitAny: a test says what it expects.
   body: any;
   text: string;
+}
+
+let described: ReturnType<typeof readDocument> | undefined;
+
+async function readDocument(app: ReturnType<typeof createApp>) {
+  // biome-ignore lint/suspicious/noExplicitAny: a JSON document that is walked.
+  const document: any = await (await app.request('/openapi.json')).json();
+  return { document, check: createAnswerCheck(document) };
 }
 
 /**
@@ -77,9 +85,10 @@ export async function startApiApp(env: Record<string, string> = {}) {
     webhookLoad: createWebhookLoad(),
   };
   const app = createApp(deps);
-  // biome-ignore lint/suspicious/noExplicitAny: a JSON document that is walked.
-  const document: any = await (await app.request('/openapi.json')).json();
-  const request = checkedRequest((url, init) => app.request(url, init), document);
+  // However an app is configured, it has the same operations.
+  described ??= readDocument(app);
+  const { document, check } = await described;
+  const request = checkedRequest((url, init) => app.request(url, init), check);
 
   const send = async (token: string, method: string, url: string, body?: unknown, headers = {}): Promise<Answer> => {
     const response = await request(`/api/v1${url}`, {

@@ -36,9 +36,8 @@ export function operationsOf(document: Json): Operation[] {
 /** Wraps an app's `request`, so that an answer outside the document fails whoever asked. */
 export function checkedRequest(
   request: (url: string, init?: RequestInit) => Response | Promise<Response>,
-  document: Json,
+  check: ReturnType<typeof createAnswerCheck>,
 ): (url: string, init?: RequestInit) => Promise<Response> {
-  const check = createAnswerCheck(document);
   return async (url, init) => {
     const answer = await request(url, init);
     await check((init?.method ?? 'GET').toUpperCase(), new URL(url, 'http://localhost').pathname, answer);
