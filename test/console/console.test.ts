@@ -1,11 +1,11 @@
 /** The console as people use it: a real browser on the real service. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ensureConsole } from '../../dev/console.ts';
 import type { Role } from '../../src/domain/user.ts';
-import { openConsole, type Seen, startBrowser } from '../harness/browser.ts';
+import { CONTEXT, openConsole, type Seen, startBrowser } from '../harness/browser.ts';
 import { signToken } from '../harness/http.ts';
 import { eventually } from '../harness/poll.ts';
 import { recordingLink, type Service, startService, type TestCompany, UNTIL_RETRIED } from '../harness/service.ts';
@@ -25,12 +25,14 @@ if (typeof found === 'string') console.warn(`The console was not tested: ${found
 describe.skipIf(!browser)('the console', () => {
   let service: Service;
   let company: TestCompany;
+  let context: BrowserContext;
   const seen: Seen[] = [];
 
   beforeAll(async () => {
     expect(await ensureConsole((line) => process.stderr.write(`${line}\n`))).toBe(true);
     service = await startService(UNTIL_RETRIED);
     company = await service.company();
+    context = await (browser as Browser).newContext({ ...CONTEXT, viewport: { width: 1280, height: 800 } });
     for (const [id, role, name] of [
       ['csr', 'csr', 'Casey Lindqvist'],
       ['manager', 'manager', 'Jo Vandermeer'],
@@ -40,7 +42,7 @@ describe.skipIf(!browser)('the console', () => {
   }, 240_000);
 
   afterEach(async () => {
-    for (const { context } of seen.splice(0)) await context.close();
+    for (const { page } of seen.splice(0)) await page.close();
   });
 
   afterAll(async () => {
@@ -57,7 +59,7 @@ describe.skipIf(!browser)('the console', () => {
 
   const open = async (role: Role, at = '/') => {
     const token = await tokenOf(role);
-    const one = await openConsole(browser as Browser, { baseUrl: service.baseUrl, token, at });
+    const one = await openConsole(context, { baseUrl: service.baseUrl, token, at });
     seen.push(one);
     return one;
   };
@@ -330,7 +332,7 @@ describe.skipIf(!browser)('the console', () => {
     /** A window for each role: to open one takes longer than to show a page in it. */
     const windows = new Map<Role, Seen>();
     afterAll(async () => {
-      for (const { context } of windows.values()) await context.close();
+      for (const { page } of windows.values()) await page.close();
     });
     const show = async (role: Role, at: string): Promise<Seen> => {
       const known = windows.get(role);
@@ -339,7 +341,7 @@ describe.skipIf(!browser)('the console', () => {
         return known;
       }
       const token = await tokenOf(role);
-      const opened = await openConsole(browser as Browser, { baseUrl: service.baseUrl, token, at });
+      const opened = await openConsole(context, { baseUrl: service.baseUrl, token, at });
       windows.set(role, opened);
       return opened;
     };
