@@ -3,19 +3,29 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The long files come first, the longest of them in front, so that no core is idle at the end while one is still at work. */
 const LONG = [
-  ...['restore', 'console', 'kill', 'shunya-faults', 'commands', 'reconciliation', 'outgoing-webhooks'],
   ...[
+    'console',
+    'shunya-faults',
     'chaos',
+    'kill',
+    'restore',
     'journey',
     'orders',
+    'commands',
+    'reconciliation',
     'pipeline',
+  ],
+  ...[
+    'outgoing-webhooks',
+    'cut',
+    'callers',
     'deploy',
     'reset',
-    'callers',
+    'cleanup',
+    'plans',
     'fuzz',
     'walk',
-    'cut',
-    'plans',
+    'readers',
     'senders',
   ],
 ];

@@ -22,6 +22,7 @@ const STAMP = path.join(MODULES, '.callwright-installed');
 const LOCK = path.join(ROOT, '.install.lock');
 /** Where packages are found from, as from the sources. */
 const BUNDLES = path.join(MODULES, '.cache', 'callwright');
+const MADE_FROM = '\n// made from ';
 const LOCK_WAIT_SECONDS = 900;
 
 /** Ends the process with one line when Node is too old. */
@@ -187,10 +188,17 @@ async function run(file, args) {
   await import(pathToFileURL(await bundle(target)).href);
 }
 
-/** The file with all it imports of this project as one: a third of the processor time of loading each source by itself. */
+/**
+ * The file with all it imports of this project as one: a third of the processor time of loading each source by itself. Kept
+ * until one of its sources changes.
+ */
 async function bundle(target) {
+  process.setSourceMapsEnabled(true);
+  const file = path.join(BUNDLES, `${path.relative(ROOT, target).replaceAll(path.sep, '-')}.mjs`);
+  if (isCurrent(file)) return file;
+  const startedAt = Date.now();
   const { build, stop } = await import(pathToFileURL(path.join(MODULES, 'esbuild/lib/main.js')).href);
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     entryPoints: [target],
     bundle: true,
     platform: 'node',
@@ -198,21 +206,41 @@ async function bundle(target) {
     target: 'node20',
     packages: 'external',
     define: { 'import.meta.url': 'sourceUrl' },
+    absWorkingDir: ROOT,
     outdir: BUNDLES,
     sourcemap: 'inline',
     sourcesContent: false,
+    metafile: true,
     write: false,
     logLevel: 'warning',
     plugins: [placesOfSources],
   });
   void stop();
-  process.setSourceMapsEnabled(true);
-  const file = path.join(BUNDLES, `${path.relative(ROOT, target).replaceAll(path.sep, '-')}.mjs`);
+  const sources = [...Object.keys(metafile.inputs), 'package-lock.json', 'dev/run.mjs'];
+  const times = Object.fromEntries(sources.map((source) => [source, changedAt(source)]));
+  // What was changed while it was bundled is bundled again.
+  const madeFrom = Object.values(times).every((time) => time < startedAt) ? `${MADE_FROM}${JSON.stringify(times)}` : '';
   const draft = `${file}.${process.pid}`;
   mkdirSync(BUNDLES, { recursive: true });
-  writeFileSync(draft, outputFiles[0].contents);
+  writeFileSync(draft, outputFiles[0].text + madeFrom);
   renameSync(draft, file);
   return file;
+}
+
+/** Whether a bundle was made from its sources as they are, which its last line tells. */
+function isCurrent(file) {
+  if (!existsSync(file)) return false;
+  const text = readFileSync(file, 'utf8');
+  const at = text.lastIndexOf(MADE_FROM);
+  if (at < 0) return false;
+  const times = Object.entries(JSON.parse(text.slice(at + MADE_FROM.length)));
+  return times.every(([source, time]) => changedAt(source) === time);
+}
+
+/** When a source was last changed, or how it was put in its place; 0 where it is gone. */
+function changedAt(source) {
+  const stats = statSync(path.resolve(ROOT, source), { throwIfNoEntry: false });
+  return Math.max(stats?.mtimeMs ?? 0, stats?.ctimeMs ?? 0);
 }
 
 /** In the bundle too, a source knows the place of its own file. */
