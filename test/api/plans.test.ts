@@ -31,7 +31,7 @@ beforeAll(async () => {
     select call_id, 'summary', company_id, analyzed_at,
       array_to_tsvector(array(select search_key(company_id, to_char(analyzed_at at time zone 'UTC', 'YYYYMM')) || 't' || word
         from unnest(words_said(summary)) as word))
-    from call_analyses`;
+    from call_analyses where company_id = ${BIG.companyId}`;
   while (await sumCompanyDays(api.db, BIG.companyId));
   await sql`vacuum analyze`;
   // drizzle has no other way to listen to a handle that is open.
