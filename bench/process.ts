@@ -1,5 +1,5 @@
 /** A process of the product as a bench runs it: started, killed, frozen and started again. */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -7,6 +7,7 @@ import type { RunningPart } from '../dev/local/parts.ts';
 import { endProcess, isAlive, type ProcessRecord, startTimeOf, waitUntil } from '../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../dev/run.mjs', import.meta.url));
+const END_WITH_PARENT = new URL('../dev/local/endWithParent.mjs', import.meta.url).href;
 const RESTART_MS = 500;
 const STOP_GRACE_SECONDS = 30;
 
@@ -24,7 +25,10 @@ export interface Part {
   readonly deaths: readonly string[];
 }
 
-/** A composition root as a child; one that ends by itself is started again, as a supervisor would, and that is noted. */
+/**
+ * A composition root as a child; one that ends by itself is started again, as a supervisor would, and that is noted.
+ * @param file a source, or a file of a built service
+ */
 export function createProductProcess(
   name: string,
   file: string,
@@ -39,14 +43,11 @@ export function createProductProcess(
     wanted = true;
     const log = openSync(options.logFile, 'a', 0o600);
     const { env, cwd, execArgv = [] } = options;
-    // Detached from the terminal's Ctrl-C; its IPC channel closes when this process dies, and run.mjs then ends it.
-    const started = fork(RUNNER, [file], {
-      env,
-      cwd,
-      execArgv,
-      detached: true,
-      stdio: ['ignore', log, log, 'ipc'],
-    });
+    // Detached from the terminal's Ctrl-C; its IPC channel closes when this process dies, which then ends it.
+    const forkOptions: ForkOptions = { env, cwd, detached: true, stdio: ['ignore', log, log, 'ipc'] };
+    const started = file.endsWith('.ts')
+      ? fork(RUNNER, [file], { ...forkOptions, execArgv })
+      : fork(file, [], { ...forkOptions, execArgv: [...execArgv, '--import', END_WITH_PARENT] });
     closeSync(log);
     child = started;
     const pid = started.pid as number;

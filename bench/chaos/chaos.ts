@@ -52,13 +52,13 @@ const environment = (callrailUrl: string, { waits }: Plan): Record<string, strin
 
 /**
  * Runs one plan.
- * @param cacheDir see ClusterOptions
+ * @param distDir see ClusterOptions
  * @returns what was injected and which invariants are broken; none should be
  */
 export async function runChaos(
   options: PlanOptions,
   tell: (line: string) => void = () => {},
-  cacheDir?: string,
+  distDir?: string,
 ): Promise<ChaosResult> {
   const plan = drawPlan(options);
   const ledger = createLedger();
@@ -73,7 +73,7 @@ export async function runChaos(
   try {
     const { apis, workers } = options;
     const env = environment(callrail.baseUrl, plan);
-    cluster = await startCluster({ apis, workers, env, callbackUrl: proxy.url, cacheDir, tell });
+    cluster = await startCluster({ apis, workers, env, callbackUrl: proxy.url, distDir, tell });
     return await runOn(cluster, { plan, ledger, callrail, tell });
   } finally {
     await cluster?.stop();

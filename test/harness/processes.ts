@@ -7,7 +7,7 @@ import { inject } from 'vitest';
 import { endProcess, isAlive, type ProcessRecord, startTimeOf } from '../../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../../dev/run.mjs', import.meta.url));
-const END_WITH_PARENT = new URL('./endWithParent.mjs', import.meta.url).href;
+const END_WITH_PARENT = new URL('../../dev/local/endWithParent.mjs', import.meta.url).href;
 
 export interface TestProcess {
   start(): void;
