@@ -48,8 +48,8 @@ export async function openEvents(url: string, headers: Record<string, string> = 
     state,
     close: () => stopping.abort(),
 
-    /** The first event that fits, once it is there. */
-    until: (fits: (event: LiveEvent) => boolean, seconds = 10): Promise<LiveEvent> =>
+    /** The first event that fits, once it is there: a change waits for older transactions of all databases of the server. */
+    until: (fits: (event: LiveEvent) => boolean, seconds = 60): Promise<LiveEvent> =>
       eventually(() => {
         const found = events.find(fits);
         if (!found)
