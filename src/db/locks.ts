@@ -3,8 +3,11 @@ import { type SQL, sql } from 'drizzle-orm';
 import type { Queryable, Transaction } from './client.ts';
 
 /** Takes the lock of this name; whoever takes the same name waits. */
-export async function lockKey(tx: Queryable, ...name: string[]): Promise<void> {
-  await tx.execute(sql`select ${locking(...name)}`);
+export const lockKey = (tx: Queryable, ...name: string[]): Promise<void> => takeLock(tx, locking(...name));
+
+/** Takes a lock that `locking` made. */
+export async function takeLock(tx: Queryable, lock: SQL): Promise<void> {
+  await tx.execute(sql`select ${lock}`);
 }
 
 /** The same for a statement that does something else as well: whatever comes after it sees what others did under the lock. */

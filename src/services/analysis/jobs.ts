@@ -1,7 +1,7 @@
 /** The rows of jobs at Shunya: one per attempt at one step of one run. */
 import { and, eq, type SQL, sql } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
-import { locking, lockKey } from '../../db/locks.ts';
+import { locking, takeLock } from '../../db/locks.ts';
 import { analysisRuns, companies, shunyaJobs } from '../../db/schema/index.ts';
 import { alongside, type Write } from '../../db/writes.ts';
 import type { SubjectKind } from '../../domain/pipeline.ts';
@@ -66,14 +66,10 @@ export const jobsOfRunColumns = { ...jobColumns, hasSpeech };
  * Locks a company's places at Shunya: who counts, takes or frees one sees what others did before. It is taken before any job
  * is locked or written, and after the run.
  */
-export async function lockPlaces(tx: Transaction, companyId: string): Promise<void> {
-  await lockKey(tx, ...placesOf(companyId));
-}
+export const lockPlaces = (tx: Transaction, companyId: string): Promise<void> => takeLock(tx, lockingPlaces(companyId));
 
 /** The same lock for a statement that does something else as well. */
-export const lockingPlaces = (companyId: string): SQL => locking(...placesOf(companyId));
-
-const placesOf = (companyId: string) => ['slots', companyId];
+export const lockingPlaces = (companyId: string): SQL => locking('slots', companyId);
 
 const waitingOf = (companyId: string) =>
   sql`select id from shunya_jobs where company_id = ${companyId} and state = 'waiting'`;

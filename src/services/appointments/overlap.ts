@@ -1,7 +1,7 @@
 /** One rep cannot be in two places: finds what else takes their time. */
 import { and, eq, inArray, ne, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { locking, lockKey } from '../../db/locks.ts';
+import { locking, takeLock } from '../../db/locks.ts';
 import { appointments } from '../../db/schema/index.ts';
 import { MAX_APPOINTMENT_MINUTES, OPEN_APPOINTMENT_STATUSES } from '../../domain/appointment.ts';
 import { Refusal } from '../refusal.ts';
@@ -19,15 +19,14 @@ interface Slot {
  * two that are made at once one sees the other.
  */
 export async function findOverlap(tx: Transaction, slot: Slot): Promise<string | undefined> {
-  await lockKey(tx, ...lockOf(slot));
+  await takeLock(tx, lockingRep(slot));
   const [row] = await tx.select({ id: appointments.id }).from(appointments).where(overlaps(slot)).limit(1);
   return row?.id;
 }
 
-const lockOf = ({ companyId, repId }: Pick<Slot, 'companyId' | 'repId'>) => ['rep', companyId, repId];
-
 /** The same lock for a statement that does something else as well. */
-export const lockingRep = (of: Pick<Slot, 'companyId' | 'repId'>): SQL => locking(...lockOf(of));
+export const lockingRep = ({ companyId, repId }: Pick<Slot, 'companyId' | 'repId'>): SQL =>
+  locking('rep', companyId, repId);
 
 /** What takes the time of a rep. */
 export function overlaps({ companyId, repId, exceptId, ...slot }: Slot): SQL | undefined {

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { and, eq, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { locking, lockKey } from '../../db/locks.ts';
+import { locking, takeLock } from '../../db/locks.ts';
 import { followUps } from '../../db/schema/index.ts';
 import { ACTIVE_FOLLOW_UP_STATUSES, FOLLOW_UP_DUE_HOURS, type FollowUpKind } from '../../domain/followUp.ts';
 import { announce } from '../deliveries/announce.ts';
@@ -31,15 +31,15 @@ interface Found extends Record<string, unknown> {
  * qualified caller who did not book opens one of kind unbooked. What a person closed stays closed. Harmless to repeat.
  */
 export async function refreshFollowUp(tx: Transaction, contact: { companyId: string; id: string }): Promise<void> {
-  await lockKey(tx, ...lockOf(contact.id));
+  await takeLock(tx, lockingFollowUp(contact.id));
   await refreshLockedFollowUp(tx, contact);
 }
 
-/** Two calls of one caller at once: the second sees what the first wrote. */
-const lockOf = (contactId: string) => ['follow-up', contactId];
-
-/** Takes the lock of the refresh, in a statement that does something else as well. */
-export const lockingFollowUp = (contactId: string): SQL => locking(...lockOf(contactId));
+/**
+ * Takes the lock of the refresh, in a statement that does something else as well. Two calls of one caller at once: the second
+ * sees what the first wrote.
+ */
+export const lockingFollowUp = (contactId: string): SQL => locking('follow-up', contactId);
 
 /** The same refresh after a statement that has taken its lock. */
 export async function refreshLockedFollowUp(

@@ -46,7 +46,10 @@ export function storeInternalEvent(db: Queryable, event: InternalEvent) {
   return event.id ? stored.onConflictDoNothing() : stored;
 }
 
-/** Deletes the rings of a workflow that advances now, within a statement that reads more: what the rings were stored with is there for whoever reads after it. */
+/**
+ * Deletes the rings of a workflow that advances now, within a statement that reads more: what the rings were stored with is
+ * there for whoever reads after it.
+ */
 export const takingRings = (tx: Transaction, workflowId: string) =>
   tx.$with('rings').as(tx.delete(webhookEvents).where(isRingOf(workflowId)).returning({ id: webhookEvents.id }));
 
