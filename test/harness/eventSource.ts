@@ -49,12 +49,12 @@ export async function openEvents(url: string, headers: Record<string, string> = 
     close: () => stopping.abort(),
 
     /** The first event that fits, once it is there: a change waits for older transactions of all databases of the server. */
-    until: (fits: (event: LiveEvent) => boolean, seconds = 60): Promise<LiveEvent> =>
+    until: (fits: (event: LiveEvent) => boolean): Promise<LiveEvent> =>
       eventually(() => {
         const found = events.find(fits);
         if (!found)
           throw new Error(`no such event among ${JSON.stringify(events.map(({ event, id }) => [event, id]))}`);
         return found;
-      }, seconds),
+      }),
   };
 }

@@ -96,6 +96,7 @@ async function startServers(project: TestProject): Promise<() => Promise<void>> 
 
 async function makeTemplate(databaseUrl: string): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  // Stored when the data was made, with more rounds.
   const { username, password } = new URL(databaseUrl);
   await sql.unsafe(`alter role ${username} password '${password}'`);
   await sql`create database ${sql(TEMPLATE_DATABASE)}`;

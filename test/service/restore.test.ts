@@ -191,14 +191,15 @@ async function expectDone(calls: SimulatedCall[]): Promise<void> {
   }
 }
 
-/** One call is done and one is under way when this happens; both and the one of the dump end as they should. */
+/** One call is done and one is under way when this happens; both, those of the dump and one that comes after it end as they should. */
 async function expectSurvived(happens: (admin: postgres.Sql, database: string) => Promise<unknown>): Promise<void> {
   const done = await listedCall('booked');
   await company.callIn(done, 'done');
   const underWay = await heldCall();
   await whileDown(happens);
   await underWay.finish();
-  await expectDone([doneAtDump, underWayAtDump, done, underWay.call]);
+  const after = await listedCall('booked');
+  await expectDone([doneAtDump, underWayAtDump, done, underWay.call, after]);
 }
 
 it('brings every call to its end when Postgres is restored and all else is newer', () =>
