@@ -12,11 +12,16 @@ export interface PoolOptions {
   purpose?: string;
   /** A statement that takes longer fails. */
   statementTimeoutMs?: number;
-  /** Each statement is planned for its values: what suits a company with few calls does not suit one with many. */
-  plansForValues?: boolean;
+  /**
+   * `each`: a statement is planned for its values every time, since what suits a company with few calls does not suit one
+   * with many. `once`: for all values together. Else Postgres chooses.
+   */
+  plans?: 'each' | 'once';
   /** Rows that are asked for in the order of an index are read in it, also while statistics say that there are hardly any to sort. */
   readsInIndexOrder?: boolean;
 }
+
+const PLAN_CACHE_MODE = { each: 'force_custom_plan', once: 'force_generic_plan', auto: 'auto' } as const;
 
 /**
  * Opens a pool.
@@ -40,7 +45,7 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
       lock_timeout: Math.min(10_000, statementTimeoutMs * 0.75),
       // Compiling a plan pays for reports of seconds; a list that is estimated too high would wait for it.
       jit: 'off',
-      plan_cache_mode: options.plansForValues ? 'force_custom_plan' : 'auto',
+      plan_cache_mode: PLAN_CACHE_MODE[options.plans ?? 'auto'],
       enable_bitmapscan: options.readsInIndexOrder ? 'off' : 'on',
     },
   });

@@ -1,14 +1,16 @@
 /** The API's connections to Postgres, in pools by purpose: whoever uses one up makes nobody else wait. */
 import { type Database, openDatabase, type PoolOptions } from './client.ts';
 
-/** Few, since each busy one takes processor time from the webhooks: 22 in all, and 25 more for a worker. */
+/** Few, since each busy one takes processor time from the webhooks: 25 in all, and 25 more for a worker. */
 const POOLS = {
   /** Events come in through these, and nothing else does. */
   webhooks: { max: 6 },
   /** What people read. A query that takes longer would be given up by whoever waits for it. */
-  reads: { max: 4, statementTimeoutMs: 4000, plansForValues: true },
+  reads: { max: 4, statementTimeoutMs: 4000, plans: 'each' },
+  /** Pages that are read along an index, whatever the values: to plan one takes as long as to read it. */
+  pages: { max: 3, statementTimeoutMs: 4000, plans: 'once' },
   writes: { max: 4 },
-  exports: { max: 2, statementTimeoutMs: 10_000, plansForValues: true },
+  exports: { max: 2, statementTimeoutMs: 10_000, plans: 'each' },
   /** The relay, which takes the ends of a backlog that the statistics do not know of yet, and the feed of live changes. */
   background: { max: 4, readsInIndexOrder: true },
   /** Readiness and metrics. */

@@ -21,7 +21,13 @@ const FILLED = [
 
 let api: ApiApp;
 let sql: postgres.Sql;
-const statements: { query: string; params: unknown[] }[] = [];
+interface Statement {
+  query: string;
+  params: unknown[];
+  /** Planned once for all values. */
+  isPlannedOnce: boolean;
+}
+const statements: Statement[] = [];
 
 beforeAll(async () => {
   api = await startApiApp();
@@ -35,10 +41,14 @@ beforeAll(async () => {
   while (await sumCompanyDays(api.db, BIG.companyId));
   await sql`vacuum analyze`;
   // drizzle has no other way to listen to a handle that is open.
-  const { session } = api.pools.reads as unknown as { session: { logger: Logger } };
-  session.logger = {
-    logQuery: (query: string, params: unknown[]) => void statements.push({ query, params }),
-  };
+  for (const [pool, isPlannedOnce] of [[api.pools.reads, false] as const, [api.pools.pages, true] as const]) {
+    const [mode] = await pool.$client.unsafe('show plan_cache_mode');
+    expect(mode?.plan_cache_mode).toBe(isPlannedOnce ? 'force_generic_plan' : 'force_custom_plan');
+    const { session } = pool as unknown as { session: { logger: Logger } };
+    session.logger = {
+      logQuery: (query: string, params: unknown[]) => void statements.push({ query, params, isPlannedOnce }),
+    };
+  }
 }, 300_000);
 afterAll(async () => {
   await sql?.end();
@@ -58,10 +68,12 @@ function scannedBy(plan: Plan): string[] {
   return [...own, ...(plan.Plans ?? []).flatMap(scannedBy)];
 }
 
-/** The same of a statement, planned for its values as the API's pool for reading does. */
-async function scanned({ query, params }: { query: string; params: unknown[] }): Promise<string[]> {
+/** The same of a statement, planned as its pool does. */
+async function scanned({ query, params, isPlannedOnce }: Statement): Promise<string[]> {
   if (!/^\s*(select|with|\()/i.test(query)) return [];
-  const rows = await sql.unsafe(`explain (format json) ${query}`, params as never[]);
+  const rows = isPlannedOnce
+    ? await sql.unsafe(`explain (generic_plan, format json) ${query}`)
+    : await sql.unsafe(`explain (format json) ${query}`, params as never[]);
   return rows.flatMap((row) => row['QUERY PLAN'] as { Plan: Plan }[]).flatMap(({ Plan }) => scannedBy(Plan));
 }
 

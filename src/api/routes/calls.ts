@@ -1,6 +1,6 @@
 /** Calls: who called, what was said, what can be heard. */
 import { z } from '@hono/zod-openapi';
-import { type CallRow, findCall, findTranscript, pageCalls } from '../../db/queries/calls.ts';
+import { type CallRow, findCall, findTranscript, isPlannedOnce, pageCalls } from '../../db/queries/calls.ts';
 import { recordLinkIssue } from '../../services/links/recordLinkIssue.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/deleteCall.ts';
@@ -65,8 +65,9 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       const matches = new Map<string, Match>();
       return listPage(query, {
         page: async (page) => {
-          const found = await pageCalls(db, filter, page);
-          if (q !== undefined) await describeMatches(db, q, found, matches);
+          const from = isPlannedOnce(filter) ? deps.pools.pages : db;
+          const found = await pageCalls(from, filter, page);
+          if (q !== undefined) await describeMatches(from, q, found, matches);
           return found;
         },
         key: byMoment(({ call }: CallRow) => ({ at: call.startedAt, id: call.id })),

@@ -1,18 +1,5 @@
 /** Reads of calls with their contact and their current analysis. */
-import {
-  and,
-  desc,
-  eq,
-  getTableColumns,
-  ilike,
-  inArray,
-  isNotNull,
-  isNull,
-  like,
-  or,
-  type SQL,
-  sql,
-} from 'drizzle-orm';
+import { and, desc, eq, ilike, inArray, isNotNull, isNull, like, or, type SQL, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
@@ -39,7 +26,6 @@ import { type SearchPart, searchCalls } from './search.ts';
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
 const analysisColumns = {
   id: callAnalyses.id,
-  generation: callAnalyses.generation,
   qualification: callAnalyses.qualification,
   bookingStatus: callAnalyses.bookingStatus,
   callOutcomeCategory: callAnalyses.callOutcomeCategory,
@@ -77,7 +63,35 @@ const isCurrentAnalysis = and(
   eq(callAnalyses.generation, currentAnalysis(calls.analysisGeneration, sql`each.generation`)),
 );
 
-const callFields = { call: getTableColumns(calls), contact: contactColumns, analysis: analysisColumns };
+/** What people see of a call, and what is asked of one that they name. */
+const callColumns = {
+  id: calls.id,
+  companyId: calls.companyId,
+  providerCallId: calls.providerCallId,
+  status: calls.status,
+  direction: calls.direction,
+  answered: calls.answered,
+  spam: calls.spam,
+  startedAt: calls.startedAt,
+  endedAt: calls.endedAt,
+  durationSeconds: calls.durationSeconds,
+  trackingNumber: calls.trackingNumber,
+  callerNumber: calls.callerNumber,
+  callerNumberRaw: calls.callerNumberRaw,
+  leadId: calls.leadId,
+  csrId: calls.csrId,
+  recordingUrl: calls.recordingUrl,
+  stage: calls.stage,
+  needsAttention: calls.needsAttention,
+  reason: calls.reason,
+  blockedOn: calls.blockedOn,
+  attempts: calls.attempts,
+  pipelineUpdatedAt: calls.pipelineUpdatedAt,
+  createdAt: calls.createdAt,
+  updatedAt: calls.updatedAt,
+};
+
+const callFields = { call: callColumns, contact: contactColumns, analysis: analysisColumns };
 const callTables = sql`${calls} join ${contactCards} on ${eq(contactCards.id, calls.contactId)}
   left join ${callAnalyses} on ${isCurrentAnalysis}`;
 
@@ -148,7 +162,7 @@ export async function pageCalls(db: Queryable, asked: CallFilter, page: Page): P
     const { found, count } = searched;
     return { rows: await listFound(db, found), count, parts: new Map(found.map(({ id, parts }) => [id, parts])) };
   }
-  const rows = await selectPage(db, filter, page, totalOf(matching(filter, {})));
+  const rows = await selectPage(db, filter, page, totalOf(rowsOf(filter, {})));
   const total = rows[0]?.page.total;
   if (typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total) };
   // No row that could say it: nothing matches, or the page is within the last one.
@@ -202,25 +216,36 @@ function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, t
   const within: Within | undefined =
     after &&
     ((startedAt, id) => sql`(${startedAt}, ${id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`);
-  const found = matching(filter, { within, limit });
-  const ids = sql`select id, ${total} as total from (${found}) as matching ${newestOf(limit)}`;
+  const found = rowsOf(filter, { within, limit });
+  const ids = sql`${facetsOf(filter)} select id, ${total} as total from (${found}) as matching ${newestOf(limit)}`;
   return readPage(db, sql`join (${ids}) as page on page.id = ${calls.id} ${newestFirst}`);
 }
 
 /** A condition for the place of calls in the list. */
 type Within = (startedAt: SQL, id: SQL) => SQL;
 
+/** The calls that match, as a select that stands alone. */
+const matching = (filter: CallFilter, options: RowOptions): SQL => sql`${facetsOf(filter)} ${rowsOf(filter, options)}`;
+
+interface RowOptions {
+  within?: Within | undefined;
+  /** Only the newest of each range. */
+  limit?: number | undefined;
+}
+
 /**
  * Id and start of the calls that match. By their facets where the filter is about those: then each facet that fits is a range
- * of an index, newest first, so that a rare combination costs no more than a frequent one. With a limit only the newest of each
- * such range.
+ * of an index, newest first, so that a rare combination costs no more than a frequent one. The filter's `facetsOf` stands
+ * before it, once for all selects that read them.
  */
-function matching(filter: CallFilter, { within, limit }: { within?: Within; limit?: number }): SQL {
+function rowsOf(filter: CallFilter, { within, limit }: RowOptions): SQL {
   const select = (where: SQL | undefined) =>
     sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${newestOf(limit)}`;
   const all = and(matches(filter), within?.(sql`${calls.startedAt}`, sql`${calls.id}`));
-  if (filter.companyId === undefined || !isByFacets(filter)) return select(all);
-  const byFacets = facetGroups(filter).map((group) => sql`${inFacets(filter, group, { within, limit })} union all `);
+  if (!isByFacets(filter)) return select(all);
+  const byFacets = facetGroups(filter).map(
+    (group, index) => sql`${inFacets(filter, group, facetsName(index), { within, limit })} union all `,
+  );
   return sql`${sql.join(byFacets)} (${select(and(all, isUnfilled))})`;
 }
 
@@ -266,42 +291,63 @@ function facetGroups({ csrId, handledBy, objection }: CallFilter): FacetGroup[] 
   ];
 }
 
-/** Those of a group whose facet fits: the facets that it has are found one after the other, then each is a range. */
-function inFacets(
-  filter: CallFilter,
-  { agents, from, id, isOf, first, also }: FacetGroup,
-  { within, limit }: { within: Within | undefined; limit: number | undefined },
-): SQL {
-  const { companyId, startedOn } = filter;
-  const ofGroup = and(sql`each.company_id = ${companyId}`, isOf);
-  const nextFacet = (after?: SQL) => sql`select each.facet from ${from} as each
-    where ${and(ofGroup, sql`each.facet is not null`, after)} order by ${first && sql`${first}, `}each.facet limit 1`;
+/** The facets that each group has, found one after the other along its index. */
+function facetsOf(filter: CallFilter): SQL {
+  if (!isByFacets(filter)) return sql``;
+  const groups = facetGroups(filter).map((group, index) => {
+    const name = facetsName(index);
+    const nextFacet = (after?: SQL) => sql`select each.facet from ${group.from} as each
+      where ${and(isOfGroup(filter, group), sql`each.facet is not null`, after)}
+      order by ${group.first && sql`${group.first}, `}each.facet limit 1`;
+    return sql`${name}(agent, facet) as (
+      select agent, (${nextFacet()}) from ${group.agents} as facets(agent)
+      union all
+      select agent, (${nextFacet(sql`each.facet > facets.facet`)}) from ${name} as facets where facets.facet is not null)`;
+  });
+  return sql`with recursive ${sql.join(groups, sql`, `)}`;
+}
+
+const facetsName = (index: number): SQL => sql.raw(`facets_${index}`);
+
+const isOfGroup = ({ companyId }: CallFilter, { isOf }: FacetGroup): SQL | undefined =>
+  and(sql`each.company_id = ${companyId}`, isOf);
+
+/** Those of a group whose facet fits: each such facet is a range. */
+function inFacets(filter: CallFilter, group: FacetGroup, facets: SQL, { within, limit }: RowOptions): SQL {
+  const { startedOn } = filter;
+  const { from, id, first, also } = group;
   const range = and(startedOn && onDays(sql`each.started_at`, startedOn), within?.(sql`each.started_at`, id), also);
   return sql`
-    (with recursive facets as (
-      select agent, (${nextFacet()}) as facet from ${agents} as facets(agent)
-      union all
-      select agent, (${nextFacet(sql`each.facet > facets.facet`)}) from facets where facets.facet is not null
-    )
-    select found.id, found.started_at
-    from facets cross join lateral (
+    (select found.id, found.started_at
+    from ${facets} as facets cross join lateral (
       select ${id} as id, each.started_at as started_at from ${from} as each
-      where ${and(ofGroup, sql`each.facet = facets.facet`, range)} ${newestOf(limit, first)}
+      where ${and(isOfGroup(filter, group), sql`each.facet = facets.facet`, range)} ${newestOf(limit, first)}
     ) as found
     where ${and(sql`facets.facet is not null`, ...facetFits(filter))})`;
 }
 
-/** Filters of a few values each; the others find few calls by an index of their own. */
-function isByFacets({ contactId, phoneNumber, repId, text, ...filter }: CallFilter): boolean {
+/**
+ * Whether a page of these is read by one plan that suits all values: along an index of calls, or of words. A caller and a rep
+ * find few calls by an index of their own; whether to begin with it, or with the words, depends on the value.
+ */
+export function isPlannedOnce({ companyId, contactId, phoneNumber, repId, text, ...others }: CallFilter): boolean {
+  const areMissing = (values: unknown[]) => values.every((each) => each === undefined);
+  return (
+    companyId !== undefined &&
+    areMissing([contactId, phoneNumber, repId]) &&
+    (text === undefined || areMissing(Object.values(others)))
+  );
+}
+
+/** Filters of a few values each. */
+function isByFacets(filter: CallFilter): boolean {
   const { status, direction, spam, stage, bookingStatus, qualification } = filter;
   const { csrId, handledBy, analyzed, qualified, objection } = filter;
-  const isGiven = (each: unknown) => each !== undefined;
+  const ofFacets = [status, direction, spam, stage, bookingStatus, qualification, analyzed, qualified, objection];
   return (
-    ![contactId, phoneNumber, repId, text].some(isGiven) &&
+    isPlannedOnce(filter) &&
     !filter.objectionCallByCall &&
-    (isGiven(csrId) ||
-      isGiven(handledBy) ||
-      [status, direction, spam, stage, bookingStatus, qualification, analyzed, qualified, objection].some(isGiven))
+    [csrId, handledBy, ...ofFacets].some((each) => each !== undefined)
   );
 }
 
