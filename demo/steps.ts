@@ -15,6 +15,7 @@ import {
 } from '../simulators/callrail.ts';
 import type { Config } from '../src/config/config.ts';
 import { sampleRecording } from '../src/config/sampleRecordings.ts';
+import { isFinalStage } from '../src/domain/pipeline.ts';
 import { CSR_ALL, CSR_SELF, EMPTY, SALES } from './figures.ts';
 import { createPerson, type Data, type Person } from './people.ts';
 import { check, printExchange, SHOWN, StepFailed, tellSent, waitFor } from './story.ts';
@@ -466,8 +467,7 @@ async function sendOne(demo: Demo, event: CallRailEventName, body: string, expec
     );
 }
 
-const FINAL_STAGES = ['done', 'not_analyzable', 'failed'];
-const isFinished = (subject: Data) => FINAL_STAGES.includes(subject?.pipeline.stage);
+const isFinished = (subject: Data) => isFinalStage(subject?.pipeline.stage);
 
 /** The call as the API shows it once its pipeline has ended. */
 async function finishedCall({ people: { manager } }: Demo, call: SimulatedCall, what = 'stored'): Promise<Data> {

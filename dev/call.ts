@@ -8,6 +8,7 @@ import { sampleRecording } from '../src/config/sampleRecordings.ts';
 import { openDatabase } from '../src/db/client.ts';
 import { companies } from '../src/db/schema/index.ts';
 import { parsePhone } from '../src/domain/phone.ts';
+import { isFinalStage } from '../src/domain/pipeline.ts';
 import { type Answer, type Ask, askAs, runCommand } from './local/ask.ts';
 import { StartError, waitUntil } from './local/processes.ts';
 import { newPhoneNumber } from './local/sampleCalls.ts';
@@ -40,7 +41,6 @@ SCENARIO: ${Object.keys(SCENARIOS).join(', ')}
 Without --company it calls a company of its own, ${SAMPLE_ID}; npm run cleanup -- --demo removes it.`;
 const USER = 'call_command';
 const WAIT_SECONDS = 120;
-const FINAL_STAGES = ['done', 'not_analyzable', 'failed'];
 
 /** Whom the call is made to, and how its webhooks are signed. */
 interface Callee {
@@ -143,7 +143,7 @@ async function tellOutcome(
       if (/ answered 404 /.test(error.message)) return undefined;
       throw error;
     });
-    return FINAL_STAGES.includes(pipeline?.stage);
+    return isFinalStage(pipeline?.stage);
   };
   const inTime = await waitUntil(isOver, WAIT_SECONDS);
   if (!pipeline) throw new StartError(`no call after ${WAIT_SECONDS} s: npm run doctor says what is wrong`);

@@ -138,13 +138,17 @@ export interface CallFilter extends CallScope {
   qualified?: boolean;
   /** Category of an objection that was heard. */
   objection?: string;
-  /** Set here: old calls are still to be filled, so each is asked for its objections. */
-  objectionCallByCall?: boolean;
   /** The caller's, E.164 */
   phoneNumber?: string;
   startedOn?: Partial<DayRange> & { timeZone: string };
   /** Words of the summary or the transcript, or part of the caller's name or number. */
   text?: string;
+}
+
+/** A filter as it is read. */
+interface ReadFilter extends CallFilter {
+  /** Old calls are still to be filled, so each is asked for its objections. */
+  objectionCallByCall?: true;
 }
 
 export interface CallPage {
@@ -170,16 +174,16 @@ export async function pageCalls(db: Queryable, asked: CallFilter, page: Page): P
 }
 
 /** Whether the table of objections has all calls, where that is asked for. */
-async function withFill(db: Queryable, filter: CallFilter): Promise<CallFilter> {
+async function withFill(db: Queryable, filter: CallFilter): Promise<ReadFilter> {
   if (filter.objection === undefined) return filter;
   const [row] = await db.execute<{ filling: boolean }>(
     sql`select exists (select 1 from ${unfinishedFills} where name = 'call_objections') as filling`,
   );
-  return { ...filter, objectionCallByCall: row?.filling === true };
+  return { ...filter, ...(row?.filling && { objectionCallByCall: true }) };
 }
 
 /** By the index of words, where there are words to search for and it has all calls. */
-async function search(db: Queryable, filter: CallFilter, page: Page) {
+async function search(db: Queryable, filter: ReadFilter, page: Page) {
   const { companyId, text, ...others } = filter;
   if (companyId === undefined || text === undefined) return undefined;
   const also = { companyId, ...others };
@@ -212,7 +216,7 @@ export async function listCalls(db: Queryable, asked: CallFilter, page: Page): P
 }
 
 /** @param total how many match, where that is asked for */
-function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, total: SQL<number | null> = sql`null`) {
+function selectPage(db: Queryable, filter: ReadFilter, { after, limit }: Page, total: SQL<number | null> = sql`null`) {
   const within: Within | undefined =
     after &&
     ((startedAt, id) => sql`(${startedAt}, ${id}) < (${after.at.toISOString()}::timestamptz, ${after.id}::text)`);
@@ -225,7 +229,7 @@ function selectPage(db: Queryable, filter: CallFilter, { after, limit }: Page, t
 type Within = (startedAt: SQL, id: SQL) => SQL;
 
 /** The calls that match, as a select that stands alone. */
-const matching = (filter: CallFilter, options: RowOptions): SQL => sql`${facetsOf(filter)} ${rowsOf(filter, options)}`;
+const matching = (filter: ReadFilter, options: RowOptions): SQL => sql`${facetsOf(filter)} ${rowsOf(filter, options)}`;
 
 interface RowOptions {
   within?: Within | undefined;
@@ -238,7 +242,7 @@ interface RowOptions {
  * of an index, newest first, so that a rare combination costs no more than a frequent one. The filter's `facetsOf` stands
  * before it, once for all selects that read them.
  */
-function rowsOf(filter: CallFilter, { within, limit }: RowOptions): SQL {
+function rowsOf(filter: ReadFilter, { within, limit }: RowOptions): SQL {
   const select = (where: SQL | undefined) =>
     sql`select ${calls.id} as id, ${calls.startedAt} as started_at from ${calls} where ${where} ${newestOf(limit)}`;
   const all = and(matches(filter), within?.(sql`${calls.startedAt}`, sql`${calls.id}`));
@@ -260,7 +264,7 @@ function newestOf(limit: number | undefined, first?: SQL): SQL {
 
 /** Rows that have facets, in an index of their own: all calls of a company, those of each of some agents, of nobody, … */
 interface FacetGroup {
-  /** The rows beside which the facets stand; with one named `agent` where `isOf` asks for one. */
+  /** One row for each agent whose facets are read, in a column `agent`. */
   agents: SQL;
   from: SQL;
   id: SQL;
@@ -292,7 +296,7 @@ function facetGroups({ csrId, handledBy, objection }: CallFilter): FacetGroup[] 
 }
 
 /** The facets that each group has, found one after the other along its index. */
-function facetsOf(filter: CallFilter): SQL {
+function facetsOf(filter: ReadFilter): SQL {
   if (!isByFacets(filter)) return sql``;
   const groups = facetGroups(filter).map((group, index) => {
     const name = facetsName(index);
@@ -339,16 +343,25 @@ export function isPlannedOnce({ companyId, contactId, phoneNumber, repId, text, 
   );
 }
 
-/** Filters of a few values each. */
-function isByFacets(filter: CallFilter): boolean {
-  const { status, direction, spam, stage, bookingStatus, qualification } = filter;
-  const { csrId, handledBy, analyzed, qualified, objection } = filter;
-  const ofFacets = [status, direction, spam, stage, bookingStatus, qualification, analyzed, qualified, objection];
-  return (
-    isPlannedOnce(filter) &&
-    !filter.objectionCallByCall &&
-    [csrId, handledBy, ...ofFacets].some((each) => each !== undefined)
-  );
+/** Filters that `facetGroups` and `facetFits` apply. */
+const BY_FACETS: readonly string[] = [
+  'status',
+  'direction',
+  'spam',
+  'stage',
+  'bookingStatus',
+  'qualification',
+  'csrId',
+  'handledBy',
+  'analyzed',
+  'qualified',
+  'objection',
+] satisfies (keyof CallFilter)[];
+
+/** Whether these, and the days, are all that is asked for: any other filter asks each call. */
+function isByFacets({ companyId, startedOn, ...filter }: ReadFilter): boolean {
+  const given = Object.entries(filter).flatMap(([name, value]) => (value === undefined ? [] : [name]));
+  return companyId !== undefined && given.length > 0 && given.every((name) => BY_FACETS.includes(name));
 }
 
 /** As the function call_facet of the database puts them together. */
