@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { SubjectKey } from '../domain/pipelineSteps.ts';
 import { queueOperatorAction } from '../services/inbox/queuedActions.ts';
 import { sha256 } from '../services/inbox/store.ts';
-import { recordTemporalAction } from '../services/operators/recordTemporalAction.ts';
+import { recordTemporalAction } from '../services/pipelines/recordTemporalAction.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface OperatorActionInput extends SubjectKey {

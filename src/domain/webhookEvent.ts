@@ -6,6 +6,6 @@ export type WebhookEventStatus = (typeof WEBHOOK_EVENT_STATUSES)[number];
 export const isStray = (status: WebhookEventStatus): boolean =>
   status === 'unrouted' || status === 'invalid' || status === 'rejected';
 
-/** operator: an action that Temporal could not take when it was sent. */
+/** operator: a retry or a skip that the relay sends as a signal, most of them an operator's. */
 export const WEBHOOK_SOURCES = ['callrail', 'shunya', 'internal', 'operator'] as const;
 export type WebhookSource = (typeof WEBHOOK_SOURCES)[number];

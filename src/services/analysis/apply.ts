@@ -19,12 +19,12 @@ export async function applyAnalysis(
   taken: Result,
 ): Promise<void> {
   const { companyId, subjectKind, subjectId } = run;
-  const before = [...taken.writes, endAsApplied(tx, run), ...pipelineRing(tx, run)];
-  const after: Write[] = [setStage(tx, run, 'done')];
+  const withRead = [...taken.writes, endAsApplied(tx, run), ...pipelineRing(tx, run)];
+  const withEffects: Write[] = [setStage(tx, run, 'done')];
   if (subjectKind === 'call') {
-    await applyCallAnalysisEffects(tx, { companyId, callId: subjectId }, { ...taken, before, after });
+    await applyCallAnalysisEffects(tx, { companyId, callId: subjectId }, { ...taken, withRead, withEffects });
   } else {
-    await writeTogether(tx, [...before, ...after]);
+    await writeTogether(tx, [...withRead, ...withEffects]);
     await applyVisitAnalysisEffects(tx, { companyId, sessionId: subjectId });
   }
   await announce(tx, { companyId, type: subjectKind === 'call' ? 'call.analyzed' : 'visit.analyzed', subjectId });

@@ -43,9 +43,9 @@ async function selectCurrentAnalysis(tx: Transaction, key: CallKey) {
 
 type CurrentAnalysis = NonNullable<Awaited<ReturnType<typeof selectCurrentAnalysis>>>;
 
-async function lockCallAndLead(tx: Transaction, key: CallKey, before: readonly Write[] = []) {
+async function lockCallAndLead(tx: Transaction, key: CallKey, writes: readonly Write[] = []) {
   const [row] = await tx
-    .with(...alongside(tx, before))
+    .with(...alongside(tx, writes))
     .select({
       callStartedAt: calls.startedAt,
       contactId: calls.contactId,
@@ -70,10 +70,10 @@ const QUALIFICATION_RANK: Record<Qualification, number> = { unqualified: 0, cold
 interface Effects {
   /** The newest analysis, where it is known. */
   analysis?: CurrentAnalysis;
-  /** Sent before the call and its lead are read. */
-  before?: readonly Write[];
+  /** Sent in the statement that locks and reads the call and its lead: not of their rows, which it reads as they were. */
+  withRead?: readonly Write[];
   /** Sent with the effects; of the call's row, perhaps. */
-  after?: readonly Write[];
+  withEffects?: readonly Write[];
 }
 
 /**
@@ -83,11 +83,11 @@ interface Effects {
 export async function applyCallAnalysisEffects(
   tx: Transaction,
   key: CallKey,
-  { analysis: known, before, after = [] }: Effects = {},
+  { analysis: known, withRead, withEffects = [] }: Effects = {},
 ): Promise<void> {
-  const row = await lockCallAndLead(tx, key, before);
+  const row = await lockCallAndLead(tx, key, withRead);
   const analysis = known ?? (await selectCurrentAnalysis(tx, key));
-  if (!row || !analysis) return writeTogether(tx, after);
+  if (!row || !analysis) return writeTogether(tx, withEffects);
 
   const heldByPerson = row.statusSetAt !== null && row.callStartedAt < row.statusSetAt;
   const status = heldByPerson ? row.status : raiseLeadStatus(row.status, leadStatusOf(analysis));
@@ -96,7 +96,7 @@ export async function applyCallAnalysisEffects(
   const raises = said !== null && (had === null || QUALIFICATION_RANK[said] > QUALIFICATION_RANK[had]);
   const qualification = raises && !heldByPerson ? said : had;
   const isMoved = status !== row.status || qualification !== had;
-  await bringAbout(tx, key, row, analysis, isMoved ? { status, qualification } : undefined, after);
+  await bringAbout(tx, key, row, analysis, isMoved ? { status, qualification } : undefined, withEffects);
 }
 
 /**
@@ -122,9 +122,9 @@ async function bringAbout(
   row: NonNullable<Awaited<ReturnType<typeof lockCallAndLead>>>,
   analysis: CurrentAnalysis,
   change: LeadMove | undefined,
-  after: readonly Write[] = [],
+  alsoWritten: readonly Write[] = [],
 ): Promise<void> {
-  const writes = change ? [...after, leadMove(tx, row, change)] : after;
+  const writes = change ? [...alsoWritten, leadMove(tx, row, change)] : alsoWritten;
   const isNew = analysis.bookingStatus === 'booked' && (await bookAppointment(tx, key, row, analysis, writes));
   if (analysis.bookingStatus !== 'booked') await writeTogether(tx, writes);
   if (change) await tellMove(tx, row, change);

@@ -1,9 +1,12 @@
-/** Operators' actions that Temporal could not take: kept in the inbox, and sent by the relay once it is back. */
+/**
+ * Actions that the relay sends as signals, so that they arrive whatever happens meanwhile: Temporal was away when an operator
+ * acted, a call or visit passes one on to its analysis, or an event of the recording asks for a retry.
+ */
 import type { Queryable } from '../../db/client.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
 import { storeInternalEvent } from './internalEvents.ts';
 
-/** Ids and states only; `reason` is the id of the audit row. */
+/** `reason`: from REST the id of the audit row, else the text of whoever acted. */
 export interface QueuedAction extends OperatorAction {
   /** Where the step may be blocked, the likelier first. */
   workflowIds: string[];

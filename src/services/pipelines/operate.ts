@@ -26,12 +26,6 @@ const BATCH_SIGNALS_PER_SECOND = 100;
 /** A batch answers its caller before a proxy gives up on it. */
 const BATCH_SECONDS_MAX = 15;
 
-/**
- * delivered: it takes effect · refused: nothing to do any more · unconfirmed: Temporal is away, it is sent again by itself ·
- * restarting: the workflow was gone and starts again
- */
-export type Delivery = 'delivered' | 'refused' | 'unconfirmed' | 'restarting';
-
 /** The workflows whose step may be blocked, the likelier first: the analysis beside it while that is under way. */
 function blockedWorkflowIds(row: PipelineRow): string[] {
   const below = isAnalysisStage(row.stage) ? [analysisWorkflowId(row.kind, row.subjectId, row.generation)] : [];
@@ -103,24 +97,26 @@ export async function recordBatchRetry(
 
 /**
  * Sends an operator's action to whatever is blocked. Its audit row is committed before: the row's id is the id of the
- * Update, so that a repeat cannot act twice, and the only trace of the reason in Temporal.
+ * Update, so that a repeat cannot act twice, and the only trace of the reason in Temporal. Where Temporal is away the relay
+ * sends it later; a workflow that is gone starts again.
  */
 export async function sendOperatorUpdate(
   deps: OperatorDeps,
   name: 'retry' | 'skip',
   row: PipelineRow,
   action: OperatorAction,
-): Promise<Delivery> {
-  let delivery: UpdateResult = 'not_found';
+): Promise<void> {
+  let result: UpdateResult = 'not_found';
   for (const workflowId of blockedWorkflowIds(row)) {
-    delivery = await sendUpdate(deps, name, workflowId, action);
-    if (delivery === 'unconfirmed') await queue(deps, name, row, action);
-    if (delivery === 'delivered' || delivery === 'unconfirmed') return delivery;
+    result = await sendUpdate(deps, name, workflowId, action);
+    if (result === 'unconfirmed') await queue(deps, name, row, action);
+    if (result === 'delivered' || result === 'unconfirmed') return;
   }
-  return delivery === 'not_found' ? restart(deps, row) : delivery;
+  if (result === 'not_found') await restart(deps, row);
 }
 
-type UpdateResult = Exclude<Delivery, 'restarting'> | 'not_found';
+/** refused: there is nothing to do any more · unconfirmed: Temporal is away */
+type UpdateResult = Awaited<ReturnType<WorkflowMessages['update']>> | 'unconfirmed';
 
 async function sendUpdate(
   { workflows, logger }: OperatorDeps,
@@ -144,10 +140,9 @@ async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: Pipeline
 }
 
 /** Workflows that were terminated, or that Temporal has forgotten, start again from the rows. */
-async function restart(deps: OperatorDeps, row: PipelineRow): Promise<Delivery> {
+async function restart(deps: OperatorDeps, row: PipelineRow): Promise<void> {
   await deps.db.transaction((tx) => restartPipeline(tx, row));
   deps.inbox.poke();
-  return 'restarting';
 }
 
 /**

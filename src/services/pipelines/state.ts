@@ -132,7 +132,7 @@ const keepFinalReason = (table: ReturnType<typeof subjectTable>, otherwise: stri
  * Raises attention to a pipeline that should have gone on by now.
  * @returns false where it has gone on since it was judged in `stage`, or is being written right now
  */
-export async function flagOverdue(
+export async function raiseOverdue(
   tx: Transaction,
   key: SubjectKey,
   stage: PipelineStage,

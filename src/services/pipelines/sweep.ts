@@ -15,7 +15,7 @@ import {
   type SweepOptions,
 } from './overdue.ts';
 import { restartPipeline } from './restart.ts';
-import { clearOverdue, flagOverdue } from './state.ts';
+import { clearOverdue, raiseOverdue } from './state.ts';
 
 /** Rings per sweep; the next sweep takes the rest. */
 const RINGS_MAX = 100;
@@ -41,7 +41,7 @@ export async function sweepOnce(
     const found = await findOverdue(tx, config, options);
     const result: SweepResult = { raised: 0, lowered: 0, rung: 0, withoutRow: await findEventsWithoutRow(tx, options) };
     for (const pipeline of found) {
-      if (pipeline.raise && (await flagOverdue(tx, keyOf(pipeline), pipeline.stage, pipeline.raise)))
+      if (pipeline.raise && (await raiseOverdue(tx, keyOf(pipeline), pipeline.stage, pipeline.raise)))
         result.raised += 1;
       if (pipeline.lower && (await clearOverdue(tx, keyOf(pipeline), pipeline.stage))) result.lowered += 1;
       if (pipeline.ring && result.rung < RINGS_MAX) {
