@@ -11,7 +11,7 @@ import { migrateDatabase } from '../src/migrate.ts';
 import { type ClaimedEvent, claimDueEvents, markSent } from '../src/services/inbox/dispatch.ts';
 import { isRingOf } from '../src/services/inbox/internalEvents.ts';
 import { type CallReceiver, createCallReceiver } from '../src/services/inbox/receiveCall.ts';
-import { analysisRing } from '../src/services/pipelines/ring.ts';
+import { ringingAnalysis } from '../src/services/pipelines/ring.ts';
 import { uniquePhone } from './cluster.ts';
 import { describeTables, tablesOf } from './tables.ts';
 
@@ -75,7 +75,7 @@ export async function benchBloat({ calls, storage }: BloatOptions, print: (line:
       Promise.all(
         ids.flatMap((id) =>
           generations.map((generation) =>
-            analysisRing(tx, {
+            ringingAnalysis(tx, {
               companyId: COMPANY_ID,
               subjectKind: 'call',
               subjectId: id,

@@ -3,10 +3,11 @@ import { type SQLWrapper, sql } from 'drizzle-orm';
 import type { Queryable } from './client.ts';
 
 /**
- * A write that is not sent yet. It sees the rows as they were before the statement that sends it, so no two of one statement
- * may write the same row, or read what the other writes. Foreign keys are checked at its end.
+ * A write that is not sent yet: await it to send it alone. It sees the rows as they were before the statement that sends it, so
+ * no two of one statement may write the same row, or read what the other writes. Foreign keys are checked at its end.
+ * What makes one is called by its -ing (`movingLead`); what writes at once is not (`moveLead`).
  */
-export type Write = SQLWrapper;
+export type Write = SQLWrapper & PromiseLike<unknown>;
 
 /** Writes as parts of another statement: `tx.with(...alongside(tx, writes)).insert(…)`. */
 export const alongside = (tx: Queryable, writes: readonly Write[]) =>

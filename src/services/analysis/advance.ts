@@ -11,10 +11,10 @@ import { parseBodyBytes } from '../../domain/text.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { normalizeTranscript, readShunyaCallback } from '../../providers/shunya/payload.ts';
 import { takingRings } from '../inbox/internalEvents.ts';
-import { setStage } from '../pipelines/state.ts';
+import { settingStage } from '../pipelines/state.ts';
 import { applyAnalysis } from './apply.ts';
 import { closeCallbacks, takeJobs } from './callbacks.ts';
-import { failedAs, markFailed, markReported } from './jobStates.ts';
+import { failedAs, markingFailed, markingReported } from './jobStates.ts';
 import { grantFreeSlots, insertJob, type JobOfRun, lockingPlaces, runColumns, type ShunyaJob } from './jobs.ts';
 import { type Result, readResult } from './results.ts';
 import { endAsNotAnalyzable, runKey } from './runs.ts';
@@ -141,7 +141,7 @@ class Advance {
     if (callback.outcome === 'failed') {
       const failure = callback.error ?? { code: 'job_failed' };
       Object.assign(job, failedAs(failure));
-      this.pending.set(job.id, [markFailed(this.tx, job.id, failure)]);
+      this.pending.set(job.id, [markingFailed(this.tx, job.id, failure)]);
       this.ended.push(job.id);
       return;
     }
@@ -160,7 +160,7 @@ class Advance {
     // A hint without a result, or one that contradicts itself: the API has the truth; ask at once, not at the next poll.
     this.asked.add(job.id);
     if (callback.outcome === 'completed') job.state = 'reported';
-    this.pending.set(job.id, [markReported(this.tx, job)]);
+    this.pending.set(job.id, [markingReported(this.tx, job)]);
   }
 
   /** Writes what was taken, and what follows from it. @returns the next step */
@@ -240,7 +240,7 @@ class Advance {
 
   private async begin(kind: JobKind): Promise<JobOfRun> {
     const stage = stageOfJob(kind);
-    if (this.run.stage !== stage) this.pending.set('stage', [setStage(this.tx, this.input, stage)]);
+    if (this.run.stage !== stage) this.pending.set('stage', [settingStage(this.tx, this.input, stage)]);
     return this.create(kind, 1);
   }
 

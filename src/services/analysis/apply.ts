@@ -3,11 +3,11 @@ import type { Transaction } from '../../db/client.ts';
 import { type Write, writeTogether } from '../../db/writes.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { announce } from '../deliveries/announce.ts';
-import { pipelineRing } from '../pipelines/ring.ts';
-import { setStage } from '../pipelines/state.ts';
+import { ringingPipeline } from '../pipelines/ring.ts';
+import { settingStage } from '../pipelines/state.ts';
 import { applyCallAnalysisEffects, applyVisitAnalysisEffects } from './effects.ts';
 import type { Result } from './results.ts';
-import { endAsApplied } from './runs.ts';
+import { endingAsApplied } from './runs.ts';
 
 /**
  * Applies the analysis of a call or visit, ends its run, which is locked and under way, and rings the call or visit.
@@ -19,8 +19,8 @@ export async function applyAnalysis(
   taken: Result,
 ): Promise<void> {
   const { companyId, subjectKind, subjectId } = run;
-  const withRead = [...taken.writes, endAsApplied(tx, run), ...pipelineRing(tx, run)];
-  const withEffects: Write[] = [setStage(tx, run, 'done')];
+  const withRead = [...taken.writes, endingAsApplied(tx, run), ...ringingPipeline(tx, run)];
+  const withEffects: Write[] = [settingStage(tx, run, 'done')];
   if (subjectKind === 'call') {
     await applyCallAnalysisEffects(tx, { companyId, callId: subjectId }, { ...taken, withRead, withEffects });
   } else {

@@ -3,7 +3,7 @@ import { and, desc, eq } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { type AnalysisRunState, isOpen, shunyaJobs, webhookEvents } from '../../db/schema/index.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
-import { closeLate, markApplied, redact } from '../inbox/applied.ts';
+import { closingLate, markingApplied, redacting } from '../inbox/applied.ts';
 import { hasWaiting, type JobOfRun, jobsOfRun, jobsOfRunColumns } from './jobs.ts';
 
 export interface TakenCallback {
@@ -25,7 +25,7 @@ export async function takeJobs(
   run: SubjectKey & { generation: number },
 ): Promise<{ jobs: JobOfRun[]; callbacks: TakenCallback[]; othersWait: boolean }> {
   const { jobId, sequence, body } = webhookEvents;
-  const taken = tx.$with('taken').as(markApplied(tx, callbacksOf(workflowId)).returning({ jobId, sequence, body }));
+  const taken = tx.$with('taken').as(markingApplied(tx, callbacksOf(workflowId)).returning({ jobId, sequence, body }));
   const rows = await tx
     .with(taken)
     .select({
@@ -59,5 +59,5 @@ export async function closeCallbacks(
   workflowId: string,
   state: AnalysisRunState | undefined,
 ): Promise<void> {
-  await (state ? closeLate : redact)(tx, callbacksOf(workflowId));
+  await (state ? closingLate : redacting)(tx, callbacksOf(workflowId));
 }

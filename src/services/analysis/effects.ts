@@ -19,7 +19,7 @@ import { leadStatusOf, raiseLeadStatus } from '../../domain/lead.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
 import { changeAppointment, lockAppointment, makeAppointment } from '../appointments/write.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
-import { type LeadMove, leadMove, moveLead, tellMove } from '../leads/change.ts';
+import { type LeadMove, moveLead, movingLead, tellMove } from '../leads/change.ts';
 
 type CallKey = { companyId: string; callId: string };
 
@@ -124,7 +124,7 @@ async function bringAbout(
   change: LeadMove | undefined,
   alsoWritten: readonly Write[] = [],
 ): Promise<void> {
-  const writes = change ? [...alsoWritten, leadMove(tx, row, change)] : alsoWritten;
+  const writes = change ? [...alsoWritten, movingLead(tx, row, change)] : alsoWritten;
   const isNew = analysis.bookingStatus === 'booked' && (await bookAppointment(tx, key, row, analysis, writes));
   if (analysis.bookingStatus !== 'booked') await writeTogether(tx, writes);
   if (change) await tellMove(tx, row, change);

@@ -5,7 +5,7 @@ import type { Database, Transaction } from '../../db/client.ts';
 import { shunyaJobs } from '../../db/schema/index.ts';
 import { adoptCallbacks, hasEventsToAdopt } from '../inbox/reroute.ts';
 import { lockTaskId } from '../inbox/routeCallback.ts';
-import { markFailed } from './jobStates.ts';
+import { markingFailed } from './jobStates.ts';
 import { grantFreeSlots, lockPlaces, type ShunyaJob, selectJob } from './jobs.ts';
 import { storeResult } from './results.ts';
 
@@ -90,7 +90,7 @@ export async function recordOutcome(
     await lockPlaces(tx, job.companyId);
     const current = await selectJob(tx, job.id, true);
     if (current?.state !== 'submitted' && current?.state !== 'reported') return;
-    if ('failed' in outcome) await markFailed(tx, job.id, outcome.failed);
+    if ('failed' in outcome) await markingFailed(tx, job.id, outcome.failed);
     else await storeResult(tx, job, outcome.result);
     await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
   });
@@ -113,7 +113,7 @@ export async function recordFailure(
     if (ends) await lockPlaces(tx, job.companyId);
     if (ends === 'attempt' && (await selectJob(tx, job.id, true))?.state !== 'ready') return;
     if (ends) {
-      await markFailed(tx, job.id, { code, retryable: ends === 'attempt' });
+      await markingFailed(tx, job.id, { code, retryable: ends === 'attempt' });
       await grantFreeSlots(tx, job.companyId, config.shunya.maxPerCompany);
       return;
     }

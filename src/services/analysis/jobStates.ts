@@ -1,19 +1,20 @@
 /**
  * What becomes of a job once it was submitted: reported by a callback, completed, failed. Who ends one has locked its
- * company's places before it read the job. Each function answers the statement, so that it can be sent with others.
+ * company's places before it read the job.
  */
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import { shunyaJobs } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import type { ShunyaJob } from './jobs.ts';
 
 /** Writes the state that a callback gave a job whose result is still to be read. */
-export const markReported = (tx: Transaction, job: Pick<ShunyaJob, 'id' | 'state'>) =>
+export const markingReported = (tx: Transaction, job: Pick<ShunyaJob, 'id' | 'state'>): Write =>
   tx.update(shunyaJobs).set({ state: job.state, updatedAt: sql`now()` }).where(eq(shunyaJobs.id, job.id));
 
 /** Its result is stored with this. */
-export const markCompleted = (tx: Transaction, jobId: string) =>
+export const markingCompleted = (tx: Transaction, jobId: string): Write =>
   tx
     .update(shunyaJobs)
     .set({ state: 'completed', errorCode: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
@@ -25,7 +26,7 @@ interface Failure {
 }
 
 /** A job's end as failed; later news of it changes nothing. */
-export const markFailed = (tx: Transaction, jobId: string, failure: Failure) =>
+export const markingFailed = (tx: Transaction, jobId: string, failure: Failure): Write =>
   tx
     .update(shunyaJobs)
     .set({ ...failedAs(failure), errorAt: sql`now()`, finishedAt: sql`now()`, updatedAt: sql`now()` })

@@ -7,7 +7,7 @@ import type { Block, NextStep, SubjectKey } from '../../domain/pipelineSteps.ts'
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import { queueOperatorAction } from '../inbox/queuedActions.ts';
 import { blockOf, type ShownState, setGeneration } from '../pipelines/state.ts';
-import { type selectRun, startRun } from './runs.ts';
+import { type selectRun, startingRun } from './runs.ts';
 
 /** A decision on a pipeline, to be written to its row. */
 export interface Decision {
@@ -86,7 +86,7 @@ async function tryAtOnce(tx: Transaction, subject: AnalyzedSubject, blockedOn?: 
 }
 
 function begin(tx: Transaction, config: Config, subject: AnalyzedSubject): Decision {
-  const { refused, writes } = startRun(tx, config, subject);
+  const { refused, writes } = startingRun(tx, config, subject);
   if (refused) return { ...inStage('not_analyzable', FINISH, refused), writes };
   return { ...inStage('transcribing', { do: 'analyze', generation: subject.generation }), writes };
 }

@@ -10,7 +10,7 @@ import type { JobKind, SubjectKind } from '../../domain/pipeline.ts';
 import { cleanJson } from '../../providers/shunya/fields.ts';
 import { normalizeCallAnalysis, normalizeTranscript, normalizeVisitAnalysis } from '../../providers/shunya/payload.ts';
 import { type Scorecard, scoreBy } from '../scorecards/score.ts';
-import { markCompleted } from './jobStates.ts';
+import { markingCompleted } from './jobStates.ts';
 
 interface ResultKey {
   id: string;
@@ -44,14 +44,14 @@ export async function readResult(
   raw: unknown,
   scorecard: Scorecard | undefined,
 ): Promise<Result> {
-  const completed = markCompleted(tx, job.id);
-  if (job.kind === 'transcription') return { writes: [completed, transcriptOf(tx, job, raw)] };
-  if (job.subjectKind === 'visit') return { writes: [completed, visitAnalysisOf(tx, job, raw, scorecard)] };
-  const { write, analysis } = await callAnalysisOf(tx, job, raw, scorecard);
+  const completed = markingCompleted(tx, job.id);
+  if (job.kind === 'transcription') return { writes: [completed, storingTranscript(tx, job, raw)] };
+  if (job.subjectKind === 'visit') return { writes: [completed, storingVisitAnalysis(tx, job, raw, scorecard)] };
+  const { write, analysis } = await readCallAnalysis(tx, job, raw, scorecard);
   return { writes: [completed, write], analysis };
 }
 
-function transcriptOf(tx: Transaction, job: ResultKey, raw: unknown): Write {
+function storingTranscript(tx: Transaction, job: ResultKey, raw: unknown): Write {
   const transcript = normalizeTranscript(raw);
   if (!transcript) throw new Error('a transcription completed without a transcript');
   const { companyId, generation } = job;
@@ -68,7 +68,7 @@ function transcriptOf(tx: Transaction, job: ResultKey, raw: unknown): Write {
         .onConflictDoNothing();
 }
 
-async function callAnalysisOf(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined) {
+async function readCallAnalysis(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined) {
   const analysis = normalizeCallAnalysis(raw);
   const before = await selectPrevious(tx, job);
   const humanFields = before?.humanFields ?? [];
@@ -150,7 +150,7 @@ function keepHumanFields(analysis: CallAnalysis, before: AnalysisColumns, humanF
   return kept;
 }
 
-function visitAnalysisOf(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined): Write {
+function storingVisitAnalysis(tx: Transaction, job: ResultKey, raw: unknown, scorecard: Scorecard | undefined): Write {
   const analysis = normalizeVisitAnalysis(raw);
   return tx
     .insert(recordingAnalyses)

@@ -7,7 +7,7 @@ import type { Write } from '../../db/writes.ts';
 import { randomShunyaCallId } from '../../domain/ids.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { isRecordingHostAllowed } from '../../domain/recordingHosts.ts';
-import { analysisRing, ringAnalysis, ringPipeline } from '../pipelines/ring.ts';
+import { ringAnalysis, ringingAnalysis, ringPipeline } from '../pipelines/ring.ts';
 import { setBlock, setStage } from '../pipelines/state.ts';
 import { giveUpJobs } from './jobStates.ts';
 import { grantFreeSlots, lockPlaces } from './jobs.ts';
@@ -16,7 +16,7 @@ import { grantFreeSlots, lockPlaces } from './jobs.ts';
  * Starts a run and its workflow, by a ring. A recording that may not be sent ends it before it begins.
  * @returns the writes that do so, and why it cannot be analyzed
  */
-export function startRun(
+export function startingRun(
   tx: Transaction,
   config: Config,
   run: SubjectKey & { generation: number; recordingUrl: string; providerCallId: string | null },
@@ -32,7 +32,7 @@ export function startRun(
     recordingUrl: run.recordingUrl,
     ...(allowed ? {} : { state: 'not_analyzable' as const, reason, finishedAt: new Date() }),
   });
-  return { writes: allowed ? [insert, analysisRing(tx, run)] : [insert], refused: reason };
+  return { writes: allowed ? [insert, ringingAnalysis(tx, run)] : [insert], refused: reason };
 }
 
 export const runKey = (key: SubjectKey, generation: number) =>
@@ -69,8 +69,8 @@ export async function endAsNotAnalyzable(
   await ringPipeline(tx, run);
 }
 
-/** Ends a run that is locked, and whose analysis is applied. Answers the statement, to be sent with other writes. */
-export const endAsApplied = (tx: Transaction, run: SubjectKey & { generation: number }) =>
+/** Ends a run that is locked, and whose analysis is applied. */
+export const endingAsApplied = (tx: Transaction, run: SubjectKey & { generation: number }): Write =>
   tx
     .update(analysisRuns)
     .set({

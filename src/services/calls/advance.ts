@@ -9,7 +9,7 @@ import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { adoptEventsOfCall } from '../inbox/reroute.ts';
-import { setStage } from '../pipelines/state.ts';
+import { settingStage } from '../pipelines/state.ts';
 import {
   type CallState,
   foldEvents,
@@ -62,7 +62,7 @@ async function follow(tx: Transaction, config: Config, input: AdvanceCallInput):
   else {
     const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
     const isMoved = stage !== call.stage || reason !== call.reason;
-    await writeTogether(tx, [...writes, ...(isMoved ? [setStage(tx, key, stage, reason)] : [])]);
+    await writeTogether(tx, [...writes, ...(isMoved ? [settingStage(tx, key, stage, reason)] : [])]);
   }
   return { subjectId: call.id, stage, block, next };
 }

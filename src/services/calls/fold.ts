@@ -19,7 +19,7 @@ import { readCallRailEvent } from '../../providers/callrail/payload.ts';
 import { applyCallAnalysisEffects } from '../analysis/effects.ts';
 import { announce } from '../deliveries/announce.ts';
 import { lockingFollowUp, refreshFollowUp, refreshLockedFollowUp } from '../followUps/refresh.ts';
-import { markApplied, redact } from '../inbox/applied.ts';
+import { markingApplied, redacting } from '../inbox/applied.ts';
 import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
 import { hasEventsToAdopt } from '../inbox/reroute.ts';
 import { type ShownState, shownColumns, stageColumns } from '../pipelines/state.ts';
@@ -41,7 +41,7 @@ const eventsOf = (input: ProviderCall) =>
 
 /** Events of a call that a person deleted: their content goes too. */
 export async function redactEvents(tx: Transaction, input: ProviderCall): Promise<void> {
-  await redact(tx, and(eventsOf(input), ne(webhookEvents.status, 'applied')));
+  await redacting(tx, and(eventsOf(input), ne(webhookEvents.status, 'applied')));
 }
 
 const callColumns = {
@@ -83,7 +83,7 @@ export async function takeCall(tx: Transaction, input: ProviderCall) {
     exists(sql`(select from company)`),
     not(isDeleted),
   );
-  const news = tx.$with('news').as(markApplied(tx, isToApply).returning({ id: webhookEvents.id }));
+  const news = tx.$with('news').as(markingApplied(tx, isToApply).returning({ id: webhookEvents.id }));
   const rows = await tx
     .with(takingRings(tx, workflowId), company, news)
     .select({

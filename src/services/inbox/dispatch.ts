@@ -4,7 +4,7 @@ import type { Database } from '../../db/client.ts';
 import { isOpen, webhookEvents } from '../../db/schema/index.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookSource } from '../../domain/webhookEvent.ts';
-import { closeLate, redact, markSent as sent } from './applied.ts';
+import { closingLate, markingSent, redacting } from './applied.ts';
 import type { QueuedAction } from './queuedActions.ts';
 import { stateOfRun } from './routeCallback.ts';
 
@@ -51,14 +51,14 @@ export interface Claim {
 }
 
 /**
- * Takes a lease on due events, round-robin by company, so that one company's backlog does not delay another's call, and of
- * each company its oldest and its newest in turn, so that a backlog does not delay its own new calls. What has just come is
- * always among them; of a backlog only as many as keep few under way, first of the company that has fewest, and by lot of
- * companies that have as many.
- * Arrays, a pool that reads in the order of an index, and locks by id alone: so a backlog that the statistics do not know of yet
- * is not read either.
- * @param rung events whose workflows were rung since the last time: they are dispatched, and due again later in case they
- * are not applied. Most are by now, and their lease holds until here, so that this needs no statement of its own.
+ * Takes a lease on due events: what has just come, and of a backlog as many as keep few under way. By turns of the companies, so
+ * that one's backlog does not delay another's call, and of each its oldest and its newest in turn, so that it does not delay
+ * its own. Of a backlog first whose company has fewest under way; among equals, by lot.
+ *
+ * Arrays, a pool read in the order of an index, and locks by id alone: no plan reads a whole backlog, even one that the
+ * statistics do not know of yet.
+ * @param rung what the round before has rung, which this statement marks dispatched and makes due again later. Their lease
+ * lasts until now, and most of them are applied by now and need no mark: so a round needs no statement of its own for it.
  */
 export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<Claim> {
   const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
@@ -183,7 +183,7 @@ const nextRing = (againSeconds: number) =>
 
 /** Operators' actions were sent. */
 export async function markSent(db: Database, events: readonly ClaimedEvent[]): Promise<void> {
-  await sent(db, inArray(webhookEvents.id, idsOf(events)));
+  await markingSent(db, inArray(webhookEvents.id, idsOf(events)));
 }
 
 /**
@@ -195,7 +195,7 @@ export async function closeLateCallbacks(db: Database, events: readonly ClaimedE
   const jobId = events[0]?.jobId;
   const run = jobId ? await stateOfRun(db, jobId) : 'running';
   if (run === 'running') return false;
-  await (run === 'gone' ? redact : closeLate)(db, unapplied(events));
+  await (run === 'gone' ? redacting : closingLate)(db, unapplied(events));
   return true;
 }
 

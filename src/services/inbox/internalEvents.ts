@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import { isOpen, isRestart, webhookEvents } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import { sha256 } from './store.ts';
 
 /** The route of a ring, which says no more than that rows have changed. */
@@ -27,9 +28,14 @@ export interface InternalEvent {
 
 /**
  * Stores an event of our own in the caller's transaction, so that a change of rows and the ring of its workflow
- * are committed together. Answers the statement, so that it can be sent with others.
+ * are committed together.
  */
-export function storeInternalEvent(db: Queryable, event: InternalEvent) {
+export async function storeInternalEvent(db: Queryable, event: InternalEvent): Promise<void> {
+  await storingInternalEvent(db, event);
+}
+
+/** The same, to be sent with other writes. */
+export function storingInternalEvent(db: Queryable, event: InternalEvent): Write {
   const body = Buffer.from(JSON.stringify(event.body ?? {}));
   const stored = db.insert(webhookEvents).values({
     id: event.id ?? randomUUID(),

@@ -3,6 +3,7 @@ import { eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
 import type { lockLead } from '../../db/queries/leads.ts';
 import { leads } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import { changedFields } from '../../domain/outgoingWebhook.ts';
 import { refreshLeadReviews } from '../appointments/review.ts';
 import { announce } from '../deliveries/announce.ts';
@@ -49,13 +50,13 @@ export type LeadMove = Pick<LeadPlace, 'status'> & Partial<Pick<LeadPlace, 'qual
 
 /** Writes what an outcome makes of a lead; `src/services/analysis/effects.ts` decides it. */
 export async function moveLead(tx: Transaction, lead: LeadPlace, move: LeadMove): Promise<void> {
-  await leadMove(tx, lead, move);
+  await movingLead(tx, lead, move);
   await tellMove(tx, lead, move);
   if (move.status !== lead.status) await refreshLeadReviews(tx, lead.leadId);
 }
 
-/** The write of it alone, to be sent with others. */
-export const leadMove = (tx: Transaction, { leadId }: LeadPlace, move: LeadMove) =>
+/** What that writes to the lead itself, to be sent with other writes. */
+export const movingLead = (tx: Transaction, { leadId }: LeadPlace, move: LeadMove): Write =>
   tx
     .update(leads)
     .set({ ...move, version: sql`${leads.version} + 1`, updatedAt: sql`now()` })

@@ -8,39 +8,39 @@ import { analysisRuns, calls } from '../../db/schema/index.ts';
 import { type Write, writeTogether } from '../../db/writes.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
-import { RING, storeInternalEvent } from '../inbox/internalEvents.ts';
+import { RING, storingInternalEvent } from '../inbox/internalEvents.ts';
 
 /** Rings the workflow of a call or visit. */
 export async function ringPipeline(tx: Queryable, key: SubjectKey): Promise<void> {
   const providerCallId = key.subjectKind === 'call' ? await findProviderCallId(tx, key.subjectId) : null;
-  await writeTogether(tx, pipelineRing(tx, { ...key, providerCallId }));
+  await writeTogether(tx, ringingPipeline(tx, { ...key, providerCallId }));
 }
 
 /** Rings the analysis of one generation; the relay starts it where none runs. */
 export async function ringAnalysis(tx: Queryable, run: RunKey): Promise<void> {
   const providerCallId = run.subjectKind === 'call' ? await findProviderCallId(tx, run.subjectId) : null;
-  await analysisRing(tx, { ...run, providerCallId });
+  await ringingAnalysis(tx, { ...run, providerCallId });
 }
 
-/** A ring of the workflow of a call or visit, to be sent with other writes; none where there is no such call any more. */
-export function pipelineRing(tx: Queryable, key: SubjectKey & KnownCall): Write[] {
+/** The same, to be sent with other writes; none where there is no such call any more. */
+export function ringingPipeline(tx: Queryable, key: SubjectKey & KnownCall): Write[] {
   const { companyId, subjectKind, subjectId, providerCallId } = key;
   if (subjectKind === 'visit')
-    return [storeInternalEvent(tx, { companyId, route: RING, workflowId: visitWorkflowId(subjectId) })];
+    return [storingInternalEvent(tx, { companyId, route: RING, workflowId: visitWorkflowId(subjectId) })];
   if (providerCallId === null) return [];
   const workflowId = callWorkflowId(companyId, providerCallId);
-  return [storeInternalEvent(tx, { companyId, route: RING, workflowId, providerCallId })];
+  return [storingInternalEvent(tx, { companyId, route: RING, workflowId, providerCallId })];
 }
 
-/** A ring of an analysis, to be sent with other writes. */
-export function analysisRing(
+/** The same, to be sent with other writes. */
+export function ringingAnalysis(
   tx: Queryable,
   { companyId, subjectKind, subjectId, generation, ...of }: RunKey & KnownCall,
-) {
+): Write {
   const workflowId = analysisWorkflowId(subjectKind, subjectId, generation);
   // The call's id is for the summary that people read.
   const body = { call: of.providerCallId ?? undefined };
-  return storeInternalEvent(tx, { companyId, route: RING, workflowId, body });
+  return storingInternalEvent(tx, { companyId, route: RING, workflowId, body });
 }
 
 type RunKey = SubjectKey & { generation: number };

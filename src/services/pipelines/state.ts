@@ -6,17 +6,25 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { Database, Queryable, Transaction } from '../../db/client.ts';
 import { stageLiterals } from '../../db/schema/columns.ts';
 import { calls, recordingSessions } from '../../db/schema/index.ts';
+import type { Write } from '../../db/writes.ts';
 import { FINAL_STAGES, type PipelineStage, type SubjectKind } from '../../domain/pipeline.ts';
 import type { Block, SubjectKey } from '../../domain/pipelineSteps.ts';
 import { ringPipeline } from './ring.ts';
 
 export const subjectTable = (kind: SubjectKind) => (kind === 'call' ? calls : recordingSessions);
 
-/**
- * Writes the stage of a call or visit, and since when; nothing where it is in that stage already. Answers the statement, so
- * that it can be sent with others.
- */
-export function setStage(tx: Queryable, key: SubjectKey, stage: PipelineStage, reason: string | null = null) {
+/** Writes the stage of a call or visit, and since when; nothing where it is in that stage already. */
+export async function setStage(tx: Queryable, key: SubjectKey, stage: PipelineStage, reason?: string): Promise<void> {
+  await settingStage(tx, key, stage, reason);
+}
+
+/** The same, to be sent with other writes. */
+export function settingStage(
+  tx: Queryable,
+  key: SubjectKey,
+  stage: PipelineStage,
+  reason: string | null = null,
+): Write {
   const table = subjectTable(key.subjectKind);
   return tx
     .update(table)

@@ -8,9 +8,9 @@ import { type PipelineWaits, remaining, type SubjectState } from '../../domain/p
 import { visitWorkflowId } from '../../domain/workflowIds.ts';
 import { type Decision, inStage, nextAnalysisStep } from '../analysis/next.ts';
 import { selectRun } from '../analysis/runs.ts';
-import { markApplied } from '../inbox/applied.ts';
+import { markingApplied } from '../inbox/applied.ts';
 import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
-import { setStage, shownColumns } from '../pipelines/state.ts';
+import { settingStage, shownColumns } from '../pipelines/state.ts';
 
 export interface AdvanceVisitInput {
   companyId: string;
@@ -26,7 +26,7 @@ export async function advanceVisit(db: Database, config: Config, input: AdvanceV
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
     const { stage, reason, block, next, writes = [] } = await decide(tx, config, input, session);
     const isMoved = stage !== session.stage || reason !== session.reason;
-    await writeTogether(tx, [...writes, ...(isMoved ? [setStage(tx, key, stage, reason)] : [])]);
+    await writeTogether(tx, [...writes, ...(isMoved ? [settingStage(tx, key, stage, reason)] : [])]);
     return { subjectId: session.id, stage, block, next };
   });
 }
@@ -60,7 +60,7 @@ async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
   const workflowId = visitWorkflowId(input.sessionId);
   // An operator's action is applied once it is sent.
   const isTaken = and(ne(webhookEvents.source, 'operator'), isOpen(webhookEvents), sql`not ${isRingOf(workflowId)}`);
-  const applied = markApplied(tx, and(eq(webhookEvents.workflowId, workflowId), isTaken));
+  const applied = markingApplied(tx, and(eq(webhookEvents.workflowId, workflowId), isTaken));
   const [session] = await tx
     .with(takingRings(tx, workflowId), ...alongside(tx, [applied]))
     .select({
