@@ -40,7 +40,7 @@ export const webhookEvents = pgTable(
     /** Order of receipt. */
     sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     source: text('source').$type<WebhookSource>().notNull(),
-    /** call.incoming … call.modified, call.abandoned, call.reanalyze, call.restart, visit.started, visit.stopped, visit.restart, ring, job. */
+    /** From CallRail `call.` with a `CallEventKind`, from Shunya `job`, of our own an `InternalRoute` or `OperatorRoute`. */
     route: text('route').notNull(),
     companyId: text('company_id'),
     status: text('status').$type<WebhookEventStatus>().notNull(),

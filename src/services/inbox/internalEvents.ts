@@ -7,16 +7,13 @@ import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import { isOpen, isRestart, webhookEvents } from '../../db/schema/index.ts';
 import type { Write } from '../../db/writes.ts';
+import { type InternalRoute, type OperatorRoute, RING } from '../../domain/webhookEvent.ts';
 import { sha256 } from './store.ts';
-
-/** The route of a ring, which says no more than that rows have changed. */
-export const RING = 'ring';
 
 export interface InternalEvent {
   source?: 'internal' | 'operator';
   companyId: string;
-  /** call.abandoned, call.reanalyze, call.restart, visit.started, visit.stopped, visit.restart, delivery.due; ring; retry, skip */
-  route: string;
+  route: InternalRoute | OperatorRoute;
   /** The workflow to ring. */
   workflowId: string;
   providerCallId?: string;

@@ -4,6 +4,7 @@
  */
 import type { Queryable } from '../../db/client.ts';
 import type { OperatorAction } from '../../domain/pipelineSteps.ts';
+import type { OperatorRoute } from '../../domain/webhookEvent.ts';
 import { storeInternalEvent } from './internalEvents.ts';
 
 /** `reason`: from REST the id of the audit row, else the text of whoever acted. */
@@ -18,7 +19,7 @@ export interface QueuedAction extends OperatorAction {
  */
 export async function queueOperatorAction(
   db: Queryable,
-  name: 'retry' | 'skip',
+  name: OperatorRoute,
   pipeline: { companyId: string; providerCallId: string | null; workflowId: string },
   action: QueuedAction,
   id?: string,

@@ -101,7 +101,7 @@ export function createCallReceiver(deps: {
           expect(read.trackingNumber, numbered);
         const event = { ...eventOf(received, read, fateOf(route, read, owners)), bodySha256 };
         const outcome = await store(event);
-        const stored = outcome === 'elsewhere' ? await storeAfterRemoval(db, event) : outcome;
+        const stored = outcome === 'company_unavailable' ? await storeAfterRemoval(db, event) : outcome;
         // Its company was removed between the two statements: whose it is now is looked up again.
         if (stored === 'removed') continue;
         if (!stored.duplicate && isStray(stored.status)) onStray(event.body.length);

@@ -4,7 +4,7 @@ import { findWebhookEvent, type WebhookEventRow } from '../../db/queries/webhook
 import { audit } from '../audit.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
-import { routeOnceMore } from './reroute.ts';
+import { redrive } from './reroute.ts';
 
 /** Sends one stored event through again, as a person asks. @returns it, as it is now */
 export async function redriveEvent(
@@ -14,7 +14,7 @@ export async function redriveEvent(
   config: Config,
 ): Promise<WebhookEventRow> {
   if (!(await findWebhookEvent(tx, requester.companyId, id))) throw refuseMissing();
-  const before = await routeOnceMore(tx, id, config);
+  const before = await redrive(tx, id, config);
   if (before === 'applied') throw new Refusal('already_applied');
   // It may have become another company's.
   const event = before && (await findWebhookEvent(tx, undefined, id));

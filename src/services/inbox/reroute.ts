@@ -18,7 +18,7 @@ const ROUTED_TOGETHER = 50;
 const LOOK_AGAIN_MINUTES = 5;
 
 /** All but the body, which may be large: it is read once it is known that somebody could own the event. */
-const waitingColumns = {
+const eventColumns = {
   id: webhookEvents.id,
   sequence: webhookEvents.sequence,
   source: webhookEvents.source,
@@ -31,10 +31,10 @@ const waitingColumns = {
   callrailCompanyId: webhookEvents.callrailCompanyId,
   callrailCompanyAlias: webhookEvents.callrailCompanyAlias,
 };
-type WaitingEvent = Awaited<ReturnType<typeof selectWaiting>>[number];
+type EventToRoute = Awaited<ReturnType<typeof selectEvents>>[number];
 
-const selectWaiting = (tx: Queryable, which: SQL | undefined) =>
-  tx.select(waitingColumns).from(webhookEvents).where(which).orderBy(webhookEvents.sequence).limit(ROUTED_TOGETHER);
+const selectEvents = (tx: Queryable, which: SQL | undefined) =>
+  tx.select(eventColumns).from(webhookEvents).where(which).orderBy(webhookEvents.sequence).limit(ROUTED_TOGETHER);
 
 /**
  * Takes up some of the events that waited for a number, CallRail id, call or job that is known now: one small transaction.
@@ -46,26 +46,26 @@ export async function routeWaitingEvents(
   config: Config,
   after: number,
 ): Promise<{ routed: number; next: number | null }> {
-  const isOwned = sql`(
+  const hasPossibleOwner = sql`(
     ${webhookEvents.source} = 'callrail' and (
       exists (select 1 from tracking_numbers n where n.phone_number = ${webhookEvents.trackingNumber})
       or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyId})
       or exists (select 1 from companies c where c.callrail_company_id = ${webhookEvents.callrailCompanyAlias})
       or exists (select 1 from calls c where c.provider_call_id = ${webhookEvents.providerCallId})))`;
-  const isAnswered = sql`(
+  const hasKnownJob = sql`(
     ${webhookEvents.source} = 'shunya' and (
       exists (select 1 from shunya_jobs j where j.task_id = ${webhookEvents.taskId})
       or exists (select 1 from shunya_jobs j where j.shunya_call_id = ${webhookEvents.shunyaCallId} and j.task_id is not null)))`;
   const isDue = sql`${webhookEvents.nextRingAt} <= now() and ${webhookEvents.sequence} > ${after}`;
   return db.transaction(async (tx) => {
-    const { routed, waiting } = await routeUnrouted(tx, and(isDue, or(isOwned, isAnswered)), config);
+    const { routed, waiting } = await routeUnrouted(tx, and(isDue, or(hasPossibleOwner, hasKnownJob)), config);
     return { routed, next: waiting.length < ROUTED_TOGETHER ? null : (waiting.at(-1)?.sequence ?? null) };
   });
 }
 
 /** Routes unrouted events again, oldest first; those that somebody else is at are left to them. */
 async function routeUnrouted(tx: Queryable, which: SQL | undefined, config: Config) {
-  const waiting = await selectWaiting(tx, and(isUnrouted, which)).for('update', {
+  const waiting = await selectEvents(tx, and(isUnrouted, which)).for('update', {
     skipLocked: true,
   });
   let routed = 0;
@@ -121,12 +121,8 @@ export async function adoptCallbacks(
  * one is routed and verified anew. One that was applied stays so.
  * @returns what it was; undefined where it is gone
  */
-export async function routeOnceMore(
-  tx: Queryable,
-  eventId: string,
-  config: Config,
-): Promise<WebhookEventStatus | undefined> {
-  const [event] = await selectWaiting(tx, eq(webhookEvents.id, eventId)).for('update');
+export async function redrive(tx: Queryable, eventId: string, config: Config): Promise<WebhookEventStatus | undefined> {
+  const [event] = await selectEvents(tx, eq(webhookEvents.id, eventId)).for('update');
   if (event?.status === 'pending' || event?.status === 'dispatched') {
     await tx
       .update(webhookEvents)
@@ -137,7 +133,7 @@ export async function routeOnceMore(
 }
 
 /** Routes one stored event again and writes what came of it. @returns its status now */
-async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): Promise<WebhookEventStatus> {
+async function routeAgain(tx: Queryable, event: EventToRoute, config: Config): Promise<WebhookEventStatus> {
   const set = await decideAgain(tx, event, config);
   // Rejected twins do not count as duplicates; once one is accepted, it must be the only one.
   if (event.status === 'rejected' && set.status !== 'rejected' && (await hasTwin(tx, event))) return 'rejected';
@@ -148,7 +144,7 @@ async function routeAgain(tx: Queryable, event: WaitingEvent, config: Config): P
   return set.status;
 }
 
-async function hasTwin(tx: Queryable, event: WaitingEvent): Promise<boolean> {
+async function hasTwin(tx: Queryable, event: EventToRoute): Promise<boolean> {
   const twins = await tx
     .select({ id: webhookEvents.id })
     .from(webhookEvents)
@@ -163,11 +159,11 @@ async function hasTwin(tx: Queryable, event: WaitingEvent): Promise<boolean> {
   return twins.length > 0;
 }
 
-async function decideAgain(tx: Queryable, event: WaitingEvent, config: Config) {
+async function decideAgain(tx: Queryable, event: EventToRoute, config: Config) {
   return event.source === 'shunya' ? decideCallback(tx, event) : decideCall(tx, event, config);
 }
 
-async function decideCallback(tx: Queryable, event: WaitingEvent) {
+async function decideCallback(tx: Queryable, event: EventToRoute) {
   const route = await routeAndHoldCallback(tx, readShunyaCallback(parseBodyBytes(await readBody(tx, event.id))));
   if (route.decision === 'matched') {
     const { companyId, jobId, workflowId } = route;
@@ -177,7 +173,7 @@ async function decideCallback(tx: Queryable, event: WaitingEvent) {
   return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
 }
 
-async function decideCall(tx: Queryable, event: WaitingEvent, config: Config) {
+async function decideCall(tx: Queryable, event: EventToRoute, config: Config) {
   const { providerCallId } = event;
   const unrouted = { status: 'unrouted' as const, reason: 'unknown_number' };
   const [owners = []] = await findCallOwners(tx, [event]);

@@ -45,10 +45,6 @@ export async function storeEvent(
   event: NewWebhookEvent,
   bodySha256 = sha256(event.body),
 ): Promise<StoredEvent> {
-  return insertOnce(db, event, bodySha256);
-}
-
-async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: string): Promise<StoredEvent> {
   const [inserted] = await db
     .insert(webhookEvents)
     .values({ ...boundBody(event), id: randomUUID(), bodySha256 })
@@ -56,7 +52,7 @@ async function insertOnce(db: Queryable, event: NewWebhookEvent, bodySha256: str
     .returning({ id: webhookEvents.id, status: webhookEvents.status, reason: webhookEvents.reason });
   if (inserted) return { ...inserted, duplicate: false };
   // Where it is not found it was deleted between the two statements, or is another event now: the place is free.
-  return (await findTwin(db, event, bodySha256)) ?? insertOnce(db, event, bodySha256);
+  return (await findTwin(db, event, bodySha256)) ?? storeEvent(db, event, bodySha256);
 }
 
 /** The stored event with the same route and bytes. An unrouted one also keeps this one's signature, for when its company is known. */
@@ -97,14 +93,14 @@ async function addSignature(db: Queryable, eventId: string, signature: string): 
  * Stores the event of a deleted call without its content: it is answered, counted once, and brings nothing back.
  */
 export async function storeRedacted(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
-  return insertOnce(db, { ...event, ...REDACTED, appliedAt: new Date() }, sha256(event.body));
+  return storeEvent(db, { ...event, ...REDACTED, appliedAt: new Date() }, sha256(event.body));
 }
 
 /** What a CallRail event has, with the hash of its whole body. */
 export type BatchedEvent = NewWebhookEvent & { bodySha256: string };
 
-/** `elsewhere`: nothing was stored, since its company is gone or is just being removed. */
-export type BatchedOutcome = StoredEvent | 'elsewhere';
+/** `company_unavailable`: nothing was stored, since its company is gone or is just being removed. */
+export type BatchedOutcome = StoredEvent | 'company_unavailable';
 
 /**
  * Stores events of several calls and companies in one statement, in the order of the list. Companies are locked against
@@ -112,7 +108,7 @@ export type BatchedOutcome = StoredEvent | 'elsewhere';
  */
 export async function storeEvents(db: Database, events: readonly BatchedEvent[]): Promise<BatchedOutcome[]> {
   const rows = events.map((event, index) => ({ ...columnsOf(event), n: index + 1, id: randomUUID() }));
-  const stored = await executePrepared<{ n: number; is_stored: boolean; is_elsewhere: boolean }>(
+  const stored = await executePrepared<{ n: number; is_stored: boolean; is_company_unavailable: boolean }>(
     db,
     insertStatement(
       rows,
@@ -126,9 +122,9 @@ export async function storeEvents(db: Database, events: readonly BatchedEvent[])
     if (!event || !id) continue;
     const { status, reason = null } = event;
     if (row.is_stored) outcomes.push({ id, status, reason, duplicate: false });
-    else if (row.is_elsewhere) outcomes.push('elsewhere');
+    else if (row.is_company_unavailable) outcomes.push('company_unavailable');
     else
-      outcomes.push((await findTwin(db, event, event.bodySha256)) ?? (await insertOnce(db, event, event.bodySha256)));
+      outcomes.push((await findTwin(db, event, event.bodySha256)) ?? (await storeEvent(db, event, event.bodySha256)));
   }
   return outcomes;
 }
@@ -173,6 +169,6 @@ function insertStatement(rows: readonly object[], bodies: readonly Uint8Array[])
       on conflict do nothing returning id
     )
     select n, id in (select id from stored) as is_stored,
-      company_id is not null and company_id not in (select id from held) as is_elsewhere
+      company_id is not null and company_id not in (select id from held) as is_company_unavailable
     from event order by n`;
 }

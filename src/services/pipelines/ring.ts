@@ -7,8 +7,9 @@ import type { Queryable } from '../../db/client.ts';
 import { analysisRuns, calls } from '../../db/schema/index.ts';
 import { type Write, writeTogether } from '../../db/writes.ts';
 import type { SubjectKey } from '../../domain/pipelineSteps.ts';
+import { RING } from '../../domain/webhookEvent.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../domain/workflowIds.ts';
-import { RING, storingInternalEvent } from '../inbox/internalEvents.ts';
+import { storingInternalEvent } from '../inbox/internalEvents.ts';
 
 /** Rings the workflow of a call or visit. */
 export async function ringPipeline(tx: Queryable, key: SubjectKey): Promise<void> {
