@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { companies, webhookEvents } from '../../src/db/schema/index.ts';
+import { callTombstones, companies, webhookEvents } from '../../src/db/schema/index.ts';
 import { requireTimeZone } from '../../src/services/companies/timeZone.ts';
 import { routeWaitingEvents } from '../../src/services/inbox/reroute.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
@@ -173,6 +173,21 @@ describe('tracking numbers', () => {
     await routeWaitingEvents(api.db, api.config, 0);
     const [event] = await api.db.select().from(webhookEvents).where(eq(webhookEvents.id, event_id));
     expect(event).toMatchObject({ status: 'pending', companyId: id });
+  });
+
+  it('let what waits of a deleted call through without its content, and ring nobody', async () => {
+    const { id } = await newCompany();
+    const phone = newNumber();
+    const call = `CAL-${phone}`;
+    const body = JSON.stringify({ call_id: call, tracking_number: phone, caller_number: '+15550001112' });
+    const answer = await api.request('/api/v1/callrail/call.incoming', { method: 'POST', body });
+    const { event_id } = (await answer.json()) as { event_id: string };
+    await api.db.insert(callTombstones).values({ companyId: id, providerCallId: call });
+    await admin.post(`/companies/${id}/tracking-numbers`, { phone_number: phone });
+    await routeWaitingEvents(api.db, api.config, 0);
+    const [event] = await api.db.select().from(webhookEvents).where(eq(webhookEvents.id, event_id));
+    expect(event).toMatchObject({ status: 'applied', reason: 'call_deleted', companyId: id, callerNumber: null });
+    expect(event?.body).toHaveLength(0);
   });
 });
 

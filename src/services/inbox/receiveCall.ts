@@ -3,17 +3,16 @@ import type { Config } from '../../config/config.ts';
 import type { Database } from '../../db/client.ts';
 import { isDatabaseUnavailable } from '../../db/errors.ts';
 import type { CallEventKind } from '../../domain/call.ts';
-import type { CallRoute } from '../../domain/callRoute.ts';
 import { isStray } from '../../domain/webhookEvent.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailAddress, readCallerNumber, readCallRailAddress } from '../../providers/callrail/payload.ts';
 import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
 import { inBatches } from '../../runtime/batches.ts';
-import { REDACTED } from './redacted.ts';
 import {
   addressOf,
   type CallAddress,
   type CallOwner,
+  callRoutedAs,
   findCallOwners,
   lockCompanyAgainstRemoval,
   routeCall,
@@ -99,7 +98,8 @@ export function createCallReceiver(deps: {
         const numbered = owners.find(({ hasNumber }) => hasNumber);
         if (route.decision === 'accepted' && numbered?.companyId === route.companyId && read.trackingNumber)
           expect(read.trackingNumber, numbered);
-        const event = { ...eventOf(received, read, fateOf(route, read, owners)), bodySha256 };
+        const routed = callRoutedAs(route, { ...address, invalidReason: whyInvalid(read) }, owners);
+        const event = { ...eventOf(received, address, routed), bodySha256 };
         const outcome = await store(event);
         const stored = outcome === 'company_unavailable' ? await storeAfterRemoval(db, event) : outcome;
         // Its company was removed between the two statements: whose it is now is looked up again.
@@ -140,36 +140,21 @@ const routeReceived = (
   config: Pick<Config, 'allowUnsignedCallrail'>,
 ) => routeCall(owners, { address, body, signatures: signature ? [signature] : [] }, config);
 
-/** The five things that can become of an event. */
-function fateOf(route: CallRoute, read: CallRailAddress, owners: readonly CallOwner[]) {
-  const { providerCallId } = read;
-  if (route.decision === 'rejected')
-    return { status: 'rejected' as const, reason: route.reason, companyId: route.companyId };
-  const companyId = route.decision === 'accepted' ? route.companyId : null;
-  const reason = whyInvalid(read);
-  if (reason || !providerCallId) return { status: 'invalid' as const, reason, companyId };
-  if (!companyId) return { status: 'unrouted' as const, reason: 'unknown_number', companyId };
-  const accepted = { companyId, workflowId: callWorkflowId(companyId, providerCallId) };
-  const isDeleted = owners.some((owner) => owner.companyId === companyId && owner.isCallDeleted);
-  if (isDeleted) return { ...accepted, ...REDACTED, appliedAt: new Date() };
-  return { ...accepted, status: 'pending' as const };
-}
-
 /** The row of it. Who called is written beside the body only where no call leads to it. */
 function eventOf(
   { kind, body, payload, signature }: ReceivedCall,
-  read: CallRailAddress,
-  fate: ReturnType<typeof fateOf>,
+  address: CallAddress,
+  routed: ReturnType<typeof callRoutedAs>,
 ) {
-  const callerNumber = isStray(fate.status) ? (readCallerNumber(payload) ?? null) : null;
+  const callerNumber = isStray(routed.status) ? (readCallerNumber(payload) ?? null) : null;
   return boundBody({
     source: 'callrail' as const,
     route: `call.${kind}`,
     body,
     signature,
     callerNumber,
-    ...addressOf(read),
-    ...fate,
+    ...address,
+    ...routed,
   });
 }
 

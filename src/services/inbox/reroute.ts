@@ -5,12 +5,10 @@ import type { Database, Queryable } from '../../db/client.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import { parseBodyBytes } from '../../domain/text.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
-import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { readCallRailAddress } from '../../providers/callrail/payload.ts';
 import { readShunyaCallback } from '../../providers/shunya/payload.ts';
-import { REDACTED } from './redacted.ts';
-import { findCallOwners, lockCompanyAgainstRemoval, routeCall, whyInvalid } from './routeCall.ts';
-import { routeAndHoldCallback } from './routeCallback.ts';
+import { callRoutedAs, findCallOwners, lockCompanyAgainstRemoval, routeCall, whyInvalid } from './routeCall.ts';
+import { callbackRoutedAs, routeAndHoldCallback } from './routeCallback.ts';
 
 /** Routed per transaction; the next one takes the rest. */
 const ROUTED_TOGETHER = 50;
@@ -164,32 +162,24 @@ async function decideAgain(tx: Queryable, event: EventToRoute, config: Config) {
 }
 
 async function decideCallback(tx: Queryable, event: EventToRoute) {
-  const route = await routeAndHoldCallback(tx, readShunyaCallback(parseBodyBytes(await readBody(tx, event.id))));
-  if (route.decision === 'matched') {
-    const { companyId, jobId, workflowId } = route;
-    return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
-  }
-  if (route.decision === 'deleted') return { ...REDACTED, companyId: route.companyId, appliedAt: new Date() };
-  return { status: route.decision, reason: route.decision === 'invalid' ? route.reason : 'unknown_job' };
+  const callback = readShunyaCallback(parseBodyBytes(await readBody(tx, event.id)));
+  return callbackRoutedAs(await routeAndHoldCallback(tx, callback));
 }
 
 async function decideCall(tx: Queryable, event: EventToRoute, config: Config) {
-  const { providerCallId } = event;
   const unrouted = { status: 'unrouted' as const, reason: 'unknown_number' };
   const [owners = []] = await findCallOwners(tx, [event]);
   if (owners.length === 0 && event.status !== 'invalid') return unrouted;
   const body = await readBody(tx, event.id);
-  const reason = whyInvalid(readCallRailAddress(parseBodyBytes(body)));
-  if (reason || !providerCallId) return { status: 'invalid' as const, reason };
+  const { providerCallId } = event;
+  const invalidReason = whyInvalid(readCallRailAddress(parseBodyBytes(body)));
   const signatures = event.signature?.split(' ') ?? [];
   const route = routeCall(owners, { address: event, body, signatures }, config);
-  if (route.decision === 'unrouted')
-    return { ...unrouted, nextRingAt: sql`now() + make_interval(mins => ${LOOK_AGAIN_MINUTES})` };
-  const { companyId } = route;
-  if (route.decision === 'rejected') return { status: 'rejected' as const, reason: route.reason, companyId };
-  if (!(await lockCompanyAgainstRemoval(tx, companyId))) return unrouted;
-  const workflowId = callWorkflowId(companyId, providerCallId);
-  return { status: 'pending' as const, reason: null, companyId, workflowId, callerNumber: null };
+  const routed = callRoutedAs(route, { providerCallId, invalidReason }, owners);
+  if (routed.status === 'unrouted')
+    return { ...routed, nextRingAt: sql`now() + make_interval(mins => ${LOOK_AGAIN_MINUTES})` };
+  const isAccepted = routed.status === 'pending' || routed.status === 'applied';
+  return isAccepted && !(await lockCompanyAgainstRemoval(tx, routed.companyId)) ? unrouted : routed;
 }
 
 async function readBody(tx: Queryable, eventId: string): Promise<Buffer> {

@@ -4,8 +4,10 @@ import type { Queryable } from '../../db/client.ts';
 import { executePrepared } from '../../db/prepared.ts';
 import { companies } from '../../db/schema/index.ts';
 import { type CallRoute, decideRoute } from '../../domain/callRoute.ts';
+import { callWorkflowId } from '../../domain/workflowIds.ts';
 import type { CallRailAddress } from '../../providers/callrail/payload.ts';
 import { verifyCallRailSignature } from '../../providers/callrail/signature.ts';
+import { REDACTED } from './redacted.ts';
 
 /** What of a CallRail event decides where it goes; stored with it, so that it can be routed again without its body. */
 export interface CallAddress {
@@ -100,6 +102,24 @@ export function routeCall(
     namesCompany: event.address.trackingNumber !== null || event.address.callrailCompanyId !== null,
     allowUnsigned: config.allowUnsignedCallrail,
   });
+}
+
+/** What becomes of an event, as its row says it. @param event the call it names, and why it can take no effect */
+export function callRoutedAs(
+  route: CallRoute,
+  { providerCallId, invalidReason }: { providerCallId: string | null; invalidReason: string | null },
+  owners: readonly CallOwner[],
+) {
+  if (route.decision === 'rejected')
+    return { status: 'rejected' as const, reason: route.reason, companyId: route.companyId };
+  const ofCompany = route.decision === 'accepted' ? { companyId: route.companyId } : undefined;
+  if (invalidReason || !providerCallId) return { status: 'invalid' as const, reason: invalidReason, ...ofCompany };
+  if (!ofCompany) return { status: 'unrouted' as const, reason: 'unknown_number' };
+  const { companyId } = ofCompany;
+  const accepted = { companyId, workflowId: callWorkflowId(companyId, providerCallId) };
+  const isDeleted = owners.some((owner) => owner.companyId === companyId && owner.isCallDeleted);
+  if (isDeleted) return { ...accepted, ...REDACTED, appliedAt: new Date() };
+  return { ...accepted, status: 'pending' as const, reason: null, callerNumber: null };
 }
 
 /**

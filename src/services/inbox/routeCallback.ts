@@ -5,6 +5,7 @@ import { lockKey } from '../../db/locks.ts';
 import { analysisRuns, companies, jobTombstones, shunyaJobs } from '../../db/schema/index.ts';
 import { analysisWorkflowId } from '../../domain/workflowIds.ts';
 import type { ShunyaCallback } from '../../providers/shunya/payload.ts';
+import { REDACTED } from './redacted.ts';
 
 export type CallbackRoute =
   | { decision: 'matched'; companyId: string; jobId: string; workflowId: string }
@@ -48,6 +49,22 @@ export async function routeAndHoldCallback(tx: Queryable, callback: ShunyaCallba
     return (await findJobTombstone(tx, callback)) ?? { decision: 'invalid', reason: 'job_contradicts_its_row' };
   }
   return matched(newest, callback);
+}
+
+/** What becomes of a callback, as its row says it. */
+export function callbackRoutedAs(route: CallbackRoute) {
+  switch (route.decision) {
+    case 'matched': {
+      const { companyId, jobId, workflowId } = route;
+      return { status: 'pending' as const, reason: null, companyId, jobId, workflowId };
+    }
+    case 'deleted':
+      return { ...REDACTED, companyId: route.companyId, appliedAt: new Date() };
+    case 'unrouted':
+      return { status: 'unrouted' as const, reason: 'unknown_job' };
+    case 'invalid':
+      return { status: 'invalid' as const, reason: route.reason };
+  }
 }
 
 type JobRow = Awaited<ReturnType<typeof selectCandidateJobs>>[number];

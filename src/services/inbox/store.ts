@@ -6,7 +6,6 @@ import { executePrepared } from '../../db/prepared.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import type { WebhookEventStatus } from '../../domain/webhookEvent.ts';
 import { byteaArrayLiteral } from './arrayLiterals.ts';
-import { REDACTED } from './redacted.ts';
 
 export type NewWebhookEvent = Omit<
   typeof webhookEvents.$inferInsert,
@@ -38,6 +37,7 @@ export function boundBody<E extends NewWebhookEvent>(event: E): E {
 
 /**
  * Stores one event, or finds the one with the same route and the same bytes.
+ * @param bodySha256 of the bytes as they came; of something deleted only that is kept of them
  * @returns the stored event; `duplicate` when it was there before
  */
 export async function storeEvent(
@@ -87,13 +87,6 @@ async function addSignature(db: Queryable, eventId: string, signature: string): 
     .where(and(eq(webhookEvents.id, eventId), eq(webhookEvents.status, 'unrouted')))
     .returning({ id: webhookEvents.id });
   return kept.length > 0;
-}
-
-/**
- * Stores the event of a deleted call without its content: it is answered, counted once, and brings nothing back.
- */
-export async function storeRedacted(db: Queryable, event: NewWebhookEvent): Promise<StoredEvent> {
-  return storeEvent(db, { ...event, ...REDACTED, appliedAt: new Date() }, sha256(event.body));
 }
 
 /** What a CallRail event has, with the hash of its whole body. */
