@@ -5,8 +5,7 @@ import type { BookingStatus, Qualification } from '../../domain/analysis.ts';
 import type { CallDirection, CallStatus } from '../../domain/call.ts';
 import { phoneForms } from '../../domain/phone.ts';
 import type { PipelineStage } from '../../domain/pipeline.ts';
-import type { Queryable, Transaction } from '../client.ts';
-import { lockKey } from '../locks.ts';
+import type { Queryable } from '../client.ts';
 import { createReader, type RowOf } from '../reader.ts';
 import {
   appointments,
@@ -496,12 +495,4 @@ export async function findRecordingSource(db: Queryable, call: { companyId: stri
     .innerJoin(companies, eq(companies.id, calls.companyId))
     .where(and(eq(calls.companyId, call.companyId), eq(calls.id, call.callId)));
   return row?.recordingUrl ? { recordingUrl: row.recordingUrl, apiKey: row.apiKey } : undefined;
-}
-
-/**
- * Takes the lock under which a call's events are folded: no pipeline step changes its rows, or brings them back, until
- * the transaction ends.
- */
-export async function lockCall(tx: Transaction, call: { companyId: string; providerCallId: string }): Promise<void> {
-  await lockKey(tx, 'call', call.companyId, call.providerCallId);
 }

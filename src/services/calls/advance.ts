@@ -1,7 +1,6 @@
 /** One step of a call's pipeline: fold its events and decide from its rows what is next. */
 import type { Config } from '../../config/config.ts';
 import type { Database, Transaction } from '../../db/client.ts';
-import { lockCall } from '../../db/queries/calls.ts';
 import { writeTogether } from '../../db/writes.ts';
 import { mayLackRecording } from '../../domain/call.ts';
 import { type PipelineWaits, remaining, type SubjectState } from '../../domain/pipelineSteps.ts';
@@ -20,6 +19,7 @@ import {
   takeCall,
   writeCall,
 } from './fold.ts';
+import { lockCall } from './lock.ts';
 
 export interface AdvanceCallInput extends ProviderCall {
   waits: PipelineWaits;

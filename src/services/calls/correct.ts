@@ -1,7 +1,7 @@
 /** A person's correction of a call's analysis; later analyses do not overwrite it. */
 import { desc, eq, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { findCall, lockCall } from '../../db/queries/calls.ts';
+import { findCall } from '../../db/queries/calls.ts';
 import { callAnalyses, calls } from '../../db/schema/index.ts';
 import {
   type BookingStatus,
@@ -15,6 +15,7 @@ import { audit } from '../audit.ts';
 import { refuseMissing } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
 import { scoreStages } from '../scorecards/score.ts';
+import { lockCall } from './lock.ts';
 
 /** Corrected fields by their API names; an absent one stays as it is. */
 export interface Correction {

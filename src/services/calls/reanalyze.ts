@@ -1,6 +1,6 @@
 import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
-import { findCall, lockCall } from '../../db/queries/calls.ts';
+import { findCall } from '../../db/queries/calls.ts';
 import { analysisRuns, calls } from '../../db/schema/index.ts';
 import { isFinalStage } from '../../domain/pipeline.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
@@ -9,6 +9,7 @@ import { storeInternalEvent } from '../inbox/internalEvents.ts';
 import { setAnalysisDue } from '../pipelines/state.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
+import { lockCall } from './lock.ts';
 
 /**
  * Has a call transcribed and analyzed once more, under a new generation, as a person asks; the event that rings its workflow

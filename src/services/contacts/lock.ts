@@ -1,7 +1,7 @@
 import { and, eq, inArray, or, sql } from 'drizzle-orm';
 import type { Transaction } from '../../db/client.ts';
-import { lockCall } from '../../db/queries/calls.ts';
 import { appointments, calls, contactCards, leads } from '../../db/schema/index.ts';
+import { lockCall } from '../calls/lock.ts';
 
 /**
  * Locks contacts and all of theirs, in the order in which others lock: whoever is about to add to one, or writes one of its

@@ -1,6 +1,7 @@
 import type { Transaction } from '../../db/client.ts';
-import { findCall, lockCall } from '../../db/queries/calls.ts';
+import { findCall } from '../../db/queries/calls.ts';
 import { audit } from '../audit.ts';
+import { lockCall } from '../calls/lock.ts';
 import { refuseMissing } from '../refusal.ts';
 import type { Requester } from '../requester.ts';
 import { type Deletion, eraseCall } from './erase.ts';
