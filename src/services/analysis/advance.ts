@@ -93,7 +93,7 @@ async function lockRun(tx: Transaction, input: AdvanceAnalysisInput, workflowId:
       stage: run.stage,
       providerCallId: run.providerCallId,
       scorecard: run.scorecard,
-      places: lockingPlaces(input.companyId),
+      placesLock: lockingPlaces(input.companyId),
     })
     .from(run);
   return locked;

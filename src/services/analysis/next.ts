@@ -34,7 +34,7 @@ interface AnalyzedSubject extends SubjectKey {
   recordingUrl: string;
   providerCallId: string | null;
   /** The recording was told of just now, by the same link perhaps: its audio may be there only since. */
-  recordingTold?: boolean;
+  hasNewRecordingEvent?: boolean;
 }
 
 /** What another try at the same link may mend. */
@@ -59,13 +59,13 @@ export async function nextAnalysisStep(
       return begin(tx, config, subject);
     case 'running': {
       const stage = now.stage === 'analyzing' ? 'analyzing' : 'transcribing';
-      if (subject.recordingTold) await tryAtOnce(tx, subject, now.blockedOn ?? undefined);
+      if (subject.hasNewRecordingEvent) await tryAtOnce(tx, subject, now.blockedOn ?? undefined);
       return { stage, reason: null, block: blockOf(now), next: { do: 'analyze', generation } };
     }
     case 'applied':
       return inStage('done', FINISH);
     case 'not_analyzable': {
-      const isWorthwhile = subject.recordingTold && MAY_BE_MENDED.test(run.reason ?? '');
+      const isWorthwhile = subject.hasNewRecordingEvent && MAY_BE_MENDED.test(run.reason ?? '');
       if (run.recordingUrl === subject.recordingUrl && !isWorthwhile)
         return inStage('not_analyzable', FINISH, run.reason);
       await setGeneration(tx, subject, generation + 1);

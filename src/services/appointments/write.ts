@@ -86,8 +86,8 @@ export async function makeAppointment(
     .onConflictDoNothing({ target: appointments.callId })
     .returning({
       ...lockedColumns,
-      rep: maybeRepId ? lockingRep({ companyId, repId: maybeRepId }) : sql`null`,
-      followUp: lockingFollowUp(contactId),
+      repLock: maybeRepId ? lockingRep({ companyId, repId: maybeRepId }) : sql`null`,
+      followUpLock: lockingFollowUp(contactId),
     });
   if (!made) return { id, isNew: false };
   await announce(tx, { companyId: made.companyId, type: 'appointment.created', subjectId: made.id });

@@ -12,11 +12,11 @@ import { settingStage } from '../pipelines/state.ts';
 import {
   type CallState,
   foldEvents,
+  loadCallAndMarkApplied,
   type ProviderCall,
   type RunRow,
   redactEvents,
   stateOf,
-  takeCall,
   writeCall,
 } from './fold.ts';
 import { lockCall } from './lock.ts';
@@ -35,30 +35,36 @@ const GONE: SubjectState = { subjectId: null, stage: 'done', block: null, next: 
 export async function advanceCall(db: Database, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     await lockCall(tx, input);
-    return follow(tx, config, input);
+    return advanceLocked(tx, config, input);
   });
 }
 
-/** Takes what is new of a call whose lock is held, decides by that what is next, and writes both. */
-async function follow(tx: Transaction, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
-  const found = await takeCall(tx, input);
+/** Folds the events of a call whose lock is held, decides by that what is next, and writes both. */
+async function advanceLocked(tx: Transaction, config: Config, input: AdvanceCallInput): Promise<SubjectState> {
+  const found = await loadCallAndMarkApplied(tx, input);
   if (!found || found.isDeleted) {
     await redactEvents(tx, input);
     return GONE;
   }
   // Events of it that wait for its company to be known: this makes it so.
   if (!found.call && found.hasUnrouted) await adoptEventsOfCall(tx, input.providerCallId, config);
-  const told = foldEvents(found);
-  const call = told ? stateOf(input, told, found.call) : found.call;
+  const events = foldEvents(found);
+  const call = events ? stateOf(input, events, found.call) : found.call;
   if (!call) return GONE;
 
-  const decided = await stageOf(tx, config, input, { ...call, recordingTold: told?.recordingTold ?? false }, found.run);
+  const decided = await decide(
+    tx,
+    config,
+    input,
+    { ...call, hasNewRecordingEvent: events?.hasNewRecordingEvent ?? false },
+    found.run,
+  );
   if (decided === 'call_overdue') {
     await storeAbandoned(tx, input);
-    return follow(tx, config, input);
+    return advanceLocked(tx, config, input);
   }
   const { stage, reason, block, next, writes = [] } = decided;
-  if (told) await writeCall(tx, input, found, told, { stage, reason, writes });
+  if (events) await writeCall(tx, input, found, events, { stage, reason, writes });
   else {
     const key = { companyId: input.companyId, subjectKind: 'call' as const, subjectId: call.id };
     const isMoved = stage !== call.stage || reason !== call.reason;
@@ -67,11 +73,11 @@ async function follow(tx: Transaction, config: Config, input: AdvanceCallInput):
   return { subjectId: call.id, stage, block, next };
 }
 
-async function stageOf(
+async function decide(
   tx: Transaction,
   config: Config,
   input: AdvanceCallInput,
-  call: CallState & { recordingTold: boolean },
+  call: CallState & { hasNewRecordingEvent: boolean },
   run: RunRow | null,
 ): Promise<Decision | 'call_overdue'> {
   const ended = call.status !== 'ringing' && call.status !== 'in_progress';
@@ -81,8 +87,15 @@ async function stageOf(
     return inStage('awaiting_end', { do: 'wait', for: 'call_end', seconds });
   }
   if (call.recordingUrl) {
-    const { id: subjectId, generation, recordingUrl, recordingTold } = call;
-    const subject = { ...input, subjectKind: 'call' as const, subjectId, generation, recordingUrl, recordingTold };
+    const { id: subjectId, generation, recordingUrl, hasNewRecordingEvent } = call;
+    const subject = {
+      ...input,
+      subjectKind: 'call' as const,
+      subjectId,
+      generation,
+      recordingUrl,
+      hasNewRecordingEvent,
+    };
     return nextAnalysisStep(tx, config, subject, run ?? undefined, call);
   }
   if (mayLackRecording(call.status)) return inStage('done', { do: 'finish' });

@@ -20,8 +20,11 @@ export interface PlacedCall {
   lead: { id: string; contactId: string; source: string | null } | null;
 }
 
-/** The caller's card, locked until the end so that two calls of one person do not each open a lead. */
-export async function contactOfCaller(
+/**
+ * The card of the caller, made where their number has none, and locked until the end so that two calls of one person do not
+ * each open a lead.
+ */
+export async function findOrCreateContact(
   tx: Transaction,
   companyId: string,
   folded: FoldedCall,
@@ -33,7 +36,7 @@ export async function contactOfCaller(
     if (!card) throw new Error('the contact of a call is gone');
     return card;
   }
-  const known = callerNumber && (await findCard(tx, companyId, callerNumber));
+  const known = callerNumber && (await lockCardOfPhone(tx, companyId, callerNumber));
   if (known) return known;
   const named = namesOf(folded, new Date(folded.startedAt));
   const [made] = await tx
@@ -42,13 +45,13 @@ export async function contactOfCaller(
     .onConflictDoNothing({ target: [contactCards.companyId, contactCards.phoneNumber] })
     .returning(callerColumns);
   if (made) return { ...made, isNew: true };
-  const other = callerNumber && (await findCard(tx, companyId, callerNumber));
+  const other = callerNumber && (await lockCardOfPhone(tx, companyId, callerNumber));
   if (!other) throw new Error('a contact that was just stored is gone');
   return other;
 }
 
 /** A contact's card, locked. */
-interface Caller {
+export interface Caller {
   id: string;
   name: string | null;
   namedAt: Date | null;
@@ -81,7 +84,7 @@ const namesOf = ({ callerName, callerLabel }: FoldedCall, startedAt: Date) => ({
  * The card of a phone in any of its forms, locked. It takes the best form once a call shows it. A lock that lets others
  * refer to the card: who writes a follow-up or an appointment of the contact meanwhile need not wait, nor be waited for.
  */
-async function findCard(tx: Transaction, companyId: string, phone: string): Promise<Caller | undefined> {
+async function lockCardOfPhone(tx: Transaction, companyId: string, phone: string): Promise<Caller | undefined> {
   const forms = phoneForms(phone);
   // No unique index keeps two forms of one phone apart.
   if (forms.length > 1) await lockKey(tx, 'phone', companyId, forms[0] ?? '');
@@ -102,10 +105,10 @@ async function lockSurvivor(tx: Transaction, id: string): Promise<Caller> {
 }
 
 /**
- * The lead of the call: its own, else the newest open one of the contact, else a new one. Spam has none, and whoever we
- * dialled without an answer gets none.
+ * The lead of the call: its own, else the newest open one of the contact, else a new one, which is still to be written. Spam
+ * has none, and whoever we dialled without an answer gets none.
  */
-export async function leadOfCall(
+export async function findOrPrepareLead(
   tx: Transaction,
   companyId: string,
   { id: contactId, isNew }: Caller,
@@ -128,12 +131,12 @@ export async function leadOfCall(
     await tx.update(appointments).set({ contactId }).where(eq(appointments.leadId, existing.leadId));
     return { id: existing.leadId };
   }
-  return newLead(tx, { companyId, contactId, source: folded.source ?? null });
+  return openingLead(tx, { companyId, contactId, source: folded.source ?? null });
 }
 
 interface LeadOfCall {
   id: string | null;
-  /** What makes it, to be sent with the call. */
+  /** What makes it, where it is new: to be sent with the call. */
   write?: Write;
 }
 
@@ -144,15 +147,15 @@ interface LeadOf {
 }
 
 /** The newest open lead of a contact, else a new one. */
-export async function openOrNewLead(tx: Transaction, of: LeadOf): Promise<string> {
+export async function findOrCreateLead(tx: Transaction, of: LeadOf): Promise<string> {
   const open = await selectOpenLead(tx, of);
   if (open) return open.id;
-  const { id, write } = newLead(tx, of);
+  const { id, write } = openingLead(tx, of);
   await write;
   return id;
 }
 
-function newLead(tx: Transaction, lead: LeadOf) {
+function openingLead(tx: Transaction, lead: LeadOf) {
   const id = randomUUID();
   return { id, write: tx.insert(leads).values({ ...lead, id }) };
 }

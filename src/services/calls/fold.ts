@@ -23,7 +23,14 @@ import { markingApplied, redacting } from '../inbox/applied.ts';
 import { isRingOf, takingRings } from '../inbox/internalEvents.ts';
 import { hasEventsToAdopt } from '../inbox/reroute.ts';
 import { type ShownState, shownColumns, stageColumns } from '../pipelines/state.ts';
-import { contactOfCaller, dropLeftovers, leadOfCall, nameContact } from './caller.ts';
+import {
+  type Caller,
+  dropLeftovers,
+  findOrCreateContact,
+  findOrPrepareLead,
+  nameContact,
+  type PlacedCall,
+} from './caller.ts';
 
 /** A call by the provider's id. */
 export interface ProviderCall {
@@ -58,16 +65,17 @@ const callColumns = {
   createdAt: calls.createdAt,
 };
 
-export type FoundCall = NonNullable<Awaited<ReturnType<typeof takeCall>>>;
+export type FoundCall = NonNullable<Awaited<ReturnType<typeof loadCallAndMarkApplied>>>;
 export type StoredCall = NonNullable<FoundCall['call']>;
 export type RunRow = NonNullable<FoundCall['run']>;
 
 /**
- * All that is known of a call: its row, its lead, the run of its generation and, where some came since, its events. Takes its
- * rings, marks those events applied unless the call was deleted, and holds its company against removal. The call's lock
- * must be held. @returns undefined where the company is gone
+ * All that is known of a call: its row, its lead, the run of its generation and, where some came since, its events. The same
+ * statement deletes its rings, marks those events applied unless the call was deleted, and holds its company against
+ * removal. The call's lock must be held.
+ * @returns undefined where the company is gone
  */
-export async function takeCall(tx: Transaction, input: ProviderCall) {
+export async function loadCallAndMarkApplied(tx: Transaction, input: ProviderCall) {
   const { companyId, providerCallId } = input;
   const workflowId = callWorkflowId(companyId, providerCallId);
   const isOfCall = and(eq(callTombstones.companyId, companyId), eq(callTombstones.providerCallId, providerCallId));
@@ -120,23 +128,23 @@ export async function takeCall(tx: Transaction, input: ProviderCall) {
   return { ...known, events: rows.flatMap(({ event }) => event ?? []) };
 }
 
-/** What the events of a call say, and what was known of it. */
-export interface Told {
+/** What all events of a call say together. */
+export interface FoldedEvents {
   folded: FoldedCall;
   /** When the first of them came. */
   firstReceivedAt: Date;
-  /** One of those that came now tells of the recording. */
-  recordingTold: boolean;
+  /** One of those that came since tells of the recording. */
+  hasNewRecordingEvent: boolean;
 }
 
 /** Folds the events of a call; undefined where none came now, or none speaks of it. */
-export function foldEvents({ events: stored }: FoundCall): Told | undefined {
+export function foldEvents({ events: stored }: FoundCall): FoldedEvents | undefined {
   const events = stored.flatMap(toCallEvent);
   if (events.length === 0) return undefined;
   return {
     folded: foldCall(events),
     firstReceivedAt: new Date(Math.min(...events.map((event) => Date.parse(event.receivedAt)))),
-    recordingTold: events.some((event) => event.tellsRecording && event.isNew),
+    hasNewRecordingEvent: events.some((event) => event.tellsRecording && event.isNew),
   };
 }
 
@@ -147,21 +155,22 @@ export type CallState = ShownState &
 /** A call as it will be once it says what its events tell. @param existing its row, if it has one */
 export function stateOf(
   input: ProviderCall,
-  { folded, firstReceivedAt }: Told,
+  { folded, firstReceivedAt }: FoldedEvents,
   existing: StoredCall | null,
 ): CallState {
   return {
     ...(existing ?? NEW_CALL),
     id: callIdOf(input.companyId, input.providerCallId),
     status: folded.status,
-    endedAt: endOf(folded, existing),
+    endedAt: endSeenAt(folded, existing),
     recordingUrl: folded.recordingUrl ?? null,
     createdAt: existing?.createdAt ?? firstReceivedAt,
   };
 }
 
-const endOf = (folded: FoldedCall, existing: StoredCall | null): Date | null =>
-  folded.ended ? (existing?.endedAt ?? new Date()) : null;
+/** By our clock, whatever the sender's says: how long a recording is waited for counts from it. */
+const endSeenAt = (folded: FoldedCall, before: StoredCall | null | undefined): Date | null =>
+  folded.ended ? (before?.endedAt ?? new Date()) : null;
 
 /** What the columns of a new row are by default. */
 const NEW_CALL: ShownState & Pick<StoredCall, 'generation'> = {
@@ -192,58 +201,99 @@ export async function writeCall(
   tx: Transaction,
   input: ProviderCall,
   found: FoundCall,
-  { folded, firstReceivedAt }: Told,
-  decided: { stage: PipelineStage; reason: string | null; writes: readonly Write[] },
+  events: FoldedEvents,
+  decided: DecidedStage,
 ): Promise<void> {
-  const { companyId, providerCallId } = input;
-  const id = callIdOf(companyId, providerCallId);
-  const existing = found.call ? { ...found.call, lead: found.lead } : undefined;
-  const startedAt = new Date(folded.startedAt);
-  const contact = await contactOfCaller(tx, companyId, folded, existing);
-  const { id: contactId } = contact;
-  const { id: leadId, write: newLead } = await leadOfCall(tx, companyId, contact, folded, existing);
+  const place = await placeCall(tx, input, found, events.folded);
+  await upsertCall(tx, input, events, place, decided);
+  await writeAround(tx, input, events.folded, place);
+}
+
+interface DecidedStage {
+  stage: PipelineStage;
+  reason: string | null;
+  writes: readonly Write[];
+}
+
+/** Whose a call is, and what its row said before. */
+interface Place {
+  before: (StoredCall & PlacedCall) | undefined;
+  contact: Caller;
+  leadId: string | null;
+  /** What makes its lead, to be sent with the call. */
+  openingLead: Write | undefined;
+  /** Its contact and its lead are those that it had. */
+  isSame: boolean;
+}
+
+async function placeCall(
+  tx: Transaction,
+  { companyId }: ProviderCall,
+  { call, lead }: FoundCall,
+  folded: FoldedCall,
+): Promise<Place> {
+  const before = call ? { ...call, lead } : undefined;
+  const contact = await findOrCreateContact(tx, companyId, folded, before);
+  const { id: leadId, write: openingLead } = await findOrPrepareLead(tx, companyId, contact, folded, before);
+  const isSame = before?.contactId === contact.id && before.leadId === leadId;
+  return { before, contact, leadId, openingLead, isSame };
+}
+
+async function upsertCall(
+  tx: Transaction,
+  { companyId, providerCallId }: ProviderCall,
+  { folded, firstReceivedAt }: FoldedEvents,
+  { before, contact, leadId, openingLead, isSame }: Place,
+  { stage, reason, writes }: DecidedStage,
+): Promise<void> {
   const facts = {
     status: folded.status,
     direction: folded.direction,
     answered: folded.answered,
     spam: folded.spam,
-    startedAt,
-    endedAt: endOf(folded, found.call),
+    startedAt: new Date(folded.startedAt),
+    endedAt: endSeenAt(folded, before),
     durationSeconds: folded.durationSeconds ?? null,
     trackingNumber: folded.trackingNumber ?? null,
     // Retention may have taken it from the events.
-    callerNumber: folded.callerNumber ?? existing?.callerNumber ?? null,
+    callerNumber: folded.callerNumber ?? before?.callerNumber ?? null,
     callerNumberRaw: folded.callerNumber ? null : (folded.callerNumberRaw ?? null),
-    contactId,
+    contactId: contact.id,
     leadId,
     csrId: await findAgent(tx, companyId, folded),
     recordingUrl: folded.recordingUrl ?? null,
   };
-  const { stage, reason, writes } = decided;
-  const isMoved = existing && (existing.stage !== stage || (existing.reason !== reason && !existing.blockedOn));
-  const staysInPlace = existing?.contactId === contactId && existing.leadId === leadId;
+  const id = callIdOf(companyId, providerCallId);
+  const isMoved = before && (before.stage !== stage || (before.reason !== reason && !before.blockedOn));
   await tx
-    .with(...alongside(tx, [...(newLead ? [newLead] : []), ...writes]))
+    .with(...alongside(tx, [...(openingLead ? [openingLead] : []), ...writes]))
     .insert(calls)
     .values({ ...facts, id, companyId, providerCallId, stage, reason, createdAt: firstReceivedAt })
     .onConflictDoUpdate({
       target: calls.id,
       set: { ...facts, ...(isMoved && stageColumns(calls, stage, reason)), updatedAt: sql`now()` },
     })
-    // Not where its contact or lead changes: theirs are to be locked before.
-    .returning({ followUp: folded.ended && staysInPlace ? lockingFollowUp(contactId) : sql`null` });
-  if (existing && !staysInPlace) await dropLeftovers(tx, existing);
+    // A call that moves first locks rows of the contact and the lead that it leaves.
+    .returning({ followUpLock: folded.ended && isSame ? lockingFollowUp(contact.id) : sql`null` });
+}
+
+/** What a call that was just written changes beside its row. */
+async function writeAround(
+  tx: Transaction,
+  { companyId, providerCallId }: ProviderCall,
+  folded: FoldedCall,
+  { before, contact, leadId, isSame }: Place,
+): Promise<void> {
+  const id = callIdOf(companyId, providerCallId);
+  if (before && !isSame) await dropLeftovers(tx, before);
   // What was judged while it had no lead is made up for.
-  if (existing && existing.leadId === null && leadId !== null)
+  if (before && before.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
-  await nameContact(tx, { companyId, contact, startedAt }, folded);
-  if (folded.ended) await (staysInPlace ? refreshLockedFollowUp : refreshFollowUp)(tx, { companyId, id: contactId });
-  if (
-    !folded.spam &&
-    folded.direction === 'inbound' &&
-    asksForCallback(folded.status) &&
-    !(existing && asksForCallback(existing.status))
-  )
+  await nameContact(tx, { companyId, contact, startedAt: new Date(folded.startedAt) }, folded);
+  // One that stays in its place has taken the lock of this already.
+  if (folded.ended) await (isSame ? refreshLockedFollowUp : refreshFollowUp)(tx, { companyId, id: contact.id });
+  const isToCallBack = !folded.spam && folded.direction === 'inbound' && asksForCallback(folded.status);
+  if (isToCallBack && !(before && asksForCallback(before.status)))
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
 }
 

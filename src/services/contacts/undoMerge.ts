@@ -3,7 +3,7 @@ import type { Transaction } from '../../db/client.ts';
 import { appointments, calls, contactCards, contactMerges, leads } from '../../db/schema/index.ts';
 import { phoneForms } from '../../domain/phone.ts';
 import { audit } from '../audit.ts';
-import { openOrNewLead } from '../calls/caller.ts';
+import { findOrCreateLead } from '../calls/caller.ts';
 import { announce } from '../deliveries/announce.ts';
 import { refreshFollowUp } from '../followUps/refresh.ts';
 import { Refusal, refuseMissing } from '../refusal.ts';
@@ -114,7 +114,7 @@ async function settleLeads(tx: Transaction, companyId: string, contactIds: strin
     .where(and(inArray(calls.contactId, contactIds), sql`${leads.contactId} <> ${calls.contactId}`))
     .orderBy(asc(calls.startedAt), asc(calls.id));
   for (const { id, contactId, source } of misplaced) {
-    const leadId = await openOrNewLead(tx, { companyId, contactId, source });
+    const leadId = await findOrCreateLead(tx, { companyId, contactId, source });
     await tx.update(calls).set({ leadId, updatedAt: sql`now()` }).where(eq(calls.id, id));
   }
 }

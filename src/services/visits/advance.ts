@@ -22,7 +22,7 @@ export interface AdvanceVisitInput {
 export async function advanceVisit(db: Database, config: Config, input: AdvanceVisitInput): Promise<SubjectState> {
   return db.transaction(async (tx) => {
     const key = { companyId: input.companyId, subjectKind: 'visit' as const, subjectId: input.sessionId };
-    const session = await lockVisit(tx, input);
+    const session = await loadVisitAndMarkApplied(tx, input);
     if (!session) return { subjectId: null, stage: 'done', block: null, next: { do: 'finish' } };
     const { stage, reason, block, next, writes = [] } = await decide(tx, config, input, session);
     const isMoved = stage !== session.stage || reason !== session.reason;
@@ -53,10 +53,10 @@ async function decide(
   return inStage('not_analyzable', { do: 'finish' }, 'visit_never_stopped');
 }
 
-type Session = NonNullable<Awaited<ReturnType<typeof lockVisit>>>;
+type Session = NonNullable<Awaited<ReturnType<typeof loadVisitAndMarkApplied>>>;
 
-/** Locks a session, takes the rings of its workflow and marks its events applied; it shows all that those tell of. */
-async function lockVisit(tx: Transaction, input: AdvanceVisitInput) {
+/** Locks a session, which shows all that its events tell of: deletes the rings of its workflow and marks those applied. */
+async function loadVisitAndMarkApplied(tx: Transaction, input: AdvanceVisitInput) {
   const workflowId = visitWorkflowId(input.sessionId);
   // An operator's action is applied once it is sent.
   const isTaken = and(ne(webhookEvents.source, 'operator'), isOpen(webhookEvents), sql`not ${isRingOf(workflowId)}`);
