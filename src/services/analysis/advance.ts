@@ -165,13 +165,13 @@ class Advance {
 
   /** Writes what was taken, and what follows from it. @returns the next step */
   async next(): Promise<AnalysisStep> {
-    const step = await this.follow();
+    const step = await this.decide();
     await this.flush();
     return step;
   }
 
-  /** The next step by the first job that is not done. */
-  private async follow(): Promise<AnalysisStep> {
+  /** The next step, by the first job that is not done; makes it where there is none yet. */
+  private async decide(): Promise<AnalysisStep> {
     for (const kind of JOB_KINDS) {
       const job = this.newest(kind) ?? (await this.begin(kind));
       if (job.state === 'completed' && (kind === 'analysis' || job.hasSpeech)) continue;

@@ -206,7 +206,7 @@ export async function writeCall(
 ): Promise<void> {
   const place = await placeCall(tx, input, found, events.folded);
   await upsertCall(tx, input, events, place, decided);
-  await writeAround(tx, input, events.folded, place);
+  await writeEffects(tx, input, events.folded, place);
 }
 
 interface DecidedStage {
@@ -223,7 +223,7 @@ interface Place {
   /** What makes its lead, to be sent with the call. */
   openingLead: Write | undefined;
   /** Its contact and its lead are those that it had. */
-  isSame: boolean;
+  isUnchanged: boolean;
 }
 
 async function placeCall(
@@ -235,15 +235,15 @@ async function placeCall(
   const before = call ? { ...call, lead } : undefined;
   const contact = await findOrCreateContact(tx, companyId, folded, before);
   const { id: leadId, write: openingLead } = await findOrPrepareLead(tx, companyId, contact, folded, before);
-  const isSame = before?.contactId === contact.id && before.leadId === leadId;
-  return { before, contact, leadId, openingLead, isSame };
+  const isUnchanged = before?.contactId === contact.id && before.leadId === leadId;
+  return { before, contact, leadId, openingLead, isUnchanged };
 }
 
 async function upsertCall(
   tx: Transaction,
   { companyId, providerCallId }: ProviderCall,
   { folded, firstReceivedAt }: FoldedEvents,
-  { before, contact, leadId, openingLead, isSame }: Place,
+  { before, contact, leadId, openingLead, isUnchanged }: Place,
   { stage, reason, writes }: DecidedStage,
 ): Promise<void> {
   const facts = {
@@ -273,25 +273,25 @@ async function upsertCall(
       target: calls.id,
       set: { ...facts, ...(isMoved && stageColumns(calls, stage, reason)), updatedAt: sql`now()` },
     })
-    // A call that moves first locks rows of the contact and the lead that it leaves.
-    .returning({ followUpLock: folded.ended && isSame ? lockingFollowUp(contact.id) : sql`null` });
+    // One that is new or moves takes it later: rows of the contact and the lead that it leaves are locked first.
+    .returning({ followUpLock: folded.ended && isUnchanged ? lockingFollowUp(contact.id) : sql`null` });
 }
 
 /** What a call that was just written changes beside its row. */
-async function writeAround(
+async function writeEffects(
   tx: Transaction,
   { companyId, providerCallId }: ProviderCall,
   folded: FoldedCall,
-  { before, contact, leadId, isSame }: Place,
+  { before, contact, leadId, isUnchanged }: Place,
 ): Promise<void> {
   const id = callIdOf(companyId, providerCallId);
-  if (before && !isSame) await dropLeftovers(tx, before);
+  if (before && !isUnchanged) await dropLeftovers(tx, before);
   // What was judged while it had no lead is made up for.
   if (before && before.leadId === null && leadId !== null)
     await applyCallAnalysisEffects(tx, { companyId, callId: id });
   await nameContact(tx, { companyId, contact, startedAt: new Date(folded.startedAt) }, folded);
   // One that stays in its place has taken the lock of this already.
-  if (folded.ended) await (isSame ? refreshLockedFollowUp : refreshFollowUp)(tx, { companyId, id: contact.id });
+  if (folded.ended) await (isUnchanged ? refreshLockedFollowUp : refreshFollowUp)(tx, { companyId, id: contact.id });
   const isToCallBack = !folded.spam && folded.direction === 'inbound' && asksForCallback(folded.status);
   if (isToCallBack && !(before && asksForCallback(before.status)))
     await announce(tx, { companyId, type: 'call.missed', subjectId: id });
