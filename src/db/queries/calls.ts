@@ -331,16 +331,10 @@ function inFacets(filter: CallFilter, group: FacetGroup, facets: SQL, { within, 
 
 /**
  * Whether a page of these is read by one plan that suits all values: along an index of calls, or of words. A caller and a rep
- * find few calls by an index of their own; whether to begin with it, or with the words, depends on the value.
+ * find few calls by an index of their own; whether to begin with it depends on the value.
  */
-export function isPlannedOnce({ companyId, contactId, phoneNumber, repId, text, ...others }: CallFilter): boolean {
-  const areMissing = (values: unknown[]) => values.every((each) => each === undefined);
-  return (
-    companyId !== undefined &&
-    areMissing([contactId, phoneNumber, repId]) &&
-    (text === undefined || areMissing(Object.values(others)))
-  );
-}
+export const isPlannedOnce = ({ companyId, contactId, phoneNumber, repId }: CallFilter): boolean =>
+  companyId !== undefined && [contactId, phoneNumber, repId].every((each) => each === undefined);
 
 /** Filters that `facetGroups` and `facetFits` apply. */
 const BY_FACETS: readonly string[] = [
