@@ -1,5 +1,6 @@
 /** What calls to Shunya share, whichever activity makes them. */
 import type { Config } from '../config/config.ts';
+import { callRailFailureCode } from '../domain/stepFailures.ts';
 import { CallRailError, isApiRecordingLink } from '../providers/callrail/client.ts';
 import { ShunyaError } from '../providers/shunya/client.ts';
 import type { ExchangeFailure } from '../services/analysis/exchange.ts';
@@ -34,5 +35,8 @@ export function providerFailureOf(error: unknown, wasResolved: boolean): Exchang
     return { code: error.code, ends };
   }
   if (!(error instanceof CallRailError)) return undefined;
-  return { code: `callrail_${error.code}`, ends: !error.transient && error.code === 'foreign_link' ? 'job' : null };
+  return {
+    code: callRailFailureCode(error.code),
+    ends: !error.transient && error.code === 'foreign_link' ? 'job' : null,
+  };
 }

@@ -6,33 +6,20 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import type { Logger } from 'pino';
 import { causesOf } from '../domain/causes.ts';
+import { callRailFailureCode, type FailureDetails, PROVIDER_FAILURE, STEP_FAILURE } from '../domain/stepFailures.ts';
 import { CallRailError } from '../providers/callrail/client.ts';
 import { ShunyaError } from '../providers/shunya/client.ts';
 
-/** A provider could not do it now; the workflow decides when to try again. */
-export const PROVIDER_FAILURE = 'ProviderFailure';
-/** Shunya still works on it: the activity's own retry is the poll. */
-export const JOB_NOT_READY = 'JobNotReady';
-/** Postgres, or a bug of ours. */
-export const STEP_FAILURE = 'StepFailure';
-
-/** What a workflow reads from a failure. */
-export interface FailureDetails {
-  code: string;
-  /** Where and how: a host, an HTTP status. */
-  hint?: string;
-  retryAfterSeconds?: number;
-}
+const JOB_NOT_READY = 'JobNotReady';
 
 const failure = (type: string, details: FailureDetails) =>
   ApplicationFailure.create({ type, message: details.code, details: [details] });
 
-/** Thrown while a job is not finished; asks again after the poll interval. */
-export const jobNotReady = (pollSeconds: number) =>
+/** Thrown while Shunya still works on a job: the activity's own retry is the poll. */
+export const jobNotReady = () =>
   ApplicationFailure.create({
     type: JOB_NOT_READY,
     message: 'not finished yet',
-    nextRetryDelay: pollSeconds * 1000,
     category: ApplicationFailureCategory.BENIGN,
   });
 
@@ -48,7 +35,7 @@ export function detailsOf(error: unknown): FailureDetails {
     const { code, hint, retryAfterSeconds } = error;
     return { code, hint, retryAfterSeconds };
   }
-  if (error instanceof CallRailError) return { code: `callrail_${error.code}`, hint: error.hint };
+  if (error instanceof CallRailError) return { code: callRailFailureCode(error.code), hint: error.hint };
   return { code: stepErrorCode(error) };
 }
 

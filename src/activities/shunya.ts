@@ -29,7 +29,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
      * Reads a job's result. While Shunya still works it throws JobNotReady, whose retry is the poll; a job that Shunya
      * reported as finished is read without asking for its state first.
      */
-    async readJob(input: { jobId: string; pollSeconds: number; untilFinished: boolean }): Promise<void> {
+    async readJob(input: { jobId: string; untilFinished: boolean }): Promise<void> {
       const job = await selectJob(db, input.jobId);
       if (job?.state !== 'submitted' && job?.state !== 'reported') return;
       await exchange(job, async () => {
@@ -39,7 +39,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
             await recordOutcome(db, config, job, { failed: error ?? { code: 'job_failed' } });
             return;
           }
-          if (status !== 'completed' && input.untilFinished) throw jobNotReady(input.pollSeconds);
+          if (status !== 'completed' && input.untilFinished) throw jobNotReady();
           if (status !== 'completed') return;
         }
         await recordOutcome(db, config, job, { result: await shunya.getResult(job.kind, requestOf(job)) });

@@ -1,5 +1,6 @@
 /** What pipelines wait for and do next: decided from rows by services, carried out by workflows. Ids, states and times only. */
 import type { Blocker, JobKind, PipelineStage, SubjectKind } from './pipeline.ts';
+import type { FailureDetails } from './stepFailures.ts';
 
 /** The call or visit that a pipeline is about. */
 export interface SubjectKey {
@@ -64,7 +65,7 @@ export type AnalysisStep =
   | { do: 'finish'; stage: PipelineStage | null }
   | ({ do: 'wait_for_slot' } & AnalysisJob)
   /** `failed`: it was tried in this step. */
-  | ({ do: 'submit'; failed?: { code: string; hint?: string; retryAfterSeconds?: number } } & AnalysisJob)
+  | ({ do: 'submit'; failed?: FailureDetails } & AnalysisJob)
   | ({ do: 'read' } & AnalysisJob)
   | ({ do: 'wait'; askInSeconds: number; overdueInSeconds: number } & AnalysisJob)
   | ({ do: 'repeat'; code: string } & AnalysisJob);

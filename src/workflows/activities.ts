@@ -6,6 +6,7 @@ import type {
   ProviderActivities,
   ReconciliationActivities,
 } from '../activities/index.ts';
+import { PROVIDER_FAILURE, STEP_FAILURE } from '../domain/stepFailures.ts';
 import { callrailQueue, deliveryQueue, shunyaReadQueue, shunyaSubmitQueue } from './contracts.ts';
 
 /**
@@ -39,7 +40,7 @@ export const reads = (companyId: string, pollSeconds: number) =>
     retry: {
       initialInterval: pollSeconds * 1000,
       backoffCoefficient: 1,
-      nonRetryableErrorTypes: ['ProviderFailure', 'StepFailure'],
+      nonRetryableErrorTypes: [PROVIDER_FAILURE, STEP_FAILURE],
     },
     cancellationType: wf.ActivityCancellationType.TRY_CANCEL,
     priority: priorityOf(companyId),

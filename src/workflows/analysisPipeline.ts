@@ -2,9 +2,10 @@
 import * as wf from '@temporalio/workflow';
 import { type Blocker, type JobKind, stageOfJob } from '../domain/pipeline.ts';
 import type { AnalysisStep } from '../domain/pipelineSteps.ts';
+import { type FailureDetails, isCallRailFailure } from '../domain/stepFailures.ts';
 import { database, reads, submits } from './activities.ts';
 import type { ShunyaAnalysisInput } from './contracts.ts';
-import { failureOf, type StepFailure } from './failures.ts';
+import { failureOf } from './failures.ts';
 import { Pipeline } from './pipeline.ts';
 
 export type JobStep = Exclude<AnalysisStep, { do: 'finish' }>;
@@ -121,8 +122,8 @@ export class AnalysisPipeline extends Pipeline {
   }
 
   private readJob(jobId: string, untilFinished: boolean): Promise<void> {
-    const pollSeconds = this.input.waits.shunyaPollSeconds;
-    return reads(this.input.companyId, pollSeconds).readJob({ jobId, pollSeconds, untilFinished });
+    const { companyId, waits } = this.input;
+    return reads(companyId, waits.shunyaPollSeconds).readJob({ jobId, untilFinished });
   }
 
   /** One try of a step. A failure is shown and sets when the next is due. @returns whether it held */
@@ -145,11 +146,11 @@ export class AnalysisPipeline extends Pipeline {
     return true;
   }
 
-  private async fail(blocker: Blocker, failure: StepFailure, step?: JobStep): Promise<void> {
+  private async fail(blocker: Blocker, failure: FailureDetails, step?: JobStep): Promise<void> {
     this.failures += 1;
     const failedJobs = step ? step.attempt - 1 : 0;
     // The link to the recording is resolved in the same step; people must see whom to ask.
-    const blockedOn = failure.code.startsWith('callrail_') ? 'callrail_recording' : blocker;
+    const blockedOn = isCallRailFailure(failure) ? 'callrail_recording' : blocker;
     await this.reportFailure(blockedOn, this.failures + failedJobs, failure);
     if (blocker === 'database') await this.waitUntilDue();
   }

@@ -1,15 +1,8 @@
-/** What a failed step says. */
 import { ActivityFailure, ApplicationFailure, TimeoutFailure } from '@temporalio/workflow';
+import type { FailureDetails } from '../domain/stepFailures.ts';
 
-export interface StepFailure {
-  code: string;
-  /** An address or status code, for who reads it. */
-  hint?: string;
-  retryAfterSeconds?: number;
-}
-
-/** The code that failures.ts of the activities gave it, or how Temporal ended it. Anything else is a bug, and thrown. */
-export function failureOf(error: unknown): StepFailure {
+/** What src/activities/failures.ts says of a failed activity, or how Temporal ended it. Anything else is a bug, and thrown. */
+export function failureOf(error: unknown): FailureDetails {
   // A regular activity's failure is wrapped, a local one's is not.
   const cause = error instanceof ActivityFailure ? error.cause : error;
   // A bug: the workflow task fails, is shown, and goes on once the code is mended.
@@ -19,5 +12,5 @@ export function failureOf(error: unknown): StepFailure {
   return { code: cause instanceof TimeoutFailure ? 'timeout' : 'unknown' };
 }
 
-const isDetails = (value: unknown): value is StepFailure =>
+const isDetails = (value: unknown): value is FailureDetails =>
   typeof value === 'object' && value !== null && 'code' in value;

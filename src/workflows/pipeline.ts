@@ -5,8 +5,8 @@
 import * as wf from '@temporalio/workflow';
 import type { Blocker, PipelineStage } from '../domain/pipeline.ts';
 import type { Block, BlockToShow, PipelineWaits } from '../domain/pipelineSteps.ts';
+import type { FailureDetails } from '../domain/stepFailures.ts';
 import { type ResumedPipeline, ringSignal } from './contracts.ts';
-import type { StepFailure } from './failures.ts';
 import { OperatorActions, type TakenAction } from './operatorActions.ts';
 import { type DisplayedBlock, PipelineDisplay } from './pipelineDisplay.ts';
 
@@ -106,7 +106,7 @@ export class Pipeline {
   }
 
   /** A step failed: shows it, and sets when it is due again. @param attempts its failures so far */
-  async reportFailure(blockedOn: Blocker, attempts: number, failure: StepFailure): Promise<void> {
+  async reportFailure(blockedOn: Blocker, attempts: number, failure: FailureDetails): Promise<void> {
     const { retryInitialSeconds, retryMaxSeconds, retryAttempts } = this.options.waits;
     const max = blockedOn === 'database' ? Math.min(DATABASE_RETRY_MAX_SECONDS, retryMaxSeconds) : retryMaxSeconds;
     const backOff = Math.min(max, retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));

@@ -31,7 +31,7 @@ const wait = (id: string, kind?: JobKind, seconds: { ask?: number; overdue?: num
 const ACTION = { operator: 'jo', reason: 'it is back' };
 /** Shunya still works on it: the activity's own retry is the poll. */
 const notReady = () => {
-  throw ApplicationFailure.create({ type: 'JobNotReady', message: 'not finished yet', nextRetryDelay: 20 });
+  throw ApplicationFailure.create({ type: 'JobNotReady', message: 'not finished yet' });
 };
 /** An answer that does not come as long as the tests run. */
 let release = () => {};
@@ -110,10 +110,13 @@ describe.concurrent('an analysis', () => {
   });
 
   it('whose callback is lost asks until the job is finished, at no cost of history', async () => {
-    const run = await scripted.analysis((id) => ({
-      advance: [wait(id, 'transcription', { ask: 0.05 }), wait(id, 'transcription', { ask: 0 }), DONE],
-      read: [notReady, notReady, notReady, () => {}],
-    }));
+    const run = await scripted.analysis(
+      (id) => ({
+        advance: [wait(id, 'transcription', { ask: 0.05 }), wait(id, 'transcription', { ask: 0 }), DONE],
+        read: [notReady, notReady, notReady, () => {}],
+      }),
+      { shunyaPollSeconds: 0.02 },
+    );
     await run.result();
     expect(run.played.filter(({ name }) => name === 'read')).toHaveLength(4);
     const { events } = await run.handle.fetchHistory();

@@ -7,6 +7,7 @@ import type { Database } from '../../db/client.ts';
 import { isDatabaseUnavailable } from '../../db/errors.ts';
 import { type CallRailAccess, knownCalls, numberOwners } from '../../db/queries/reconciliation.ts';
 import { isCallOf, isInProgress, isMissed } from '../../domain/reconciliation.ts';
+import { callRailFailureCode } from '../../domain/stepFailures.ts';
 import { callWorkflowId } from '../../domain/workflowIds.ts';
 import { type CallRailCallRow, type CallRailClient, CallRailError } from '../../providers/callrail/client.ts';
 import { type CallRailEvent, readCallRailEvent } from '../../providers/callrail/payload.ts';
@@ -133,7 +134,7 @@ export function isLasting(error: unknown): boolean {
 
 /** What operators read: never a link, key or payload. */
 export function reconciliationErrorCode(error: unknown): string {
-  if (error instanceof CallRailError) return `callrail_${error.code}`;
+  if (error instanceof CallRailError) return callRailFailureCode(error.code);
   if (error instanceof AccountBusyError) return 'callrail_account_busy';
   return isDatabaseUnavailable(error) ? 'database' : 'internal';
 }
