@@ -54,7 +54,7 @@ const deps = {
   shunya: createShunyaClient({ baseUrl: config.shunya.baseUrl, apiKey: config.shunya.apiKey }),
   callrail: createCallRailClient({ baseUrl: config.callrailBaseUrl }),
   webhooks: createWebhookClient({ allowPrivate: !config.isProduction }),
-  wakeRelay: () => relay?.poke(),
+  pokeRelay: () => relay?.poke(),
 };
 
 onShutdown(logger, async () => {
@@ -106,7 +106,7 @@ async function run(): Promise<void> {
   const stopHeartbeat = startHeartbeat(taskQueue);
   const stopHousekeeping = startHousekeeping({ db: upkeep.db, config, logger });
   const stopSweep = startSweep({ db: upkeep.db, config, logger });
-  const stopRestarts = startRestarts({ db: upkeep.db, client, logger, wakeRelay: deps.wakeRelay });
+  const stopRestarts = startRestarts({ db: upkeep.db, client, logger, pokeRelay: deps.pokeRelay });
   void keepReconciliationScheduled(client, config, logger, signal);
   const shutDown = () => {
     for (const worker of workers) worker.shutdown();

@@ -6,7 +6,7 @@ import { findProviderCallId } from '../services/pipelines/ring.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** To be called once the row says so. */
-export async function tellAttention(
+export async function logAttentionChange(
   { db, config, logger }: Pick<ActivityDeps, 'db' | 'config' | 'logger'>,
   { companyId, subjectKind, subjectId }: SubjectKey,
   { block, hadAttention }: BlockToShow,

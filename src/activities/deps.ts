@@ -12,6 +12,6 @@ export interface ActivityDeps {
   shunya: ShunyaClient;
   callrail: CallRailClient;
   webhooks: WebhookClient;
-  /** Rings were stored: the relay claims them now, and not only in its next round. */
-  wakeRelay(): void;
+  /** To be called after a commit that may have stored rings: the relay claims them now, not in its next round. */
+  pokeRelay(): void;
 }

@@ -17,7 +17,7 @@ export interface OperatorActionInput extends SubjectKey {
   reason: string;
 }
 
-export function createOperatorActivities({ db, wakeRelay }: Pick<ActivityDeps, 'db' | 'wakeRelay'>) {
+export function createOperatorActivities({ db, pokeRelay }: Pick<ActivityDeps, 'db' | 'pokeRelay'>) {
   return {
     /**
      * Writes an action to the audit log, once; nothing where REST wrote it before it sent it. A Reset applies it again, in
@@ -34,7 +34,7 @@ export function createOperatorActivities({ db, wakeRelay }: Pick<ActivityDeps, '
       const pipeline = { companyId, providerCallId: null, workflowId };
       const id = sha256(Buffer.from(input.id));
       await queueOperatorAction(db, input.action, pipeline, { workflowIds: [workflowId], operator, reason }, id);
-      wakeRelay();
+      pokeRelay();
     },
   };
 }

@@ -5,7 +5,7 @@ import { giveUp } from '../services/analysis/runs.ts';
 import { type AdvanceCallInput, advanceCall } from '../services/calls/advance.ts';
 import { clearDatabaseBlock, setBlock, showAnalysisBlock } from '../services/pipelines/state.ts';
 import { type AdvanceVisitInput, advanceVisit } from '../services/visits/advance.ts';
-import { tellAttention } from './attention.ts';
+import { logAttentionChange } from './attention.ts';
 import type { ActivityDeps } from './deps.ts';
 import { createPromptSubmit } from './promptSubmit.ts';
 
@@ -15,52 +15,58 @@ export interface AdvanceAnalysis extends AdvanceAnalysisInput {
 }
 
 export function createPipelineActivities(deps: ActivityDeps) {
-  const { db, config, wakeRelay } = deps;
+  const { db, config, pokeRelay } = deps;
   const submitPromptly = createPromptSubmit(deps);
   return {
     /** Folds a call's events and says what is next. */
     async advanceCall(input: AdvanceCallInput): Promise<SubjectState> {
       const state = await advanceCall(db, config, input);
-      if (state.next.do === 'analyze') wakeRelay();
+      if (state.next.do === 'analyze') pokeRelay();
       return state;
     },
 
     /** Follows a visit's session and says what is next. */
     async advanceVisit(input: AdvanceVisitInput): Promise<SubjectState> {
       const state = await advanceVisit(db, config, input);
-      if (state.next.do === 'analyze') wakeRelay();
+      if (state.next.do === 'analyze') pokeRelay();
       return state;
     },
 
     /** Takes what callbacks said of an analysis, submits the job that is next where that can be done at once, and says what is next. */
     async advanceAnalysis({ submitsPromptly, ...input }: AdvanceAnalysis): Promise<AnalysisStep> {
-      for (let submits = submitsPromptly; ; submits = false) {
-        const { step, job } = await advanceAnalysis(db, config, input);
-        // The call or visit is rung, or others may have got the place of a job that ended.
-        if (step.do === 'finish' || step.kind === 'analysis') wakeRelay();
-        if (step.do !== 'submit' || !job || !submits) return step;
-        const next = await submitPromptly(job, step, input.waits);
-        if (next) return next;
-      }
+      const { step, job } = await advanceOnce(input);
+      if (step.do !== 'submit' || !job || !submitsPromptly) return step;
+      const next = await submitPromptly(job, step, input.waits);
+      return next ?? (await advanceOnce(input)).step;
     },
 
     /** Shows on the row of a call or visit that a step of its own is blocked, or that it goes on. */
     async showBlock({ block, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await (block ? setBlock(db, key, block) : clearDatabaseBlock(db, key));
-      await tellAttention(deps, key, { block, hadAttention });
+      await logAttentionChange(deps, key, { block, hadAttention });
     },
 
     /** Shows on the row of a call or visit that its analysis is blocked, or that it goes on. */
     async showAnalysisBlock({ block, hadAttention, ...key }: SubjectKey & BlockToShow): Promise<void> {
       await showAnalysisBlock(db, key, block);
-      wakeRelay();
-      await tellAttention(deps, key, { block, hadAttention });
+      pokeRelay();
+      await logAttentionChange(deps, key, { block, hadAttention });
     },
 
     /** An operator gives the blocked step up: the pipeline ends as failed. */
     async giveUp(input: SubjectKey & { generation?: number }): Promise<void> {
       await giveUp(db, config, input);
-      wakeRelay();
+      pokeRelay();
     },
   };
+
+  async function advanceOnce(input: AdvanceAnalysisInput) {
+    const advanced = await advanceAnalysis(db, config, input);
+    if (mayHaveRung(advanced.step)) pokeRelay();
+    return advanced;
+  }
 }
+
+/** The end of an analysis rings its call or visit; the end of a job may ring the one that gets its place. */
+const mayHaveRung = (step: AnalysisStep): boolean =>
+  step.do === 'finish' || step.do === 'repeat' || step.kind === 'analysis';

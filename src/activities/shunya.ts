@@ -9,7 +9,9 @@ import type { ActivityDeps } from './deps.ts';
 import { knownAudioOf, needsResolving, providerFailureOf, requestOf } from './exchanges.ts';
 import { jobNotReady } from './failures.ts';
 
-export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay }: ActivityDeps) {
+type JobOutcome = Parameters<typeof recordOutcome>[3];
+
+export function createShunyaActivities({ db, config, shunya, callrail, pokeRelay }: ActivityDeps) {
   return {
     /**
      * Sends a job, unless it was sent already. The intent is committed before, and a repeat carries the same key and
@@ -21,7 +23,9 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
       await exchange(job, async () => {
         const audioUrl = await audioOf(job);
         await delay((await takeTurn(db, config.shunya.maxPerSecond)) * 1000);
-        await recordAcceptance(db, config, job, await shunya.submit(requestOf(job), audioUrl));
+        const accepted = await shunya.submit(requestOf(job), audioUrl);
+        await recordAcceptance(db, config, job, accepted);
+        if (accepted.result !== undefined) pokeRelay();
       });
     },
 
@@ -33,22 +37,29 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
       const job = await selectJob(db, input.jobId);
       if (job?.state !== 'submitted' && job?.state !== 'reported') return;
       await exchange(job, async () => {
-        if (job.state === 'submitted') {
-          const { status, error } = await shunya.getStatus(job.kind, requestOf(job));
-          if (status === 'failed') {
-            await recordOutcome(db, config, job, { failed: error ?? { code: 'job_failed' } });
-            return;
-          }
-          if (status !== 'completed' && input.untilFinished) throw jobNotReady();
-          if (status !== 'completed') return;
-        }
-        await recordOutcome(db, config, job, { result: await shunya.getResult(job.kind, requestOf(job)) });
-        wakeRelay();
+        const outcome = await readOutcome(job);
+        if (!outcome && input.untilFinished) throw jobNotReady();
+        if (!outcome) return;
+        await recordOutcome(db, config, job, outcome);
+        pokeRelay();
       });
     },
   };
 
-  /** Runs it and writes a provider's failure on the job; one that does not end the job is thrown on. */
+  /** @returns what a job came to; undefined while Shunya still works on it */
+  async function readOutcome(job: ShunyaJob): Promise<JobOutcome | undefined> {
+    if (job.state === 'submitted') {
+      const { status, error } = await shunya.getStatus(job.kind, requestOf(job));
+      if (status === 'failed') return { failed: error ?? { code: 'job_failed' } };
+      if (status !== 'completed') return undefined;
+    }
+    return { result: await shunya.getResult(job.kind, requestOf(job)) };
+  }
+
+  /**
+   * Makes an exchange, and writes a provider's failure on the job; one that does not end the job is thrown on. The end of a
+   * job frees its place, and rings the job that gets it.
+   */
   async function exchange(job: ShunyaJob, run: () => Promise<void>): Promise<void> {
     try {
       await run();
@@ -57,6 +68,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, wakeRelay
       if (!failure) throw error;
       await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;
+      pokeRelay();
     }
   }
 

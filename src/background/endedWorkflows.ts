@@ -19,9 +19,9 @@ export function startRestarts(deps: {
   db: Database;
   client: Client;
   logger: Logger;
-  wakeRelay(): void;
+  pokeRelay(): void;
 }): () => Promise<void> {
-  const { db, client, logger, wakeRelay } = deps;
+  const { db, client, logger, pokeRelay } = deps;
   /** Runs that were dealt with, with when they closed. */
   const seen = new Map<string, number>();
 
@@ -40,7 +40,7 @@ export function startRestarts(deps: {
             { workflow_id: run.workflowId },
             'a workflow that was ended by hand is started again from its rows',
           );
-          wakeRelay();
+          pokeRelay();
         }
         seen.set(run.runId, run.closeTime?.getTime() ?? Date.now());
       }
