@@ -7,7 +7,7 @@ import type { Database } from '../db/client.ts';
 import { every } from '../runtime/every.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import { restartEnded } from '../services/pipelines/restart.ts';
-import { IS_PIPELINE, SEARCH_ATTRIBUTE_KEYS } from '../workflows/contracts.ts';
+import { PIPELINES_QUERY, SEARCH_ATTRIBUTE_KEYS } from '../workflows/contracts.ts';
 
 const EVERY_MS = 15_000;
 /** How far back each round searches; a worker that was away longer leaves the rest to the sweep. */
@@ -28,7 +28,7 @@ export function startRestarts(deps: {
   const restartEndedRuns = async () => {
     const since = Date.now() - LOOKBACK_MS;
     for (const [runId, closedAt] of seen) if (closedAt < since) seen.delete(runId);
-    const query = `ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') AND ${IS_PIPELINE} AND CloseTime > '${new Date(since).toISOString()}'`;
+    const query = `ExecutionStatus IN ('Terminated', 'Canceled', 'Failed', 'TimedOut') AND ${PIPELINES_QUERY} AND CloseTime > '${new Date(since).toISOString()}'`;
     await client.withDeadline(Date.now() + DEADLINE_MS, async () => {
       for await (const run of client.workflow.list({ query })) {
         if (seen.has(run.runId)) continue;

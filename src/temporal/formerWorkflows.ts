@@ -1,6 +1,6 @@
 /** Workflows of an earlier form, which the code of this release cannot go on with. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { IS_PIPELINE, WORKFLOW_FORM } from '../workflows/contracts.ts';
+import { PIPELINES_QUERY, WORKFLOW_FORM } from '../workflows/contracts.ts';
 
 /**
  * Ends running pipelines of an earlier form. Nothing is lost by it: the rows of what is not finished were rung by the
@@ -10,7 +10,7 @@ import { IS_PIPELINE, WORKFLOW_FORM } from '../workflows/contracts.ts';
 export async function endFormerWorkflows(client: Client): Promise<number> {
   let ended = 0;
   for await (const run of client.workflow.list({
-    query: `ExecutionStatus = 'Running' AND ${IS_PIPELINE}`,
+    query: `ExecutionStatus = 'Running' AND ${PIPELINES_QUERY}`,
   })) {
     if (run.memo?.form === WORKFLOW_FORM) continue;
     try {

@@ -12,7 +12,8 @@ import type { CallRailReconciliationInput, CallRailReconciliationResult } from '
 export async function CallRailReconciliation(
   input: CallRailReconciliationInput,
 ): Promise<CallRailReconciliationResult> {
-  const { companies, next } = await reconciliations().listReconciliations(input);
+  const { lookbackSeconds, after, soFar } = input;
+  const { companies, next } = await reconciliations().listReconciliations({ lookbackSeconds, after });
   wf.setCurrentDetails(`Comparing ${companies.length} companies with CallRail's list of their calls.`);
   const outcomes = await Promise.all(
     companies.map(async (company) => {
@@ -24,10 +25,12 @@ export async function CallRailReconciliation(
       }
     }),
   );
-  if (next !== null) await wf.continueAsNew<typeof CallRailReconciliation>({ ...input, after: next });
-  return {
-    companies: companies.length,
-    fed: outcomes.reduce((sum, { fed }) => sum + fed, 0),
-    failed: outcomes.filter(({ failed }) => failed !== null).length,
+  const result = {
+    companies: (soFar?.companies ?? 0) + companies.length,
+    fed: outcomes.reduce((sum, { fed }) => sum + fed, soFar?.fed ?? 0),
+    failed: (soFar?.failed ?? 0) + outcomes.filter(({ failed }) => failed !== null).length,
   };
+  if (next !== null)
+    await wf.continueAsNew<typeof CallRailReconciliation>({ lookbackSeconds, after: next, soFar: result });
+  return result;
 }

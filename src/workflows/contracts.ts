@@ -15,8 +15,8 @@ export const WORKFLOW_TYPES = {
   callRailReconciliation: 'CallRailReconciliation',
 } as const;
 
-/** The pipelines, as a filter of a list of workflows. */
-export const IS_PIPELINE = `WorkflowType IN ('${WORKFLOW_TYPES.callLifecycle}', '${WORKFLOW_TYPES.visitRecording}', '${WORKFLOW_TYPES.shunyaAnalysis}')`;
+/** Filters a list of workflows for the pipelines. */
+export const PIPELINES_QUERY = `WorkflowType IN ('${WORKFLOW_TYPES.callLifecycle}', '${WORKFLOW_TYPES.visitRecording}', '${WORKFLOW_TYPES.shunyaAnalysis}')`;
 
 /**
  * In the memo of every workflow: raised when running ones cannot go on with the code of a release. `npm run migrate` ends
@@ -53,12 +53,12 @@ export interface ShunyaAnalysisInput {
   subjectId: string;
   generation: number;
   waits: PipelineWaits;
-  /** Failed tries so far of the step that an earlier, longer history of this run was at, and how that stood. */
+  /** Handed over by continue-as-new: the failed tries so far of the present step, and what the pipeline shows. */
   failures?: number;
   resumed?: ResumedPipeline;
 }
 
-/** What a pipeline shows, handed on to a run with a short history. */
+/** What a pipeline shows, handed over by continue-as-new. */
 export interface ResumedPipeline {
   stage: PipelineStage;
   block: Block | null;
@@ -71,6 +71,8 @@ export interface CallRailReconciliationInput {
   lookbackSeconds: number;
   /** Companies by id: only those after this one. */
   after?: string;
+  /** Handed over by continue-as-new: what the companies before that one came to. */
+  soFar?: CallRailReconciliationResult;
 }
 
 export interface CallRailReconciliationResult {
@@ -130,23 +132,25 @@ export const SEARCH_ATTRIBUTE_KEYS = {
   needsAttention: defineSearchAttributeKey('NeedsAttention', 'BOOL'),
 } as const;
 
-/** What a workflow is found by from its first moment on. */
-export const callAttributes = (companyId: string, callId: string) => [
+/** The search attributes with which a workflow starts. */
+const pipelineAttributes = (companyId: string, stage: PipelineStage) => [
   { key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId },
-  { key: SEARCH_ATTRIBUTE_KEYS.callId, value: callId },
-  { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: 'awaiting_end' satisfies PipelineStage },
+  { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: stage },
   { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: false },
+];
+
+const callAttribute = (callId: string) => ({ key: SEARCH_ATTRIBUTE_KEYS.callId, value: callId });
+
+export const callAttributes = (companyId: string, callId: string) => [
+  ...pipelineAttributes(companyId, 'awaiting_end'),
+  callAttribute(callId),
+];
+
+export const visitAttributes = (companyId: string) => pipelineAttributes(companyId, 'awaiting_end');
+
+export const analysisAttributes = (companyId: string, kind: SubjectKind, subjectId: string) => [
+  ...pipelineAttributes(companyId, 'transcribing'),
+  ...(kind === 'call' ? [callAttribute(subjectId)] : []),
 ];
 
 export const deliveryAttributes = (companyId: string) => [{ key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId }];
-
-/** A visit is no call: it has no CallId. */
-export const visitAttributes = (companyId: string) =>
-  callAttributes(companyId, '').filter(({ key }) => key !== SEARCH_ATTRIBUTE_KEYS.callId);
-
-export const analysisAttributes = (companyId: string, kind: SubjectKind, subjectId: string) => [
-  { key: SEARCH_ATTRIBUTE_KEYS.companyId, value: companyId },
-  ...(kind === 'call' ? [{ key: SEARCH_ATTRIBUTE_KEYS.callId, value: subjectId }] : []),
-  { key: SEARCH_ATTRIBUTE_KEYS.pipelineStage, value: 'transcribing' satisfies PipelineStage },
-  { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: false },
-];
