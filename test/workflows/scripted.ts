@@ -3,16 +3,21 @@
  * script says what the rows would have said. Used for nothing but the branches of the workflows themselves.
  */
 import { randomUUID } from 'node:crypto';
-import { Client, Connection } from '@temporalio/client';
+import { Client, Connection, type WorkflowOptions } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import type { ReconcileCompanyInput, ReconcileOutcome } from '../../src/activities/reconciliation.ts';
+import { callIdOf } from '../../src/domain/callId.ts';
 import type { AnalysisStep, PipelineWaits, SubjectState } from '../../src/domain/pipelineSteps.ts';
 import { analysisWorkflowId, callWorkflowId, visitWorkflowId } from '../../src/domain/workflowIds.ts';
 import { loadWorkflowBundle } from '../../src/temporal/workflowBundle.ts';
 import {
   analysisAttributes,
+  type CallRailReconciliationInput,
   callAttributes,
+  callrailQueue,
+  RECONCILIATION_SCHEDULE_ID,
   ringSignal,
   type ShunyaAnalysisInput,
   shunyaReadQueue,
@@ -46,7 +51,12 @@ export interface Script {
   submit?: Answers<void>;
   read?: Answers<void>;
   giveUp?: Answers<void>;
+  passActionOn?: Answers<void>;
+  listReconciliations?: Answers<{ companies: ReconcileCompanyInput[]; next: string | null }>;
+  reconcileCompany?: Answers<ReconcileOutcome>;
 }
+
+export type CallOptions = Pick<WorkflowOptions, 'workflowTaskTimeout'>;
 
 /** One activity as it was asked for. */
 export interface Played {
@@ -92,21 +102,32 @@ export async function startScripted() {
     showAnalysisBlock: (input: { subjectId: string }) => play(input.subjectId).note('showAnalysisBlock', input),
     giveUp: (input: { subjectId: string }) => play(input.subjectId).next('giveUp', input),
     recordOperatorAction: (input: { subjectId: string }) => play(input.subjectId).note('recordOperatorAction', input),
-    passActionOn: (input: { subjectId: string }) => play(input.subjectId).note('passActionOn', input),
+    passActionOn: (input: { subjectId: string }) => play(input.subjectId).next('passActionOn', input),
   };
   const provider = {
     submitJob: (input: { jobId: string }) => play(input.jobId).next('submit', input),
     readJob: (input: { jobId: string }) => play(input.jobId).next('read', input),
+  };
+  const reconciliation = {
+    listReconciliations: (input: object) => play(RECONCILIATION_SCHEDULE_ID).next('listReconciliations', input),
+    reconcileCompany: (input: object) => play(RECONCILIATION_SCHEDULE_ID).next('reconcileCompany', input),
   };
   const shared = { connection: nativeConnection, namespace };
   const workers = await Promise.all([
     Worker.create({ ...shared, taskQueue: TASK_QUEUE, workflowBundle, activities: database }),
     Worker.create({ ...shared, taskQueue: shunyaSubmitQueue(TASK_QUEUE), activities: provider }),
     Worker.create({ ...shared, taskQueue: shunyaReadQueue(TASK_QUEUE), activities: provider }),
+    Worker.create({ ...shared, taskQueue: callrailQueue(TASK_QUEUE), activities: reconciliation }),
   ]);
   const running = Promise.all(workers.map((worker) => worker.run()));
 
-  const open = async (type: string, workflowId: string, input: object, attributes: Attributes) => {
+  const open = async (
+    type: string,
+    workflowId: string,
+    input: object,
+    attributes: Attributes,
+    options: CallOptions = {},
+  ) => {
     const handle = await client.workflow.signalWithStart(type, {
       workflowId,
       taskQueue: TASK_QUEUE,
@@ -114,6 +135,7 @@ export async function startScripted() {
       signal: ringSignal,
       signalArgs: [{}],
       typedSearchAttributes: attributes,
+      ...options,
     });
     return {
       handle,
@@ -141,13 +163,16 @@ export async function startScripted() {
 
   return {
     client,
-    /** A call whose rows say what the script says. `id` is both the provider's and ours. */
-    async call(script: Script, waits: Partial<PipelineWaits> = {}) {
-      const id = randomUUID();
+    /** A call whose rows say what the script says. */
+    async call(script: Script, waits: Partial<PipelineWaits> = {}, options: CallOptions = {}) {
+      const providerCallId = randomUUID();
+      const id = callIdOf(COMPANY, providerCallId);
       const played = new Play(script);
+      plays.set(providerCallId, played);
       plays.set(id, played);
-      const input = { companyId: COMPANY, providerCallId: id, waits: { ...WAITS, ...waits } };
-      const opened = await open('CallLifecycle', callWorkflowId(COMPANY, id), input, callAttributes(COMPANY, id));
+      const input = { companyId: COMPANY, providerCallId, waits: { ...WAITS, ...waits } };
+      const workflowId = callWorkflowId(COMPANY, providerCallId);
+      const opened = await open('CallLifecycle', workflowId, input, callAttributes(COMPANY, id), options);
       return { ...opened, id, played: played.log };
     },
     async visit(script: Script, waits: Partial<PipelineWaits> = {}) {
@@ -172,6 +197,16 @@ export async function startScripted() {
       const attributes = analysisAttributes(COMPANY, 'call', id);
       const opened = await open('ShunyaAnalysis', analysisWorkflowId('call', id, 1), input, attributes);
       return { ...opened, id, played: played.log };
+    },
+    /** A comparison with CallRail's lists; one at a time. @returns what it came to, and what was asked of activities */
+    async reconciliation(script: Omit<Script, 'advance'>) {
+      const played = new Play({ advance: [], ...script });
+      plays.set(RECONCILIATION_SCHEDULE_ID, played);
+      const workflowId = `${RECONCILIATION_SCHEDULE_ID}-${randomUUID()}`;
+      const args: [CallRailReconciliationInput] = [{ lookbackSeconds: 3600 }];
+      const type = 'CallRailReconciliation';
+      const result = await client.workflow.execute(type, { workflowId, taskQueue: TASK_QUEUE, args });
+      return { result, played: played.log };
     },
     async stop() {
       for (const worker of workers) worker.shutdown();
