@@ -7,13 +7,14 @@
  * A failing step never ends it: it raises attention, goes on trying, and takes the Updates `retry` and `skip`.
  */
 import * as wf from '@temporalio/workflow';
+import { callIdOf } from '../domain/callId.ts';
 import { database } from './activities.ts';
 import type { CallLifecycleInput } from './contracts.ts';
-import { openSubjectPipeline } from './subjectPipeline.ts';
+import { SubjectPipeline } from './subjectPipeline.ts';
 
 export async function CallLifecycle(input: CallLifecycleInput): Promise<void> {
   const { companyId, providerCallId, waits } = input;
-  const pipeline = openSubjectPipeline({ kind: 'call', companyId, waits });
+  const pipeline = new SubjectPipeline({ kind: 'call', id: callIdOf(companyId, providerCallId), companyId, waits });
 
   for (;;) {
     // Folds every event that has come into the rows; they alone say what is next.

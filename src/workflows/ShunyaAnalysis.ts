@@ -23,13 +23,13 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   await runJob('analysis');
   return step.do === 'finish' && step.stage === 'failed' ? pipeline.endAsFailed() : pipeline.close();
 
-  /** Takes one job from its submit to its stored result, through as many attempts as it takes. */
+  /** Brings one job from its submit to its stored result, by as many attempts as it needs. */
   async function runJob(kind: JobKind): Promise<void> {
     if (isAt(kind)) await pipeline.beginJob(kind);
     while (isAt(kind)) {
-      // A step that failed is due later. Where it is rung before that, the rows may say something else.
+      // A step that failed is due later. A ring before that means that the rows may say something else.
       const isDue = await pipeline.waitUntilDueOrRung();
-      if (isDue) await take(step as JobStep);
+      if (isDue) await runStep(step as JobStep);
       if (wf.workflowInfo().continueAsNewSuggested)
         await wf.continueAsNew<typeof ShunyaAnalysis>({ ...input, ...pipeline.toContinue() });
       step = await advance();
@@ -40,10 +40,10 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     return step.do !== 'finish' && step.kind === kind;
   }
 
-  async function take(next: JobStep): Promise<void> {
+  async function runStep(next: JobStep): Promise<void> {
     switch (next.do) {
       case 'wait_for_slot':
-        // The transaction that frees one rings.
+        // The transaction that frees a place rings.
         await pipeline.waitForNews(`a free place among this company's jobs at Shunya, for the ${next.kind}`);
         return;
       case 'submit':
@@ -56,12 +56,12 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
         await pipeline.read(next);
         return;
       case 'repeat':
-        // Shunya gave the attempt up, and says or does not say that another makes sense.
+        // The attempt failed, and Shunya did not rule out another.
         await pipeline.requestNextAttempt(next);
     }
   }
 
-  /** Takes what has come and asks the rows what is next; ends with what an operator gave up. */
+  /** Takes what has come into the rows and asks them what is next. Finishes where an operator has skipped the step. */
   async function advance(): Promise<AnalysisStep> {
     const { repeatAttempt, isBlocked } = pipeline;
     const run = { companyId, subjectKind, subjectId, generation };

@@ -8,11 +8,11 @@
 import * as wf from '@temporalio/workflow';
 import { database } from './activities.ts';
 import type { VisitRecordingInput } from './contracts.ts';
-import { openSubjectPipeline } from './subjectPipeline.ts';
+import { SubjectPipeline } from './subjectPipeline.ts';
 
 export async function VisitRecording(input: VisitRecordingInput): Promise<void> {
   const { companyId, sessionId, waits } = input;
-  const pipeline = openSubjectPipeline({ kind: 'visit', companyId, waits });
+  const pipeline = new SubjectPipeline({ kind: 'visit', id: sessionId, companyId, waits });
 
   for (;;) {
     const visit = await pipeline.advance(() => database.advanceVisit({ companyId, sessionId, waits }));

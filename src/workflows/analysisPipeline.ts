@@ -1,4 +1,4 @@
-/** The steps of one job at Shunya, each tried once at a time: what failed is shown and has its next turn later. */
+/** The steps of one job at Shunya. Each method tries its step once; a failure is shown, and the next try is due later. */
 import * as wf from '@temporalio/workflow';
 import { type Blocker, type JobKind, stageOfJob } from '../domain/pipeline.ts';
 import type { AnalysisStep } from '../domain/pipelineSteps.ts';
@@ -13,11 +13,11 @@ type Step<Do extends JobStep['do']> = Extract<JobStep, { do: Do }>;
 
 export class AnalysisPipeline extends Pipeline {
   private readonly input: ShunyaAnalysisInput;
-  /** The failed attempt that is to be followed by another. */
+  /** The number of the failed attempt at a job that the next advance shall repeat. */
   repeatAttempt: number | undefined;
-  /** Failed tries of the present step; failures of whole jobs are counted by their attempt. */
-  private failures: number;
-  /** Shunya's API was asked: from here on it is asked until it knows. */
+  /** Failed tries of the present step. Failed attempts at the job are counted by the rows. */
+  private failedTries: number;
+  /** Shunya's API was asked for the result instead of waiting for the webhook; from then on it is asked again. */
   private hasAsked = false;
 
   constructor(input: ShunyaAnalysisInput) {
@@ -27,24 +27,24 @@ export class AnalysisPipeline extends Pipeline {
       waits,
       stage: 'transcribing',
       resumed,
-      showBlock: (shown) => database.showAnalysisBlock({ ...key, ...shown }),
+      writeBlock: (shown) => database.showAnalysisBlock({ ...key, ...shown }),
       record: (action) => database.recordOperatorAction({ ...key, ...action }),
     });
     this.input = input;
-    this.failures = input.failures ?? 0;
+    this.failedTries = input.failures ?? 0;
   }
 
-  /** Runs `advanceAnalysis` until it succeeds, or until an operator has given it up. */
-  async advance(run: () => Promise<AnalysisStep>, giveUp: () => Promise<void>): Promise<AnalysisStep> {
+  /** Runs `advanceAnalysis`, or `skip` where an operator has skipped the step, until it succeeds. */
+  async advance(run: () => Promise<AnalysisStep>, skip: () => Promise<void>): Promise<AnalysisStep> {
     for (;;) {
       await this.beginAdvance();
       let step: AnalysisStep = { do: 'finish', stage: 'failed' };
-      const isSkipped = this.operator.gaveUp;
-      const held = await this.attempt('database', async () => {
-        if (isSkipped) await giveUp();
+      const { isSkipped } = this.operator;
+      const succeeded = await this.tryStep('database', async () => {
+        if (isSkipped) await skip();
         else step = await run();
       });
-      if (!held) continue;
+      if (!succeeded) continue;
       if (step.do === 'finish' && !isSkipped) {
         if (this.showsBlock) await this.clearBlock();
         if (step.stage) this.display.setStage(step.stage);
@@ -53,13 +53,13 @@ export class AnalysisPipeline extends Pipeline {
     }
   }
 
-  /** A job of this kind is next: nothing of the one before it counts any more. */
+  /** Forgets the job before, where the next one is of another kind. */
   async beginJob(kind: JobKind): Promise<void> {
     const stage = stageOfJob(kind);
     if (stage === this.display.stage) return;
     this.repeatAttempt = undefined;
     this.hasAsked = false;
-    this.failures = 0;
+    this.failedTries = 0;
     if (this.showsBlock) await this.clearBlock();
     this.display.setStage(stage);
   }
@@ -67,44 +67,44 @@ export class AnalysisPipeline extends Pipeline {
   async submit(step: Step<'submit'>): Promise<void> {
     this.display.describeWait(`Shunya to accept the ${step.kind}`);
     this.hasAsked = false;
-    if (step.failed) await this.fail(blockerOf(step), step.failed, step);
+    if (step.failed) await this.failStep(blockerOf(step), step.failed, step);
     else
-      await this.attempt(blockerOf(step), () => submits(this.input.companyId).submitJob({ jobId: step.jobId }), step);
+      await this.tryStep(blockerOf(step), () => submits(this.input.companyId).submitJob({ jobId: step.jobId }), step);
   }
 
   async read(step: Step<'read'>): Promise<void> {
     this.display.describeWait(`the result of the ${step.kind}`);
-    await this.attempt(blockerOf(step), () => this.readJob(step.jobId, true), step);
+    await this.tryStep(blockerOf(step), () => this.readJob(step.jobId, true), step);
   }
 
-  /** Shows that an attempt failed. The next advance stores another, which is submitted once the back-off is over. */
+  /** Shows that an attempt at a job failed. The next advance stores another, which is submitted once the back-off is over. */
   async requestNextAttempt(step: Step<'repeat'>): Promise<void> {
     this.repeatAttempt = step.attempt;
-    this.failures = 0;
+    this.failedTries = 0;
     this.display.describeWait(`the next attempt at the ${step.kind}`);
     await this.reportFailure(blockerOf(step), step.attempt, { code: step.code });
   }
 
-  /** Waits for the webhook; when it does not come, asks until the job is finished. Comes back when anything is new. */
+  /** Waits for the webhook; when it does not come, asks until the job is finished. Returns when anything is new. */
   async waitForAnswer(step: Step<'wait'>): Promise<void> {
     const { jobId, kind, askInSeconds, overdueInSeconds } = step;
     const isOverdue = overdueInSeconds <= 0;
     if (isOverdue) await this.flagOverdue(blockerOf(step), 'job_timeout');
-    const words = `Shunya's ${kind}`;
-    this.display.describeWait(words);
+    const what = `Shunya's ${kind}`;
+    this.display.describeWait(what);
     if (!this.hasAsked && askInSeconds > 0) {
-      const ended = await this.waitForNews(words, isOverdue ? askInSeconds : Math.min(askInSeconds, overdueInSeconds));
+      const ended = await this.waitForNews(what, isOverdue ? askInSeconds : Math.min(askInSeconds, overdueInSeconds));
       if (ended !== 'operator') return;
     }
     this.hasAsked = true;
-    // Once it fails, one good answer is enough to show that Shunya is back, though the job still runs.
+    // After a failure one answer is enough to show that Shunya is back, though the job still runs.
     const untilFinished = !this.isBlocked || isOverdue || step.attempt > 1;
-    await this.attempt(
+    await this.tryStep(
       blockerOf(step),
       async () => {
         const asking = new wf.CancellationScope();
         const answer = asking.run(() => this.readJob(jobId, untilFinished));
-        const news = asking.run(() => this.waitForNews(words, isOverdue ? undefined : overdueInSeconds));
+        const news = asking.run(() => this.waitForNews(what, isOverdue ? undefined : overdueInSeconds));
         try {
           await Promise.race([answer, news]);
         } finally {
@@ -116,9 +116,9 @@ export class AnalysisPipeline extends Pipeline {
     );
   }
 
-  /** What a run with a short history goes on with. */
+  /** What continue-as-new hands over. */
   toContinue(): Pick<ShunyaAnalysisInput, 'failures' | 'resumed'> {
-    return { failures: this.failures, resumed: this.toResume() };
+    return { failures: this.failedTries, resumed: this.toResume() };
   }
 
   private readJob(jobId: string, untilFinished: boolean): Promise<void> {
@@ -126,32 +126,33 @@ export class AnalysisPipeline extends Pipeline {
     return reads(companyId, waits.shunyaPollSeconds).readJob({ jobId, untilFinished });
   }
 
-  /** One try of a step. A failure is shown and sets when the next is due. @returns whether it held */
-  private async attempt(blocker: Blocker, run: () => Promise<unknown>, step?: JobStep): Promise<boolean> {
+  /** Tries a step once. A failure is shown and sets when the next try is due. @returns whether it succeeded */
+  private async tryStep(blocker: Blocker, run: () => Promise<unknown>, step?: JobStep): Promise<boolean> {
     try {
       await run();
     } catch (error) {
-      // Something new came while Shunya was asked.
+      // Only the asking was cancelled: something new came meanwhile.
       if (wf.isCancellation(error) && !wf.CancellationScope.current().consideredCancelled) return true;
       if (wf.isCancellation(error)) throw error;
-      await this.fail(blocker, failureOf(error), step);
+      await this.failStep(blocker, failureOf(error), step);
       return false;
     }
-    const keepsFailures = blocker === 'database' && this.isBlocked && this.blockedOn !== 'database';
-    if (!keepsFailures) this.failures = 0;
-    // A new attempt at a job that failed has not succeeded yet: that its submit was accepted does not lower the flag.
-    const isOurs =
+    // An advance says nothing about a provider: its failures still count.
+    const isBlockedOnProvider = this.isBlocked && this.blockedOn !== 'database';
+    if (blocker !== 'database' || !isBlockedOnProvider) this.failedTries = 0;
+    const wasBlockedHere =
       this.blockedOn === blocker || (this.blockedOn === 'callrail_recording' && blocker === 'shunya_transcription');
-    if (isOurs && (step?.attempt ?? 1) === 1) await this.clearBlock();
+    // A later attempt at a job that failed has to bring its result first: an accepted submit does not end the block.
+    if (wasBlockedHere && (step?.attempt ?? 1) === 1) await this.clearBlock();
     return true;
   }
 
-  private async fail(blocker: Blocker, failure: FailureDetails, step?: JobStep): Promise<void> {
-    this.failures += 1;
-    const failedJobs = step ? step.attempt - 1 : 0;
-    // The link to the recording is resolved in the same step; people must see whom to ask.
+  private async failStep(blocker: Blocker, failure: FailureDetails, step?: JobStep): Promise<void> {
+    this.failedTries += 1;
+    const failedAttempts = step ? step.attempt - 1 : 0;
+    // A submit asks CallRail for the link to the recording first; people must see whom to ask.
     const blockedOn = isCallRailFailure(failure) ? 'callrail_recording' : blocker;
-    await this.reportFailure(blockedOn, this.failures + failedJobs, failure);
+    await this.reportFailure(blockedOn, this.failedTries + failedAttempts, failure);
     if (blocker === 'database') await this.waitUntilDue();
   }
 }

@@ -11,8 +11,8 @@ export const ACTION_FORM = '{"operator": "your user id", "reason": "why"}';
 const OPERATOR_MAX = 255;
 const REASON_MAX = 2000;
 
-export interface TakenAction extends OperatorAction {
-  /** The same again when a replay takes it once more. */
+export interface ReceivedAction extends OperatorAction {
+  /** The same in a replay. */
   id: string;
   action: 'retry' | 'skip';
   /** Where it takes effect: here, or in the analysis beside. */
@@ -20,24 +20,23 @@ export interface TakenAction extends OperatorAction {
 }
 
 interface OperatorOptions {
-  /** The workflow that an action would reach now: this one, an analysis beside that may be blocked, or none. */
+  /** The workflow that an action would reach now: this one where it is blocked, an analysis beside, or none. */
   target(): string | undefined;
   /** Writes an action to the audit log, or passes it on. */
-  record(action: TakenAction): Promise<void>;
+  record(action: ReceivedAction): Promise<void>;
 }
 
-/** What operators have asked for and the workflow has not done yet. Whatever is sent, no handler fails the workflow. */
+/** What operators have asked for and the workflow has not done yet. No handler fails the workflow, whatever is sent. */
 export class OperatorActions {
   private readonly options: OperatorOptions;
   private readonly self = wf.workflowInfo().workflowId;
-  /** What is not written down yet. */
-  private readonly taken: TakenAction[] = [];
-  private retryNow = false;
+  private readonly unrecorded: ReceivedAction[] = [];
+  private retryRequested = false;
   private skipped = false;
-  /** One of them is for the analysis beside. */
+  /** An unrecorded action is for the analysis beside: it ends a wait, once. */
   private hasToPassOn = false;
 
-  /** Sets the handlers; to be made before anything is awaited. */
+  /** Sets the handlers, so it must be constructed before anything is awaited. */
   constructor(options: OperatorOptions) {
     this.options = options;
     const validator = (_given: OperatorAction): void => {
@@ -55,46 +54,45 @@ export class OperatorActions {
     });
   }
 
-  /** One gave the step up. */
-  get gaveUp(): boolean {
+  /** Whether an operator has skipped the blocked step. */
+  get isSkipped(): boolean {
     return this.skipped;
   }
 
-  /** One did what ends a wait. */
-  get hasActed(): boolean {
-    return this.retryNow || this.skipped || this.hasToPassOn;
+  /** Whether an operator has sent what ends a wait. */
+  get endsWait(): boolean {
+    return this.retryRequested || this.skipped || this.hasToPassOn;
   }
 
-  /** One did what is to be written down, or passed on. */
   get hasUnrecorded(): boolean {
-    return this.taken.length > 0 || this.hasToPassOn;
+    return this.unrecorded.length > 0 || this.hasToPassOn;
   }
 
-  /** @returns whether one asked for a try now; true once */
-  takeRetry(): boolean {
-    const was = this.retryNow;
-    this.retryNow = false;
-    return was;
+  /** @returns whether an operator has asked for a try now; true once */
+  consumeRetry(): boolean {
+    const { retryRequested } = this;
+    this.retryRequested = false;
+    return retryRequested;
   }
 
-  /** Writes down what they did. For the workflow's own course only: nothing else may run meanwhile. */
+  /** Writes the actions to the audit log, or passes them on. The main workflow function calls it, never a handler. */
   async record(): Promise<void> {
     this.hasToPassOn = false;
-    while (this.taken[0]) {
+    while (this.unrecorded[0]) {
       try {
-        await this.options.record(this.taken[0]);
+        await this.options.record(this.unrecorded[0]);
       } catch (error) {
         if (wf.isCancellation(error)) throw error;
-        // The pipeline must not stand still for it: the next step tries again.
+        // The pipeline goes on all the same; the next step tries again.
         return;
       }
-      this.taken.shift();
+      this.unrecorded.shift();
     }
   }
 
   private answer(action: 'retry' | 'skip', given: unknown): OperatorAnswer {
     const answer = this.act(action, given);
-    // It is blocked no more since the validator ran.
+    // Nothing is blocked any more since the validator ran.
     if (!answer) throw refusal();
     return answer;
   }
@@ -103,12 +101,12 @@ export class OperatorActions {
     const workflowId = this.options.target();
     if (workflowId === undefined) return undefined;
     const id = `${this.self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`;
-    this.taken.push({ id, action, workflowId, ...readBy(given) });
+    this.unrecorded.push({ id, action, workflowId, ...readBy(given) });
     if (workflowId !== this.self) {
       this.hasToPassOn = true;
       return { workflowId, effect: 'passed_on' };
     }
-    if (action === 'retry') this.retryNow = true;
+    if (action === 'retry') this.retryRequested = true;
     else this.skipped = true;
     return { workflowId, effect: action === 'retry' ? 'retrying' : 'skipped' };
   }

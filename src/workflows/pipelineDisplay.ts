@@ -19,7 +19,7 @@ export class PipelineDisplay {
   private since = new Date();
   private readonly blockNow: () => DisplayedBlock | null;
 
-  /** Sets the handler of the query. */
+  /** Sets the handler of the query `status`. */
   constructor(stage: PipelineStage, blockNow: () => DisplayedBlock | null) {
     this.stageNow = stage;
     this.blockNow = blockNow;
@@ -48,8 +48,8 @@ export class PipelineDisplay {
     this.describe();
   }
 
-  /** Brings the search attributes and the details from one block to another. */
-  showBlock(now: Block | null, before: Block | null): void {
+  /** Updates the search attributes and the details after a change of the block. */
+  updateBlock(now: Block | null, before: Block | null): void {
     if ((now?.needsAttention ?? false) !== (before?.needsAttention ?? false) || now?.blockedOn !== before?.blockedOn)
       wf.upsertSearchAttributes([
         { key: SEARCH_ATTRIBUTE_KEYS.needsAttention, value: now?.needsAttention ?? false },

@@ -2,101 +2,97 @@
 import * as wf from '@temporalio/workflow';
 import { analysisWorkflowId } from '../domain/analysisWorkflowId.ts';
 import type { SubjectKind } from '../domain/pipeline.ts';
-import type { Block, PipelineWaits, SubjectState } from '../domain/pipelineSteps.ts';
+import type { Block, PipelineWaits, SubjectKey, SubjectState } from '../domain/pipelineSteps.ts';
 import { database } from './activities.ts';
 import { failureOf } from './failures.ts';
 import { Pipeline } from './pipeline.ts';
 
 interface Subject {
   kind: SubjectKind;
+  id: string;
   companyId: string;
   waits: PipelineWaits;
 }
 
-/** To be called before anything is awaited. */
-export const openSubjectPipeline = (subject: Subject) => new SubjectPipeline(subject);
-
-class SubjectPipeline extends Pipeline {
-  private readonly subject: Subject;
-  private subjectId: string | null = null;
-  private failures = 0;
+export class SubjectPipeline extends Pipeline {
+  private readonly key: SubjectKey;
+  /** Whether the call or visit has a row, as the last advance found it. */
+  private hasRow = false;
+  private failedAdvances = 0;
   /** The analysis under way, and what blocks it, as the last advance found it. */
   private analysis: { workflowId: string; block: Block | null } | null = null;
 
-  constructor(subject: Subject) {
+  constructor({ kind, id, companyId, waits }: Subject) {
+    const key = { companyId, subjectKind: kind, subjectId: id };
     super({
-      waits: subject.waits,
+      waits,
       stage: 'awaiting_end',
-      showBlock: async (shown) => {
-        if (this.subjectId) await database.showBlock({ ...this.key(this.subjectId), ...shown });
+      writeBlock: async (shown) => {
+        if (this.hasRow) await database.showBlock({ ...key, ...shown });
       },
       record: async (action) => {
-        const self = wf.workflowInfo().workflowId;
-        const did = { ...this.key(this.subjectId ?? self), ...action };
-        await (action.workflowId === self ? database.recordOperatorAction(did) : database.passActionOn(did));
+        const input = { ...key, ...action };
+        const isForAnalysis = action.workflowId !== wf.workflowInfo().workflowId;
+        await (isForAnalysis ? database.passActionOn(input) : database.recordOperatorAction(input));
       },
       analysisBeside: () => this.analysis?.workflowId,
     });
-    this.subject = subject;
+    this.key = key;
   }
 
   /**
    * Runs `advanceCall` or `advanceVisit` until it succeeds. The rows say what is next, so a Reset, a new run or a doubled
    * ring changes nothing.
-   * @returns undefined where an operator gave it up
+   * @returns undefined where an operator skipped it
    */
   async advance(run: () => Promise<SubjectState>): Promise<SubjectState | undefined> {
     for (;;) {
       await this.beginAdvance();
       try {
         const state = await run();
-        this.subjectId = state.subjectId;
-        this.failures = 0;
+        this.hasRow = state.subjectId !== null;
+        this.failedAdvances = 0;
         if (this.isBlocked) await this.clearBlock();
         this.display.setStage(state.stage);
         this.showAnalysis(state);
         return state;
       } catch (error) {
         if (wf.isCancellation(error)) throw error;
-        this.failures += 1;
-        await this.reportFailure('database', this.failures, failureOf(error));
+        this.failedAdvances += 1;
+        await this.reportFailure('database', this.failedAdvances, failureOf(error));
         await this.waitUntilDue();
-        if (this.operator.gaveUp && (await this.giveUp())) return undefined;
+        if (this.operator.isSkipped && (await this.skip())) return undefined;
       }
     }
   }
 
+  /** A block of its own goes before one of the analysis. */
   protected override blockToDisplay() {
     if (this.isBlocked || !this.analysis?.block) return super.blockToDisplay();
     return { block: this.analysis.block, workflowId: this.analysis.workflowId };
   }
 
-  private showAnalysis({ subjectId, next, block }: SubjectState): void {
+  private showAnalysis({ next, block }: SubjectState): void {
     const before = this.analysis?.block ?? null;
-    this.analysis =
-      next.do === 'analyze' && subjectId
-        ? {
-            workflowId: analysisWorkflowId(this.subject.kind, subjectId, next.generation),
-            // Only what asks for a person is shown here too; it rings when that changes.
-            block: block?.needsAttention ? block : null,
-          }
-        : null;
+    this.analysis = null;
+    if (next.do === 'analyze') {
+      const workflowId = analysisWorkflowId(this.key.subjectKind, this.key.subjectId, next.generation);
+      // Only a block that needs attention is shown here too; the analysis rings when that changes.
+      this.analysis = { workflowId, block: block?.needsAttention ? block : null };
+    }
     const now = this.analysis?.block ?? null;
-    if (JSON.stringify(now) !== JSON.stringify(before)) this.display.showBlock(now, before);
+    if (JSON.stringify(now) !== JSON.stringify(before)) this.display.updateBlock(now, before);
   }
 
-  private async giveUp(): Promise<boolean> {
+  /** @returns whether the rows say now that it was skipped */
+  private async skip(): Promise<boolean> {
+    if (!this.hasRow) return false;
     try {
-      if (this.subjectId) await database.giveUp(this.key(this.subjectId));
-      return this.subjectId !== null;
+      await database.giveUp(this.key);
+      return true;
     } catch (error) {
       if (wf.isCancellation(error)) throw error;
       return false;
     }
-  }
-
-  private key(subjectId: string) {
-    const { companyId, kind: subjectKind } = this.subject;
-    return { companyId, subjectKind, subjectId };
   }
 }

@@ -153,6 +153,19 @@ describe.concurrent('a call', () => {
     await analyzed.handle.terminate();
   });
 
+  it('whose rows nobody has read yet has its operators recorded under its own id', async () => {
+    const call = await scripted.call(
+      { advance: [failing('ECONNREFUSED'), DONE] },
+      { retryInitialSeconds: 3600, retryMaxSeconds: 3600 },
+    );
+    await call.blocked();
+    await call.handle.executeUpdate(retryUpdate, { args: [{ operator: 'jo', reason: 'r' }] });
+    await call.result();
+    // Before the advance that reads the rows.
+    expect(call.played.map(({ name }) => name).slice(0, 3)).toEqual(['advance', 'recordOperatorAction', 'advance']);
+    expect(call.played[1]?.input.subjectId).toBe(call.id);
+  });
+
   it('shows that its analysis needs a person, and that it does not any more', async () => {
     const call = await analyzing([NEEDS_PERSON, null]);
     await call.ring();
