@@ -65,7 +65,7 @@ export class OperatorActions {
   }
 
   get hasUnrecorded(): boolean {
-    return this.unrecorded.length > 0 || this.hasToPassOn;
+    return this.unrecorded.length > 0;
   }
 
   /** @returns whether an operator has asked for a try now; true once */
@@ -88,6 +88,8 @@ export class OperatorActions {
       }
       this.unrecorded.shift();
     }
+    // Another action may have come meanwhile; it is passed on too.
+    this.hasToPassOn = false;
   }
 
   private answer(action: 'retry' | 'skip', given: unknown): OperatorAnswer {

@@ -82,8 +82,10 @@ export class Pipeline {
   async waitForNews(what: string, seconds?: number): Promise<'rung' | 'operator' | 'time'> {
     this.display.describeWait(what);
     const isOver = () => this.rung || this.operator.endsWait;
-    if (seconds === undefined) await wf.condition(isOver);
-    else await wf.condition(isOver, Math.max(0, seconds) * 1000);
+    // An action that could not be recorded, or passed on, has its next try with the next advance.
+    const limit = this.operator.hasUnrecorded ? Math.min(seconds ?? Infinity, this.databaseRetryMaxSeconds) : seconds;
+    if (limit === undefined) await wf.condition(isOver);
+    else await wf.condition(isOver, Math.max(0, limit) * 1000);
     if (this.operator.endsWait) {
       this.operator.consumeRetry();
       return 'operator';
@@ -108,7 +110,7 @@ export class Pipeline {
   /** Shows that a step failed, and sets when it is due again. @param attempts failed so far */
   async reportFailure(blockedOn: Blocker, attempts: number, failure: FailureDetails): Promise<void> {
     const { retryInitialSeconds, retryMaxSeconds, retryAttempts } = this.options.waits;
-    const max = blockedOn === 'database' ? Math.min(DATABASE_RETRY_MAX_SECONDS, retryMaxSeconds) : retryMaxSeconds;
+    const max = blockedOn === 'database' ? this.databaseRetryMaxSeconds : retryMaxSeconds;
     const backOff = Math.min(max, retryInitialSeconds * 2 ** Math.min(attempts - 1, 30));
     this.dueAt = Date.now() + Math.max(backOff, failure.retryAfterSeconds ?? 0) * 1000;
     const { code: reason, hint } = failure;
@@ -150,6 +152,10 @@ export class Pipeline {
   /** The block to show, if any. */
   protected blockToDisplay(): DisplayedBlock | null {
     return this.block && { block: this.block, dueAt: this.dueAt };
+  }
+
+  private get databaseRetryMaxSeconds(): number {
+    return Math.min(DATABASE_RETRY_MAX_SECONDS, this.options.waits.retryMaxSeconds);
   }
 
   /** Brings search attributes, details and the row up to date with the block, where it has changed. */

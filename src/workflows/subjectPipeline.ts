@@ -55,6 +55,8 @@ export class SubjectPipeline extends Pipeline {
         if (this.isBlocked) await this.clearBlock();
         this.display.setStage(state.stage);
         this.showAnalysis(state);
+        // A skip that the database could not take has its next try here; what is finished stays so.
+        if (this.operator.isSkipped && state.next.do !== 'finish' && (await this.skip())) return undefined;
         return state;
       } catch (error) {
         if (wf.isCancellation(error)) throw error;

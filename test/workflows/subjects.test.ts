@@ -6,7 +6,7 @@ import type { Block, SubjectState } from '../../src/domain/pipelineSteps.ts';
 import { analysisWorkflowId } from '../../src/domain/workflowIds.ts';
 import { retrySignal, retryUpdate, skipUpdate } from '../../src/workflows/contracts.ts';
 import { eventually } from '../harness/poll.ts';
-import { failing, type Scripted, startScripted } from './scripted.ts';
+import { type CallOptions, failing, type Script, type Scripted, startScripted } from './scripted.ts';
 
 let scripted: Scripted;
 beforeAll(async () => {
@@ -153,6 +153,37 @@ describe.concurrent('a call', () => {
     await analyzed.handle.terminate();
   });
 
+  it('passes an action on that comes while another is passed on, and advances once for both', async () => {
+    let sendSecond = async () => {};
+    // A workflow that waits for a local activity receives signals with the next heartbeat of its task.
+    const call = await analyzing([null], [() => sendSecond(), () => {}], { workflowTaskTimeout: '1s' });
+    const advances = () => call.played.filter(({ name }) => name === 'advance').length;
+    const advancesBefore = advances();
+    sendSecond = async () => {
+      await call.handle.signal(retrySignal, { operator: 'jo', reason: 'second' });
+      await eventually(async () => {
+        const { events } = await call.handle.fetchHistory();
+        const names = events?.map((event) => event.workflowExecutionSignaledEventAttributes?.signalName);
+        expect(names?.filter((name) => name === 'retry')).toHaveLength(2);
+      });
+    };
+    await call.handle.signal(retrySignal, { operator: 'jo', reason: 'first' });
+    await eventually(() => expect(advances()).toBeGreaterThan(advancesBefore));
+    // A query is answered once the workflow waits.
+    await call.status();
+    const passed = call.played.filter(({ name }) => name === 'passActionOn');
+    expect(passed.map(({ input }) => input.reason)).toEqual(['first', 'second']);
+    expect(advances()).toBe(advancesBefore + 1);
+    await call.handle.terminate();
+  });
+
+  it('passes an action on later where that failed, though nothing rings', async () => {
+    const call = await analyzing([null], [failing('57P03'), () => {}]);
+    await call.handle.signal(retrySignal, { operator: 'jo', reason: 'r' });
+    await eventually(() => expect(call.played.filter(({ name }) => name === 'passActionOn')).toHaveLength(2));
+    await call.handle.terminate();
+  });
+
   it('whose rows nobody has read yet has its operators recorded under its own id', async () => {
     const call = await scripted.call(
       { advance: [failing('ECONNREFUSED'), DONE] },
@@ -189,6 +220,21 @@ describe.concurrent('a call', () => {
     expect(call.played.find(({ name }) => name === 'giveUp')?.input.subjectId).toBe(id);
   });
 
+  it('that an operator gave up while the database was away ends as failed once it is back', async () => {
+    const call = await scripted.call(
+      { advance: [RINGING, failing('ECONNREFUSED'), RINGING], giveUp: [failing('ECONNREFUSED'), () => {}] },
+      { retryInitialSeconds: 3600, retryMaxSeconds: 3600 },
+    );
+    await call.waitingFor('the end of the call');
+    await call.ring();
+    await call.blocked();
+    await call.handle.executeUpdate(skipUpdate, { args: [{ operator: 'jo', reason: 'hopeless' }] });
+    await call.result();
+    expect((await call.attributes()).PipelineStage).toEqual(['failed']);
+    const names = call.played.map(({ name }) => name).filter((name) => name === 'advance' || name === 'giveUp');
+    expect(names).toEqual(['advance', 'advance', 'giveUp', 'advance', 'giveUp']);
+  });
+
   it('takes signals of any kind without a failed task', async () => {
     const call = await analyzing();
     const garbage = [[], [null], [7], ['x'.repeat(3000)], [{}], [{ stage: 'nonsense' }], [[1, 2]]];
@@ -202,12 +248,15 @@ describe.concurrent('a call', () => {
   });
 
   /** A call whose analysis is under way, with what then blocks it, advance after advance. */
-  async function analyzing(blocks: (Block | null)[] = [null]) {
+  async function analyzing(
+    blocks: (Block | null)[] = [null],
+    passActionOn: Script['passActionOn'] = [],
+    options: CallOptions = {},
+  ) {
     let id = '';
     const at = (block: Block | null) => () => ({ ...ANALYZING, subjectId: id, block });
-    const call = await scripted.call({
-      advance: [async () => RINGING, ...[null, ...blocks].map(at)],
-    });
+    const advance = [async () => RINGING, ...[null, ...blocks].map(at)];
+    const call = await scripted.call({ advance, passActionOn }, {}, options);
     id = call.id;
     await call.waitingFor('the end of the call');
     await call.ring();
