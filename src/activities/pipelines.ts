@@ -10,7 +10,7 @@ import type { ActivityDeps } from './deps.ts';
 import { createPromptSubmit } from './promptSubmit.ts';
 
 export interface AdvanceAnalysis extends AdvanceAnalysisInput {
-  /** Nothing has failed that asks for patience. */
+  /** Whether this step may submit a job itself, outside of the queue: not after a failure. */
   submitsPromptly: boolean;
 }
 
@@ -32,7 +32,7 @@ export function createPipelineActivities(deps: ActivityDeps) {
       return state;
     },
 
-    /** Takes what callbacks said of an analysis, submits the job that is next where that can be done at once, and says what is next. */
+    /** Takes what callbacks said of an analysis, submits the next job where that can be done at once, and says what is next. */
     async advanceAnalysis({ submitsPromptly, ...input }: AdvanceAnalysis): Promise<AnalysisStep> {
       const { step, job } = await advanceOnce(input);
       if (step.do !== 'submit' || !job || !submitsPromptly) return step;
@@ -67,6 +67,9 @@ export function createPipelineActivities(deps: ActivityDeps) {
   }
 }
 
-/** The end of an analysis rings its call or visit; the end of a job may ring the one that gets its place. */
-const mayHaveRung = (step: AnalysisStep): boolean =>
-  step.do === 'finish' || step.do === 'repeat' || step.kind === 'analysis';
+function mayHaveRung(step: AnalysisStep): boolean {
+  // The end of an analysis rings its call or visit.
+  if (step.do === 'finish') return true;
+  // A failed attempt, or the transcription, has ended; the job that got its place is rung.
+  return step.do === 'repeat' || step.kind === 'analysis';
+}

@@ -56,10 +56,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, pokeRelay
     return { result: await shunya.getResult(job.kind, requestOf(job)) };
   }
 
-  /**
-   * Makes an exchange, and writes a provider's failure on the job; one that does not end the job is thrown on. The end of a
-   * job frees its place, and rings the job that gets it.
-   */
+  /** Makes an exchange, and writes a provider's failure on the job. A failure that does not end the job is thrown on. */
   async function exchange(job: ShunyaJob, run: () => Promise<void>): Promise<void> {
     try {
       await run();
@@ -68,6 +65,7 @@ export function createShunyaActivities({ db, config, shunya, callrail, pokeRelay
       if (!failure) throw error;
       await recordFailure(db, config, job, failure);
       if (!failure.ends) throw error;
+      // Its place is free: the job that got it is rung.
       pokeRelay();
     }
   }

@@ -1,8 +1,8 @@
 /** What a workflow reads of an activity that failed. */
 
-/** The types of such failures. A provider could not do it now; the workflow decides when to try again. */
+/** The type of a failure: a provider could not do it now; the workflow decides when to try again. */
 export const PROVIDER_FAILURE = 'ProviderFailure';
-/** Postgres, or a bug of ours. */
+/** The type of a failure: Postgres, or a bug of ours. */
 export const STEP_FAILURE = 'StepFailure';
 
 export interface FailureDetails {
@@ -14,6 +14,6 @@ export interface FailureDetails {
 
 const CALLRAIL = 'callrail_';
 
-/** The code of a failure at CallRail. A step of Shunya's may ask CallRail first, so the code has to say who failed. */
+/** The code of a failure at CallRail. A submit to Shunya may ask CallRail first, so the code says who failed. */
 export const callRailFailureCode = (code: string) => `${CALLRAIL}${code}`;
 export const isCallRailFailure = ({ code }: FailureDetails): boolean => code.startsWith(CALLRAIL);

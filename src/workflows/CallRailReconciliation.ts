@@ -2,8 +2,8 @@
  * CallRailReconciliation: compares every company's calls with CallRail's list and feeds what the webhooks missed.
  *
  * Started by the Schedule `callrail-reconciliation`, one run at a time. Companies are read side by side, as far as the
- * worker lets them; a company that fails is told in its row and has its turn again with the next run, and never stops
- * the others. Ends when all had their turn.
+ * worker lets them. A company that fails has the reason in its row and its turn again with the next run, and never stops
+ * the others. Ends when all have had their turn.
  */
 import * as wf from '@temporalio/workflow';
 import { reconcile, reconciliations } from './activities.ts';

@@ -17,7 +17,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   const { companyId, subjectKind, subjectId, generation, waits } = input;
   const pipeline = new AnalysisPipeline(input);
 
-  // The rows say which job is at what: a Reset or a new run goes on where they stand.
+  // The rows say where each job stands: a Reset or a new run goes on from there.
   let step = await advance();
   await runJob('transcription');
   await runJob('analysis');
@@ -27,7 +27,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
   async function runJob(kind: JobKind): Promise<void> {
     if (isAt(kind)) await pipeline.beginJob(kind);
     while (isAt(kind)) {
-      // A step that failed is due later. A ring before that means that the rows may say something else.
+      // A step that failed is due later. After a ring before that, the rows may say something else.
       const isDue = await pipeline.waitUntilDueOrRung();
       if (isDue) await runStep(step as JobStep);
       if (wf.workflowInfo().continueAsNewSuggested)
@@ -61,7 +61,7 @@ export async function ShunyaAnalysis(input: ShunyaAnalysisInput): Promise<void> 
     }
   }
 
-  /** Takes what has come into the rows and asks them what is next. Finishes where an operator has skipped the step. */
+  /** Brings the rows up to date and reads from them what is next. Finishes where an operator has skipped the step. */
   async function advance(): Promise<AnalysisStep> {
     const { repeatAttempt, isBlocked } = pipeline;
     const run = { companyId, subjectKind, subjectId, generation };

@@ -33,7 +33,7 @@ export class OperatorActions {
   private readonly unrecorded: ReceivedAction[] = [];
   private retryRequested = false;
   private skipped = false;
-  /** An unrecorded action is for the analysis beside: it ends a wait, once. */
+  /** Whether an unrecorded action is for the analysis beside. It ends a wait, so that it is passed on at once. */
   private hasToPassOn = false;
 
   /** Sets the handlers, so it must be constructed before anything is awaited. */
@@ -64,6 +64,7 @@ export class OperatorActions {
     return this.retryRequested || this.skipped || this.hasToPassOn;
   }
 
+  /** Whether an action is not in the audit log yet, or not passed on. */
   get hasUnrecorded(): boolean {
     return this.unrecorded.length > 0;
   }
@@ -88,7 +89,7 @@ export class OperatorActions {
       }
       this.unrecorded.shift();
     }
-    // Another action may have come meanwhile; it is passed on too.
+    // An action that came meanwhile is passed on too.
     this.hasToPassOn = false;
   }
 

@@ -82,7 +82,7 @@ export class Pipeline {
   async waitForNews(what: string, seconds?: number): Promise<'rung' | 'operator' | 'time'> {
     this.display.describeWait(what);
     const isOver = () => this.rung || this.operator.endsWait;
-    // An action that could not be recorded, or passed on, has its next try with the next advance.
+    // The next advance tries again to record an action, or to pass it on.
     const limit = this.operator.hasUnrecorded ? Math.min(seconds ?? Infinity, this.databaseRetryMaxSeconds) : seconds;
     if (limit === undefined) await wf.condition(isOver);
     else await wf.condition(isOver, Math.max(0, limit) * 1000);
@@ -169,7 +169,7 @@ export class Pipeline {
       await this.options.writeBlock({ block: now, hadAttention: before?.needsAttention ?? false });
     } catch (error) {
       if (wf.isCancellation(error)) throw error;
-      // The row cannot be written while the database is what is away; the next change tries again.
+      // The database is away; the next change of the block tries again.
       this.blockInRow = before;
     }
   }

@@ -55,7 +55,7 @@ export class SubjectPipeline extends Pipeline {
         if (this.isBlocked) await this.clearBlock();
         this.display.setStage(state.stage);
         this.showAnalysis(state);
-        // A skip that the database could not take has its next try here; what is finished stays so.
+        // The skip could not be written before. A call or visit that has finished meanwhile stays as it is.
         if (this.operator.isSkipped && state.next.do !== 'finish' && (await this.skip())) return undefined;
         return state;
       } catch (error) {
@@ -68,7 +68,7 @@ export class SubjectPipeline extends Pipeline {
     }
   }
 
-  /** A block of its own goes before one of the analysis. */
+  /** Its own block, or else the one of the analysis. */
   protected override blockToDisplay() {
     if (this.isBlocked || !this.analysis?.block) return super.blockToDisplay();
     return { block: this.analysis.block, workflowId: this.analysis.workflowId };
@@ -86,7 +86,7 @@ export class SubjectPipeline extends Pipeline {
     if (JSON.stringify(now) !== JSON.stringify(before)) this.display.updateBlock(now, before);
   }
 
-  /** @returns whether the rows say now that it was skipped */
+  /** @returns false where there is no row to write it to, or the database is away */
   private async skip(): Promise<boolean> {
     if (!this.hasRow) return false;
     try {
