@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const LONG = [
   ...['console', 'restore', 'chaos', 'shunya-faults', 'commands', 'kill', 'journey', 'orders', 'reconciliation'],
   ...['pipeline', 'outgoing-webhooks', 'cut', 'callers', 'deploy', 'reset', 'cleanup'],
-  ...['plans', 'fuzz', 'walk', 'readers', 'senders'],
+  ...['plans', 'walk', 'fuzz', 'readers', 'events', 'senders', 'operators', 'auth', 'metrics', 'shunya'],
 ];
 
 /** One after the other: a process runs files of one project only, and to load the service anew takes longer than many a file. */
