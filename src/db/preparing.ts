@@ -1,19 +1,17 @@
 import type postgres from 'postgres';
 
-/** Connections keep what they have prepared, and filters can be put together in very many ways. */
-const TEXTS_MAX = 300;
-
 type Runner = Pick<postgres.Sql, 'unsafe'>;
 
 /**
  * Prepares the statements of a pool that come a second time: Postgres then describes and parses them no more, and
  * plans them again only where a plan for all values would be worse. `on` is called for the pool and for each transaction of it.
+ * @param textsMax so many are prepared, since each connection keeps them, and filters can be put together in very many ways
  */
-export function createPreparing(): { on: (sql: Runner) => void } {
+export function createPreparing(textsMax: number): { on: (sql: Runner) => void } {
   const seen = new Set<string>();
   const isRepeated = (text: string): boolean => {
     if (seen.has(text)) return true;
-    if (seen.size < TEXTS_MAX) seen.add(text);
+    if (seen.size < textsMax) seen.add(text);
     return false;
   };
   return {
