@@ -33,6 +33,8 @@ describe.skipIf(!browser)('the console', () => {
     service = await startService(UNTIL_RETRIED);
     company = await service.company();
     context = await (browser as Browser).newContext({ ...CONTEXT, viewport: { width: 1280, height: 800 } });
+    // It stays, and so does the process of all pages, which ends with its last one.
+    await (await context.newPage()).goto(`${service.baseUrl}/livez`);
     for (const [id, role, name] of [
       ['csr', 'csr', 'Casey Lindqvist'],
       ['manager', 'manager', 'Jo Vandermeer'],

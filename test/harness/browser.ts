@@ -22,13 +22,15 @@ const FLAGS = [
   '--disable-gpu',
   '--disable-gpu-rasterization',
   '--disable-gpu-compositing',
+  '--disable-software-rasterizer',
   '--disable-quic',
   '--no-first-run',
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // A page that another tab has loaded already costs less.
+  // All pages in one process, which has the console's scripts compiled after the first.
   '--process-per-site',
+  '--renderer-process-limit=1',
 ];
 /** What pulses would be drawn sixty times a second, on the processor that the service needs. */
 export const CONTEXT = { locale: 'en-US', reducedMotion: 'reduce' } as const;

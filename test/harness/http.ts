@@ -1,4 +1,7 @@
 /** A client of the REST API that fails the test when an answer has another status than expected. */
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { text as textOf } from 'node:stream/consumers';
 import { SignJWT } from 'jose';
 import { expect } from 'vitest';
 import type { Role } from '../../src/domain/user.ts';
@@ -28,12 +31,26 @@ export interface Caller {
   // biome-ignore-end lint/suspicious/noExplicitAny: a test says what it expects.
 }
 
+/** Tests ask ten thousand times; `fetch` takes four times the processor time. */
+const agent = new Agent({ keepAlive: true });
+
+export interface Exchange {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string | undefined;
+  signal?: AbortSignal;
+}
+
 /** One request and its answer, whatever that is. */
-export async function exchange(url: string, init: RequestInit): Promise<Answer> {
-  const response = await fetch(url, { signal: AbortSignal.timeout(30_000), ...init });
-  const text = await response.text();
-  const isJson = response.headers.get('content-type')?.includes('json') && text !== '';
-  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+export async function exchange(url: string, options: Exchange): Promise<Answer> {
+  const { method = 'GET', headers: given, body, signal = AbortSignal.timeout(30_000) } = options;
+  const sent = request(url, { agent, method, ...(given && { headers: given }), signal });
+  sent.end(body);
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  const headers = new Headers(response.headers as Record<string, string>);
+  const text = await textOf(response);
+  const isJson = headers.get('content-type')?.includes('json') && text !== '';
+  return { status: response.statusCode ?? 0, headers, body: isJson ? JSON.parse(text) : text };
 }
 
 export function createCaller(baseUrl: string, token: Promise<string>): Caller {
