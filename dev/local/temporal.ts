@@ -17,8 +17,6 @@ export interface TemporalDevServerOptions {
   namespace: string;
   /** SQLite's own, as `name=value`; tests give up durability for speed with them. */
   pragmas?: readonly string[];
-  /** Added to its environment. */
-  env?: Readonly<Record<string, string>>;
   /** Told each long step; the CLI may have to be fetched. */
   progress?: (line: string) => void;
 }
@@ -37,7 +35,7 @@ export async function startTemporal(options: TemporalDevServerOptions): Promise<
   args.push('--log-level', 'warn', '--log-format', 'json', '--dynamic-config-value', 'matching.enableFairness=true');
   for (const pragma of options.pragmas ?? []) args.push('--sqlite-pragma', pragma);
   // A group of its own: the terminal's Ctrl-C must not reach it before the API and the worker.
-  const spawnOptions = { cwd: dataDir, env: { ...process.env, ...options.env }, detached: true };
+  const spawnOptions = { cwd: dataDir, detached: true };
   const child = withPrivateFiles(() => spawn(cli, args, { ...spawnOptions, stdio: ['ignore', log, log] }));
   const file = path.join(dataDir, 'temporal.db');
   if (existsSync(file)) chmodSync(file, 0o600);
