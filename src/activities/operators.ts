@@ -1,6 +1,6 @@
 /** What operators do in Temporal itself, by the Web UI or the CLI, written down as what they do over REST is. */
 import { Context } from '@temporalio/activity';
-import type { SubjectKey } from '../domain/pipelineSteps.ts';
+import type { OperatorActionName, SubjectKey } from '../domain/pipelineSteps.ts';
 import { queueOperatorAction } from '../services/inbox/queuedActions.ts';
 import { sha256 } from '../services/inbox/store.ts';
 import { recordTemporalAction } from '../services/pipelines/recordTemporalAction.ts';
@@ -9,7 +9,7 @@ import type { ActivityDeps } from './deps.ts';
 export interface OperatorActionInput extends SubjectKey {
   /** The same again when the run that applied it repeats the step. */
   id: string;
-  action: 'retry' | 'skip';
+  action: OperatorActionName;
   /** Where it took effect. */
   workflowId: string;
   operator: string;

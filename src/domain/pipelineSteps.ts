@@ -76,6 +76,9 @@ export interface AnalysisJob {
   attempt: number;
 }
 
+/** What a person may ask of a blocked step: the name of the Update and the signal, and the route of its inbox row. */
+export type OperatorActionName = 'retry' | 'skip';
+
 /** What an operator sends; from REST, `reason` is the id of the audit row that has the text. */
 export interface OperatorAction {
   operator: string;

@@ -24,4 +24,3 @@ export type InternalRoute =
   | `${SubjectKind}.restart`
   | 'delivery.due'
   | typeof RING;
-export type OperatorRoute = 'retry' | 'skip';

@@ -1,4 +1,4 @@
-import type { OperatorAction } from './pipelineSteps.ts';
+import type { OperatorAction, OperatorActionName } from './pipelineSteps.ts';
 
 /** What services and routes may tell running workflows. Each fails soon where Temporal does not answer. */
 export interface WorkflowMessages {
@@ -8,11 +8,11 @@ export interface WorkflowMessages {
    */
   update(
     workflowId: string,
-    name: 'retry' | 'skip',
+    name: OperatorActionName,
     action: OperatorAction,
   ): Promise<'delivered' | 'refused' | 'not_found'>;
   /** Tells a workflow to act. @returns false where it is not there */
-  signal(workflowId: string, name: 'retry' | 'skip', action: OperatorAction): Promise<boolean>;
+  signal(workflowId: string, name: OperatorActionName, action: OperatorAction): Promise<boolean>;
   /** Ends a workflow, if it is there. */
   terminate(workflowId: string, reason: string): Promise<void>;
 }

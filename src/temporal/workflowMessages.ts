@@ -1,7 +1,7 @@
 /** Messages to running workflows, each with its deadline. */
 import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
-import type { OperatorAction } from '../domain/pipelineSteps.ts';
+import type { OperatorAction, OperatorActionName } from '../domain/pipelineSteps.ts';
 import type { WorkflowMessages } from '../domain/workflowMessages.ts';
 import { retrySignal, retryUpdate, skipSignal, skipUpdate } from '../workflows/contracts.ts';
 import { createClientWithDeadline } from './connect.ts';
@@ -46,7 +46,7 @@ export function createWorkflowMessages(config: Config): WorkflowMessages & { clo
 export async function signalFirst(
   client: Client,
   workflowIds: readonly string[],
-  name: 'retry' | 'skip',
+  name: OperatorActionName,
   { operator, reason }: OperatorAction,
 ): Promise<boolean> {
   const signal = name === 'skip' ? skipSignal : retrySignal;

@@ -1,7 +1,7 @@
 /** What operators send to a pipeline, as Updates or signals: `retry` and `skip`, with or without an argument. */
 import * as wf from '@temporalio/workflow';
 import { ApplicationFailure } from '@temporalio/workflow';
-import type { OperatorAction } from '../domain/pipelineSteps.ts';
+import type { OperatorAction, OperatorActionName } from '../domain/pipelineSteps.ts';
 import { type OperatorAnswer, retrySignal, retryUpdate, skipSignal, skipUpdate } from './contracts.ts';
 
 /** What `retry` and `skip` take, if anything. */
@@ -14,7 +14,7 @@ const REASON_MAX = 2000;
 export interface ReceivedAction extends OperatorAction {
   /** The same in a replay. */
   id: string;
-  action: 'retry' | 'skip';
+  action: OperatorActionName;
   /** Where it takes effect: here, or in the analysis beside. */
   workflowId: string;
 }
@@ -93,14 +93,14 @@ export class OperatorActions {
     this.hasToPassOn = false;
   }
 
-  private answer(action: 'retry' | 'skip', given: unknown): OperatorAnswer {
+  private answer(action: OperatorActionName, given: unknown): OperatorAnswer {
     const answer = this.act(action, given);
     // Nothing is blocked any more since the validator ran.
     if (!answer) throw refusal();
     return answer;
   }
 
-  private act(action: 'retry' | 'skip', given: unknown): OperatorAnswer | undefined {
+  private act(action: OperatorActionName, given: unknown): OperatorAnswer | undefined {
     const workflowId = this.options.target();
     if (workflowId === undefined) return undefined;
     const id = `${this.self}/${wf.currentUpdateInfo()?.id ?? wf.uuid4()}`;

@@ -3,6 +3,7 @@ import { z } from '@hono/zod-openapi';
 import type { Queryable } from '../../db/client.ts';
 import { countPipelines, findPipeline, listPipelines, type PipelineRow } from '../../db/queries/pipelines.ts';
 import { BLOCKERS, PIPELINE_STAGES, SUBJECT_KINDS } from '../../domain/pipeline.ts';
+import type { OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import {
   BATCH_MAX,
@@ -110,7 +111,7 @@ export function pipelineRoutes(deps: ApiDeps): ApiRouter {
       pipelineView(await mustFindPipeline(db, access.companyId, params.workflow_id), deps.config.temporal),
   );
 
-  const operate = (name: 'retry' | 'skip', summary: string, description: string) =>
+  const operate = (name: OperatorActionName, summary: string, description: string) =>
     routes.add(
       {
         method: 'post',

@@ -40,7 +40,7 @@ export const webhookEvents = pgTable(
     /** Order of receipt. */
     sequence: bigserial('sequence', { mode: 'number' }).notNull(),
     source: text('source').$type<WebhookSource>().notNull(),
-    /** From CallRail `call.` with a `CallEventKind`, from Shunya `job`, of our own an `InternalRoute` or `OperatorRoute`. */
+    /** From CallRail `call.` with a `CallEventKind`, from Shunya `job`, of our own an `InternalRoute`, of operators an `OperatorActionName`. */
     route: text('route').notNull(),
     companyId: text('company_id'),
     status: text('status').$type<WebhookEventStatus>().notNull(),

@@ -2,8 +2,9 @@
 import { and, inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
 import { isOpen, webhookEvents } from '../../db/schema/index.ts';
+import type { OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
-import type { OperatorRoute, WebhookSource } from '../../domain/webhookEvent.ts';
+import type { WebhookSource } from '../../domain/webhookEvent.ts';
 import { closingLate, markingSent, redacting } from './applied.ts';
 import type { QueuedAction } from './queuedActions.ts';
 import { stateOfRun } from './routeCallback.ts';
@@ -35,7 +36,7 @@ const RERING_MAX_SECONDS = 300;
 export interface ClaimedEvent {
   id: string;
   /** Of an operator's action: what to send. */
-  action: { name: OperatorRoute; queued: QueuedAction } | null;
+  action: { name: OperatorActionName; queued: QueuedAction } | null;
   workflowId: string;
   companyId: string;
   providerCallId: string | null;

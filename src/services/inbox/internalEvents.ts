@@ -7,13 +7,14 @@ import { and, eq } from 'drizzle-orm';
 import type { Queryable, Transaction } from '../../db/client.ts';
 import { isOpen, isRestart, webhookEvents } from '../../db/schema/index.ts';
 import type { Write } from '../../db/writes.ts';
-import { type InternalRoute, type OperatorRoute, RING } from '../../domain/webhookEvent.ts';
+import type { OperatorActionName } from '../../domain/pipelineSteps.ts';
+import { type InternalRoute, RING } from '../../domain/webhookEvent.ts';
 import { sha256 } from './store.ts';
 
 export interface InternalEvent {
   source?: 'internal' | 'operator';
   companyId: string;
-  route: InternalRoute | OperatorRoute;
+  route: InternalRoute | OperatorActionName;
   /** The workflow to ring. */
   workflowId: string;
   providerCallId?: string;

@@ -3,8 +3,7 @@
  * acted, a call or visit passes one on to its analysis, or an event of the recording asks for a retry.
  */
 import type { Queryable } from '../../db/client.ts';
-import type { OperatorAction } from '../../domain/pipelineSteps.ts';
-import type { OperatorRoute } from '../../domain/webhookEvent.ts';
+import type { OperatorAction, OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { storeInternalEvent } from './internalEvents.ts';
 
 /** `reason`: from REST the id of the audit row, else the text of whoever acted. */
@@ -19,7 +18,7 @@ export interface QueuedAction extends OperatorAction {
  */
 export async function queueOperatorAction(
   db: Queryable,
-  name: OperatorRoute,
+  name: OperatorActionName,
   pipeline: { companyId: string; providerCallId: string | null; workflowId: string },
   action: QueuedAction,
   id?: string,

@@ -2,7 +2,7 @@
 import type { Database, Transaction } from '../../db/client.ts';
 import { countPipelines, listPipelines, type PipelineFilter, type PipelineRow } from '../../db/queries/pipelines.ts';
 import { isAnalysisStage, type SubjectKind } from '../../domain/pipeline.ts';
-import type { OperatorAction } from '../../domain/pipelineSteps.ts';
+import type { OperatorAction, OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { analysisWorkflowId, parseWorkflowId, pipelineWorkflowId } from '../../domain/workflowIds.ts';
 import type { WorkflowMessages } from '../../domain/workflowMessages.ts';
 import { errorFields, type Logger } from '../../runtime/telemetry.ts';
@@ -60,7 +60,7 @@ export function pipelineNamedBy(workflowId: string): PipelineSubject | undefined
 export async function recordAction(
   tx: Transaction,
   requester: Requester,
-  name: 'retry' | 'skip',
+  name: OperatorActionName,
   row: PipelineRow,
   reason: string,
 ): Promise<OperatorAction> {
@@ -102,7 +102,7 @@ export async function recordBatchRetry(
  */
 export async function sendOperatorUpdate(
   deps: OperatorDeps,
-  name: 'retry' | 'skip',
+  name: OperatorActionName,
   row: PipelineRow,
   action: OperatorAction,
 ): Promise<void> {
@@ -120,7 +120,7 @@ type UpdateResult = Awaited<ReturnType<WorkflowMessages['update']>> | 'unconfirm
 
 async function sendUpdate(
   { workflows, logger }: OperatorDeps,
-  name: 'retry' | 'skip',
+  name: OperatorActionName,
   workflowId: string,
   action: OperatorAction,
 ): Promise<UpdateResult> {
@@ -133,7 +133,7 @@ async function sendUpdate(
 }
 
 /** The relay sends it again, as a signal, once Temporal is back; sending twice is harmless. */
-async function queue({ db }: OperatorDeps, name: 'retry' | 'skip', row: PipelineRow, action: OperatorAction) {
+async function queue({ db }: OperatorDeps, name: OperatorActionName, row: PipelineRow, action: OperatorAction) {
   const { companyId, providerCallId } = row;
   const pipeline = { companyId, providerCallId, workflowId: pipelineWorkflowId(row) };
   await queueOperatorAction(db, name, pipeline, { workflowIds: blockedWorkflowIds(row), ...action });
