@@ -12,7 +12,7 @@ import { setSession, useSession } from './lib/session.ts';
 import { applyTheme, readTheme } from './lib/theme.ts';
 import { ROLES } from './lib/words.ts';
 import { SignIn } from './pages/signIn.tsx';
-import { Icon, type IconName } from './ui/icons.tsx';
+import { Icon, type IconName, Logo } from './ui/icons.tsx';
 import { Announcer, Dialog, Loaded } from './ui/kit.tsx';
 
 const RoleSwitch = lazy(() => import('./pages/roleSwitch.tsx').then((module) => ({ default: module.RoleSwitch })));
@@ -79,13 +79,6 @@ const Boot = () => (
     <Logo />
     <span className="visually-hidden">Loading</span>
   </div>
-);
-
-export const Logo = () => (
-  <svg className="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
-    <rect width="32" height="32" rx="8" />
-    <path d="M10.2 8.4c.7-.7 1.8-.6 2.4.2l1.7 2.4c.5.7.4 1.6-.2 2.2l-1 1c.9 1.9 2.3 3.3 4.2 4.2l1-1c.6-.6 1.5-.7 2.2-.2l2.4 1.7c.8.6.9 1.7.2 2.4l-1.2 1.2c-.8.8-2 1.1-3.1.8-5.2-1.5-9.2-5.5-10.7-10.7-.3-1.1 0-2.3.8-3.1z" />
-  </svg>
 );
 
 function Frame({ me }: { me: Me }) {

@@ -4,7 +4,7 @@ import { useRouter } from '@tanstack/react-router';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { useConfig } from '../lib/config.ts';
 import { setSession } from '../lib/session.ts';
-import { Logo } from '../shell.tsx';
+import { Logo } from '../ui/icons.tsx';
 import { Button, FormProblem, Loaded, TextArea } from '../ui/kit.tsx';
 
 const RoleSwitch = lazy(() => import('./roleSwitch.tsx').then((module) => ({ default: module.RoleSwitch })));

@@ -41,3 +41,10 @@ export function Icon({ name }: { name: IconName }) {
     </svg>
   );
 }
+
+export const Logo = () => (
+  <svg className="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <rect width="32" height="32" rx="8" />
+    <path d="M10.2 8.4c.7-.7 1.8-.6 2.4.2l1.7 2.4c.5.7.4 1.6-.2 2.2l-1 1c.9 1.9 2.3 3.3 4.2 4.2l1-1c.6-.6 1.5-.7 2.2-.2l2.4 1.7c.8.6.9 1.7.2 2.4l-1.2 1.2c-.8.8-2 1.1-3.1.8-5.2-1.5-9.2-5.5-10.7-10.7-.3-1.1 0-2.3.8-3.1z" />
+  </svg>
+);
