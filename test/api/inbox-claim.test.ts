@@ -81,6 +81,27 @@ describe('what is due is claimed', () => {
     expect(new Set(claimed).size).toBe(104);
   });
 
+  it('without a wait for what was rung before and is just being applied', { timeout: 10_000 }, async () => {
+    const [company, other] = [newId(), newId()];
+    await store(company, 2, 1);
+    const { events: rung } = await claimDueEvents(api.db, []);
+    await store(other, 1, 1);
+    await api.db.transaction(async (advance) => {
+      await advance
+        .update(webhookEvents)
+        .set({ status: 'applied' })
+        .where(eq(webhookEvents.id, `${company}:1`));
+      const { events } = await claimDueEvents(api.db, rung);
+      expect(events.map(({ id }) => id)).toEqual([`${other}:1`]);
+    });
+    const rows = await api.db.select({ id: webhookEvents.id, status: webhookEvents.status }).from(webhookEvents);
+    expect(Object.fromEntries(rows.map(({ id, status }) => [id, status]))).toEqual({
+      [`${company}:1`]: 'applied',
+      [`${company}:2`]: 'dispatched',
+      [`${other}:1`]: 'pending',
+    });
+  });
+
   it('without what is applied, or not due yet', async () => {
     const company = newId();
     await store(company, 3, 60);

@@ -60,6 +60,7 @@ export interface Claim {
  * statistics do not know of yet.
  * @param rung what the round before has rung, which this statement marks dispatched and makes due again later. Their lease
  * lasts until now, and most of them are applied by now and need no mark: so a round needs no statement of its own for it.
+ * Nor does what an advance holds, which applies it: to wait for that would hold up the others, and could be a deadlock.
  */
 export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<Claim> {
   const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
@@ -80,7 +81,9 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
     ), marked as (
       update webhook_events set status = 'dispatched', dispatched_at = coalesce(dispatched_at, now()), attempts = attempts + 1,
         next_ring_at = ${nextRing(RERING_SECONDS)}
-      where id = any(${rungIds}) and status in ('pending', 'dispatched')
+      where id = any(array(
+        select id from webhook_events where id = any(${rungIds}) and status in ('pending', 'dispatched')
+        for update skip locked))
     ), under_way as materialized (
       select company_id, count(*)::int as events from (${backlogUnderWay}) as counted group by company_id
     ), due as materialized (
