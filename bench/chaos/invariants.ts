@@ -267,18 +267,13 @@ function expectedEnd(row: Rows['calls'][number], planned: PlannedCall | undefine
   return planned?.refusedWith ? `not_analyzable refused_by_shunya:${planned.refusedWith}` : 'done';
 }
 
-function callsAreDecided({ plan }: Evidence, { calls, analyses, runs }: Rows): string[] {
+function callsAreDecided({ plan }: Evidence, { calls, analyses }: Rows): string[] {
   const planned = new Map(plan.plannedCalls.map((call) => [call.id, call]));
   const analyzed = new Set(analyses.map((analysis) => analysis.call_id));
   return calls.flatMap((row) => {
     const id = row.provider_call_id;
     if (row.ended_at === null) return [`call ${id} is still ${row.status}, stage ${row.stage}`];
-    const end = expectedEnd(row, planned.get(id));
-    // CallRail told of the recording again: a refusal that is over by then is followed by another analysis.
-    const isRefusalOver = runs.some(
-      (run) => run.subject_id === row.id && row.stage === 'done' && end === `${run.state} ${run.reason}`,
-    );
-    const expected = isRefusalOver ? 'done' : end;
+    const expected = expectedEnd(row, planned.get(id));
     const actual = [row.stage, row.reason].filter(Boolean).join(' ');
     if (actual !== expected) return [`call ${id} (${row.status}) is ${actual}, should be ${expected}`];
     const needsAnalysis = row.stage === 'done' && row.recording_url !== null;

@@ -274,7 +274,8 @@ type Kind = 'transcription' | 'analysis';
 function drawFaults(random: Random, match: string, mayBeRefused: boolean) {
   const kind = () => random.pick<Kind>(['transcription', 'analysis']);
   if (mayBeRefused && random.chance(0.05)) {
-    const refusal = { match, kind: kind(), retryable: false, times: 1 };
+    // Each time it is asked: a worker may be killed before it has written the first refusal down.
+    const refusal = { match, kind: kind(), retryable: false };
     const fault: SimulatorFault = random.chance(0.5)
       ? { type: 'job_fails', error_code: 'AUDIO_CORRUPT', ...refusal }
       : { type: 'error', on: 'submit', status: 422, error_code: 'UNSUPPORTED_AUDIO', ...refusal };
