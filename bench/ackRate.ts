@@ -45,7 +45,8 @@ export async function benchAckRate(options: AckRateOptions, print: (line: string
     const measureFloor = (forSeconds: number) => measure(floor.url, floor.pid, forSeconds);
     const measureOurs = async (forSeconds: number) => {
       const result = await measure(oursUrl, cluster.apis[0]?.pid, forSeconds);
-      // The floor starts no pipelines: those that these would start must not run beside its next round. The relay has its own.
+      // The floor starts no pipelines: those that these would start must not run beside its next round. What the relay
+      // holds is left to it: to wait for that could be a deadlock.
       await cluster.sql`delete from webhook_events where id in (
         select id from webhook_events where company_id = ${company.id} and status = 'pending' for update skip locked)`;
       return result;
