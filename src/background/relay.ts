@@ -9,7 +9,9 @@ import type { Database } from '../db/client.ts';
 import { causesOf } from '../domain/causes.ts';
 import type { Logger } from '../runtime/telemetry.ts';
 import {
+  type BacklogTurn,
   CLAIMED_TOGETHER,
+  type Claim,
   type ClaimedEvent,
   claimDueEvents,
   closeLateCallbacks,
@@ -37,6 +39,10 @@ const RING_DEADLINE_MS = 1000;
 const IDLE_MS = 1000;
 /** While a backlog is held: soon after some of it went, and less often while none does. */
 const HELD_MS = { least: 50, most: 250 };
+/** Between two steps of a new call nothing of it is due or under way for about so long. */
+const BETWEEN_STEPS_MS = 100;
+/** So long a backlog gives way to what is new, then some of it is taken beside that. */
+const BACKLOG_YIELDS_MS = 500;
 const BREAKER_MAX_MS = 5000;
 /** An event that Temporal refused lets others try first; doubles while it takes those. */
 const REFUSED_AGAIN_SECONDS = 2;
@@ -62,6 +68,7 @@ export function startRelay(deps: RelayDeps): Relay {
   /** Until the next look where nothing pokes. */
   let pauseMs = IDLE_MS;
   const rungBefore: ClaimedEvent[] = [];
+  const turns = createTurns();
   /** The last waiting event that this pass has looked at. */
   let reroutedTo = 0;
 
@@ -87,7 +94,9 @@ export function startRelay(deps: RelayDeps): Relay {
           if (next !== null) nextRerouteAt = 0;
           reroutedTo = next ?? 0;
         }
-        const { claimed, rung, unreachable, isHeld } = await ringDue({ ...deps, client }, rungBefore);
+        const round = await ringDue({ ...deps, client }, rungBefore, turns.ofBacklog());
+        turns.saw(round);
+        const { claimed, rung, unreachable, isHeld } = round;
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
         if (!isHeld) pauseMs = IDLE_MS;
@@ -124,15 +133,36 @@ export function startRelay(deps: RelayDeps): Relay {
   };
 }
 
+interface Round extends Omit<Claim, 'events'> {
+  claimed: number;
+  rung: number;
+  /** Temporal answered nobody. */
+  unreachable: boolean;
+}
+
+/** When a backlog gives way to what is new: a new call beside it should take about as long as alone. */
+function createTurns() {
+  let newSeenAt = Number.NEGATIVE_INFINITY;
+  let yieldsSince = performance.now();
+  const sawNewLately = () => performance.now() - newSeenAt < BETWEEN_STEPS_MS;
+  return {
+    ofBacklog(): BacklogTurn {
+      if (performance.now() - yieldsSince >= BACKLOG_YIELDS_MS) return 'goes on';
+      return sawNewLately() ? 'waits' : 'yields';
+    },
+    saw({ hasNew, hasBacklog }: Round): void {
+      if (hasNew) newSeenAt = performance.now();
+      if (hasBacklog || !sawNewLately()) yieldsSince = performance.now();
+    },
+  };
+}
+
 /**
  * One round: claims what is due and rings each workflow once for all of its events.
  * @param rungBefore events that were rung and are not marked so yet: the next round marks these, and leaves its own there
  */
-async function ringDue(
-  deps: RoundDeps,
-  rungBefore: ClaimedEvent[],
-): Promise<{ claimed: number; rung: number; unreachable: boolean; isHeld: boolean }> {
-  const { events: claimed, isHeld } = await claimDueEvents(deps.db, rungBefore);
+async function ringDue(deps: RoundDeps, rungBefore: ClaimedEvent[], backlog: BacklogTurn): Promise<Round> {
+  const { events: claimed, ...seen } = await claimDueEvents(deps.db, rungBefore, backlog);
   rungBefore.length = 0;
   const waiting = [...groupByWorkflow(claimed).values()];
   const refused: ClaimedEvent[][] = [];
@@ -151,7 +181,7 @@ async function ringDue(
   // What Temporal refuses while it takes others must not be in their way, whatever it calls the reason.
   if (unreachable) await releaseEvents(deps.db, refused.flat(), REFUSED_AGAIN_SECONDS);
   else await markNotRung(deps.db, refused.flat(), REFUSED_AGAIN_SECONDS);
-  return { claimed: claimed.length, rung, unreachable, isHeld };
+  return { ...seen, claimed: claimed.length, rung, unreachable };
 }
 
 function groupByWorkflow(events: ClaimedEvent[]): Map<string, ClaimedEvent[]> {

@@ -3,7 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { eq, inArray, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { webhookEvents } from '../../src/db/schema/index.ts';
-import { BACKLOG_UNDER_WAY, CLAIMED_TOGETHER, claimDueEvents } from '../../src/services/inbox/dispatch.ts';
+import {
+  BACKLOG_UNDER_WAY,
+  CLAIMED_TOGETHER,
+  claimDueEvents,
+  markNotRung,
+  releaseEvents,
+} from '../../src/services/inbox/dispatch.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 
 const HALF = BACKLOG_UNDER_WAY / 2;
@@ -102,6 +108,32 @@ describe('what is due is claimed', () => {
     });
   });
 
+  it('and given back, or marked as not rung, without a wait for what is just being applied', {
+    timeout: 10_000,
+  }, async () => {
+    const company = newId();
+    await store(company, 3, 1);
+    const { events } = await claimDueEvents(api.db, []);
+    await api.db.transaction(async (advance) => {
+      await advance
+        .update(webhookEvents)
+        .set({ status: 'applied' })
+        .where(eq(webhookEvents.id, `${company}:1`));
+      await releaseEvents(api.db, events.slice(0, 2), 0);
+      await markNotRung(api.db, [events[0], events[2]] as typeof events);
+    });
+    const rows = await api.db
+      .select({ id: webhookEvents.id, status: webhookEvents.status, attempts: webhookEvents.attempts })
+      .from(webhookEvents)
+      .orderBy(webhookEvents.id);
+    expect(rows.map(({ status, attempts }) => [status, attempts])).toEqual([
+      ['applied', 0],
+      ['pending', 0],
+      ['pending', 1],
+    ]);
+    expect(await claim()).toEqual([`${company}:2`]);
+  });
+
   it('without what is applied, or not due yet', async () => {
     const company = newId();
     await store(company, 3, 60);
@@ -139,8 +171,9 @@ describe('a backlog is held back', () => {
     await store(newId(), 200, 60);
     const { events: first, isHeld } = await claimDueEvents(api.db, []);
     expect([first.length, isHeld]).toEqual([BACKLOG_UNDER_WAY, true]);
-    expect(await claimDueEvents(api.db, [])).toEqual({ events: [], isHeld: true });
-    expect(await claimDueEvents(api.db, first)).toEqual({ events: [], isHeld: true });
+    const nothing = { events: [], hasNew: false, hasBacklog: false, isHeld: true };
+    expect(await claimDueEvents(api.db, [])).toEqual(nothing);
+    expect(await claimDueEvents(api.db, first)).toEqual(nothing);
     await pass(3);
     expect(await claim()).toEqual([]);
     await apply(first.slice(0, HALF).map(({ id }) => id));
@@ -161,6 +194,29 @@ describe('a backlog is held back', () => {
     expect((await claim()).sort()).toEqual(
       [`${large}-new:1`, `${large}-new:2`, `${other}-new:1`, `${other}-new:2`].sort(),
     );
+  });
+
+  it('where it yields, as long as something new is due, leased or rung', async () => {
+    await store(newId(), 200, 60);
+    await store(newId(), 1, 1);
+    const { events: fresh, ...seen } = await claimDueEvents(api.db, [], 'yields');
+    expect([fresh.length, seen]).toEqual([1, { hasNew: true, hasBacklog: false, isHeld: true }]);
+    const nothing = { events: [], hasNew: true, hasBacklog: false, isHeld: true };
+    expect(await claimDueEvents(api.db, [], 'yields')).toEqual(nothing);
+    await claimDueEvents(api.db, fresh, 'yields');
+    await pass(2.5);
+    expect(await claimDueEvents(api.db, [], 'yields')).toEqual(nothing);
+    await apply(fresh.map(({ id }) => id));
+    const { events, ...after } = await claimDueEvents(api.db, [], 'yields');
+    expect([events.length, after]).toEqual([BACKLOG_UNDER_WAY, { hasNew: false, hasBacklog: true, isHeld: true }]);
+  });
+
+  it('where it waits, and goes on beside what is new where it does neither', async () => {
+    await store(newId(), 200, 60);
+    expect((await claimDueEvents(api.db, [], 'waits')).events).toEqual([]);
+    await store(newId(), 1, 1);
+    const { events, ...seen } = await claimDueEvents(api.db, []);
+    expect([events.length, seen]).toEqual([BACKLOG_UNDER_WAY + 1, { hasNew: true, hasBacklog: true, isHeld: true }]);
   });
 
   it('and new events that are under way do not hold it', async () => {

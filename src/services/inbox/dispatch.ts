@@ -1,7 +1,8 @@
 /** Which stored events are due to ring their workflow, and what is written of those that were rung. */
-import { and, inArray, type SQL, sql } from 'drizzle-orm';
+import { inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { isOpen, webhookEvents } from '../../db/schema/index.ts';
+import { isAnyOf } from '../../db/queries/conditions.ts';
+import { webhookEvents } from '../../db/schema/index.ts';
 import type { OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
 import type { WebhookSource } from '../../domain/webhookEvent.ts';
@@ -33,6 +34,9 @@ const LEASE_SECONDS = 10;
 const RERING_SECONDS = 15;
 const RERING_MAX_SECONDS = 300;
 
+/** Of a backlog: `yields`: none is taken while something new is due or under way; `waits`: none is taken. */
+export type BacklogTurn = 'goes on' | 'yields' | 'waits';
+
 export interface ClaimedEvent {
   id: string;
   /** Of an operator's action: what to send. */
@@ -47,6 +51,10 @@ export interface ClaimedEvent {
 
 export interface Claim {
   events: ClaimedEvent[];
+  /** Something new is among them, or under way. */
+  hasNew: boolean;
+  /** Some of them are of the backlog. */
+  hasBacklog: boolean;
   /** Some of the backlog is due, and waits for what is under way. */
   isHeld: boolean;
 }
@@ -62,9 +70,15 @@ export interface Claim {
  * lasts until now, and most of them are applied by now and need no mark: so a round needs no statement of its own for it.
  * Nor does what an advance holds, which applies it: to wait for that would hold up the others, and could be a deadlock.
  */
-export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]): Promise<Claim> {
+export async function claimDueEvents(
+  db: Database,
+  rung: readonly ClaimedEvent[],
+  backlog: BacklogTurn = 'goes on',
+): Promise<Claim> {
   const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
   const rows = await db.execute<{
+    has_new: boolean;
+    has_backlog: boolean;
     is_held: boolean;
     id: string | null;
     workflow_id: string;
@@ -75,9 +89,18 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
     route: string;
     body: Buffer;
   }>(sql`
-    with bound as materialized (
-      select ${BACKLOG_UNDER_WAY} * greatest(1, count(*)) as events
-      from worker_heartbeats where beat_at > now() - make_interval(secs => ${WORKER_LIVES_SECONDS})
+    with ends as materialized (
+      ${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}
+    ), bound as materialized (
+      select has_new, case when ${backlog === 'waits'}::boolean or ${backlog === 'yields'}::boolean and has_new then 0
+        else ${BACKLOG_UNDER_WAY} * workers end as events
+      from (
+        select greatest(1, count(*)) as workers from worker_heartbeats
+        where beat_at > now() - make_interval(secs => ${WORKER_LIVES_SECONDS})
+      ) as living, (
+        select exists (select from ends where not is_backlog) or coalesce(
+          (select true ${rungLately(isNew)} order by next_ring_at limit 1), false) as has_new
+      ) as looked
     ), marked as (
       update webhook_events set status = 'dispatched', dispatched_at = coalesce(dispatched_at, now()), attempts = attempts + 1,
         next_ring_at = ${nextRing(RERING_SECONDS)}
@@ -85,9 +108,10 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
         select id from webhook_events where id = any(${rungIds}) and status in ('pending', 'dispatched')
         for update skip locked))
     ), under_way as materialized (
-      select company_id, count(*)::int as events from (${backlogUnderWay}) as counted group by company_id
+      select company_id, count(*)::int as events
+      from (select company_id ${rungLately(isOld)} order by next_ring_at limit ${LOOKED_AT}) as counted group by company_id
     ), due as materialized (
-      select id, sequence, turn, is_backlog
+      select id, sequence, turn, is_backlog, is_backlog
         and row_number() over (partition by is_backlog order by turn, lot, sequence)
           + (select coalesce(sum(events), 0) from under_way) > (select events from bound) as is_held
       from (
@@ -95,7 +119,7 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
           case when is_backlog then coalesce(under_way.events, 0) else 0 end + least(
             row_number() over (partition by ends.company_id, is_backlog order by sequence),
             row_number() over (partition by ends.company_id, is_backlog order by sequence desc) + 0.5) as turn
-        from (${dueFrom(sql`asc`)} union ${dueFrom(sql`desc`)}) as ends left join under_way using (company_id)
+        from ends left join under_way using (company_id)
       ) as in_turn
     ), locked as materialized (
       select id, status, next_ring_at from webhook_events
@@ -110,9 +134,11 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
       returning id, workflow_id, company_id, provider_call_id, job_id, source, route,
         case when source = 'operator' or route = 'ring' then body else '' end as body
     )
-    select held.is_held, claimed.*
-    from (select exists (select from due where is_held) as is_held) as held
-    left join claimed on true`);
+    select bound.has_new, backlog.*, claimed.*
+    from bound, (
+      select exists (select from claimed join due using (id) where is_backlog) as has_backlog,
+        exists (select from due where is_held) as is_held
+    ) as backlog left join claimed on true`);
   const events = rows.flatMap((row) =>
     row.id === null
       ? []
@@ -134,7 +160,8 @@ export async function claimDueEvents(db: Database, rung: readonly ClaimedEvent[]
           },
         ],
   );
-  return { events, isHeld: rows[0]?.is_held ?? false };
+  const [{ has_new: hasNew = false, has_backlog: hasBacklog = false, is_held: isHeld = false } = {}] = rows;
+  return { events, hasNew, hasBacklog, isHeld };
 }
 
 /** Due events from one end of their index. */
@@ -146,19 +173,22 @@ const dueFrom = (direction: SQL) => sql`
   order by next_ring_at ${direction} limit ${LOOKED_AT})`;
 
 /**
- * What was claimed or rung of the backlog a moment ago, for the first time, and is not applied. Its next ring tells when, so
- * that the index of what is due finds it, whatever waits for a later one.
+ * What was claimed or rung a moment ago, for the first time, and is not applied. Its next ring tells when, so that the index
+ * of what is due finds it, whatever waits for a later one.
  */
-const backlogUnderWay = sql`
-  select company_id from webhook_events
+const rungLately = (age: SQL) => sql`
+  from webhook_events
   where status in ('pending', 'dispatched')
     and next_ring_at > now() + make_interval(secs => ${LEASE_SECONDS - HELD_SECONDS})
     and next_ring_at <= now() + make_interval(secs => ${RERING_SECONDS})
-    and case when attempts = 0
-      then received_at <= next_ring_at - make_interval(secs => ${LEASE_SECONDS + BACKLOG_AFTER_SECONDS})
-      else dispatched_at > now() - make_interval(secs => ${HELD_SECONDS})
-        and received_at <= dispatched_at - make_interval(secs => ${BACKLOG_AFTER_SECONDS}) end
-  order by next_ring_at limit ${LOOKED_AT}`;
+    and (attempts = 0 or dispatched_at > now() - make_interval(secs => ${HELD_SECONDS}))
+    and ${age}`;
+
+/** Whether it was a backlog when it was claimed. */
+const isOld = sql`received_at <= case when attempts = 0
+  then next_ring_at - make_interval(secs => ${LEASE_SECONDS + BACKLOG_AFTER_SECONDS})
+  else dispatched_at - make_interval(secs => ${BACKLOG_AFTER_SECONDS}) end`;
+const isNew = sql`not (${isOld})`;
 
 /** Gives claimed events back untried. @param seconds after which they are due again */
 export async function releaseEvents(db: Database, events: readonly ClaimedEvent[], seconds: number): Promise<void> {
@@ -166,7 +196,7 @@ export async function releaseEvents(db: Database, events: readonly ClaimedEvent[
   await db
     .update(webhookEvents)
     .set({ nextRingAt: sql`now() + make_interval(secs => ${seconds})` })
-    .where(inArray(webhookEvents.id, idsOf(events)));
+    .where(free(events));
 }
 
 /** The workflow of these could not be rung. @param againSeconds the wait for the first try after this, doubled by each */
@@ -179,7 +209,7 @@ export async function markNotRung(
   await db
     .update(webhookEvents)
     .set({ attempts: sql`${webhookEvents.attempts} + 1`, nextRingAt: nextRing(againSeconds) })
-    .where(unapplied(events));
+    .where(free(events));
 }
 
 const nextRing = (againSeconds: number) =>
@@ -199,12 +229,16 @@ export async function closeLateCallbacks(db: Database, events: readonly ClaimedE
   const jobId = events[0]?.jobId;
   const run = jobId ? await stateOfRun(db, jobId) : 'running';
   if (run === 'running') return false;
-  await (run === 'gone' ? redacting : closingLate)(db, unapplied(events));
+  await (run === 'gone' ? redacting : closingLate)(db, free(events));
   return true;
 }
 
 const idsOf = (events: readonly ClaimedEvent[]) => events.map(({ id }) => id);
 
-/** One that was applied meanwhile stays applied. */
-const unapplied = (events: readonly ClaimedEvent[]) =>
-  and(inArray(webhookEvents.id, idsOf(events)), isOpen(webhookEvents));
+/**
+ * Those of them that are not applied, and that no advance is just applying: to wait for it would hold up the others, and could
+ * be a deadlock. Where it fails, what it held is due again after its lease.
+ */
+const free = (events: readonly ClaimedEvent[]): SQL => sql`${webhookEvents.id} = any(array(
+  select each.id from webhook_events as each where ${isAnyOf(sql`each.id`, idsOf(events))} and each.status in ('pending', 'dispatched')
+  for update skip locked))`;
