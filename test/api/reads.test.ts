@@ -58,6 +58,10 @@ const filter = fc.record({
 
 type Expected = { id: string; startedAt: Date; history: typeof history extends fc.Arbitrary<infer T> ? T : never };
 
+/** Of which it is taken for granted that they have more rows than are counted. */
+const KNOWN_AS_LARGE = { has: () => true, add: () => {} };
+const LARGE = { total: 10_000, total_is_estimate: true };
+
 /** Writes random calls as the service does, and their analyses in random order. */
 async function write(histories: Expected['history'][]): Promise<{ companyId: string; written: Expected[] }> {
   const rows = await makeCompany(api.db, { timeZone: 'America/New_York' });
@@ -169,6 +173,8 @@ describe('calls', () => {
           expect(await listed(asked as CallFilter)).toEqual(expected);
           const { rows, count } = await pageCalls(api.db, asked as CallFilter, { limit: 2 });
           expect([rows.map(({ call }) => call.id), count]).toEqual([expected.slice(0, 2), { total: expected.length }]);
+          const known = await pageCalls(api.db, asked as CallFilter, { limit: 2 }, KNOWN_AS_LARGE);
+          expect([known.rows, known.count]).toEqual([rows, rows.length > 0 ? LARGE : { total: 0 }]);
           const beyond = { limit: 2, after: { at: new Date('2020-01-01'), id: '' } };
           expect(await pageCalls(api.db, asked as CallFilter, beyond)).toEqual({ rows: [], count });
         }

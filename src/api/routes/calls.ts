@@ -1,6 +1,7 @@
 /** Calls: who called, what was said, what can be heard. */
 import { z } from '@hono/zod-openapi';
 import { type CallRow, findCall, findTranscript, isPlannedOnce, pageCalls } from '../../db/queries/calls.ts';
+import { createLargeLists } from '../../db/queries/paging.ts';
 import { recordLinkIssue } from '../../services/links/recordLinkIssue.ts';
 import { stopWorkflows } from '../../services/pipelines/operate.ts';
 import { deleteCall } from '../../services/privacy/deleteCall.ts';
@@ -46,6 +47,7 @@ const listedCallSchema = z
 /** Everything below /calls. */
 export function callRoutes(deps: ApiDeps): ApiRouter {
   const routes = createRoutes(deps);
+  const large = createLargeLists();
   const publicBase = createPublicBase(deps.config);
   const tag = 'Calls';
 
@@ -66,7 +68,7 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
       return listPage(query, {
         page: async (page) => {
           const from = isPlannedOnce(filter) ? deps.pools.pages : db;
-          const found = await pageCalls(from, filter, page);
+          const found = await pageCalls(from, filter, page, large);
           if (q !== undefined) await describeMatches(from, q, found, matches);
           return found;
         },

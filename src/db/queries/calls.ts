@@ -19,7 +19,7 @@ import {
 } from '../schema/index.ts';
 import { isAnyOf, textArray } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
-import { type Count, countOf, countUpTo, type Page, totalOf } from './paging.ts';
+import { type Count, countOf, countUpTo, LARGE_TOTAL, type LargeLists, type Page, totalOf } from './paging.ts';
 import { type SearchPart, searchCalls } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
@@ -157,17 +157,25 @@ export interface CallPage {
   parts?: Map<string, SearchPart[]>;
 }
 
-/** A page of calls, newest first, and how many match in all. */
-export async function pageCalls(db: Queryable, asked: CallFilter, page: Page): Promise<CallPage> {
-  const filter = await withFill(db, asked);
-  const searched = await search(db, filter, page);
+/** A page of calls, newest first, and how many match in all. @param large filters that match more than are counted */
+export async function pageCalls(db: Queryable, asked: CallFilter, page: Page, large?: LargeLists): Promise<CallPage> {
+  const list = JSON.stringify(asked);
+  const known = large?.has(list) ? LARGE_TOTAL : undefined;
+  const found = await findPage(db, await withFill(db, asked), page, known);
+  if (found.count.total_is_estimate && known === undefined) large?.add(list);
+  return found;
+}
+
+/** @param known how many match, where that need not be counted */
+async function findPage(db: Queryable, filter: ReadFilter, page: Page, known: number | undefined): Promise<CallPage> {
+  const searched = await search(db, filter, page, known);
   if (searched) {
     const { found, count } = searched;
     return { rows: await listFound(db, found), count, parts: new Map(found.map(({ id, parts }) => [id, parts])) };
   }
-  const rows = await selectPage(db, filter, page, totalOf(rowsOf(filter, {})));
-  const total = rows[0]?.page.total;
-  if (typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total) };
+  const rows = await selectPage(db, filter, page, known === undefined ? totalOf(rowsOf(filter, {})) : undefined);
+  const total = known ?? rows[0]?.page.total;
+  if (rows.length > 0 && typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total) };
   // No row that could say it: nothing matches, or the page is within the last one.
   return { rows: [], count: page.after ? await countUpTo(db, matching(filter, {})) : { total: 0 } };
 }
@@ -182,7 +190,7 @@ async function withFill(db: Queryable, filter: CallFilter): Promise<ReadFilter> 
 }
 
 /** By the index of words, where there are words to search for and it has all calls. */
-async function search(db: Queryable, filter: ReadFilter, page: Page) {
+async function search(db: Queryable, filter: ReadFilter, page: Page, known?: number) {
   const { companyId, text, ...others } = filter;
   if (companyId === undefined || text === undefined) return undefined;
   const also = { companyId, ...others };
@@ -197,7 +205,7 @@ async function search(db: Queryable, filter: ReadFilter, page: Page) {
             within: (startedAt) => sql`${startedAt} >= ${from}::timestamptz and ${startedAt} < ${to}::timestamptz`,
           }),
       };
-  return searchCalls(db, { companyId, text, where, startedOn: filter.startedOn }, page);
+  return searchCalls(db, { companyId, text, where, startedOn: filter.startedOn }, page, known);
 }
 
 async function listFound(db: Queryable, found: { id: string }[]): Promise<CallRow[]> {

@@ -48,6 +48,29 @@ export const totalOf = (rows: SQL): SQL<number> =>
 export const countOf = (total: number): Count =>
   total > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total };
 
+/** A total that is not exact. */
+export const LARGE_TOTAL = EXACT_TOTAL + 1;
+const LARGE_FOR_MS = 30_000;
+const LARGE_MAX = 1000;
+
+/** Lists that had more rows a moment ago than are counted. What people are told of their total is the same with any more. */
+export interface LargeLists {
+  has(list: string): boolean;
+  add(list: string): void;
+}
+
+/** Remembers them for half a minute, so that page after page, or a list that is looked at again, is not counted anew. */
+export function createLargeLists(now: () => number = () => performance.now()): LargeLists {
+  const until = new Map<string, number>();
+  return {
+    has: (list) => (until.get(list) ?? 0) > now(),
+    add(list) {
+      if (until.size >= LARGE_MAX) until.clear();
+      until.set(list, now() + LARGE_FOR_MS);
+    },
+  };
+}
+
 /** Counts rows, but no further than the exact range and one. @param rows a select of anything */
 export async function countUpTo(db: Queryable, rows: SQL): Promise<Count> {
   const [row] = await db.execute<{ total: number }>(sql`select ${totalOf(rows)} as total`);

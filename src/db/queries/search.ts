@@ -39,19 +39,21 @@ const ASKED_MAX = 500;
 /**
  * Finds calls by words, month after month, newest first: after each step as many months as, by what was found so far, complete
  * the page and the total. So a frequent word is found in the last month, and a rare one costs two statements.
+ * @param known so many are known to match
  * @returns undefined while old calls are still to be indexed: until then the calls themselves have to be read
  */
 export async function searchCalls(
   db: Queryable,
   { companyId, text, where, startedOn }: CallSearch,
   page: Page,
+  known = 0,
 ): Promise<SearchedPage | undefined> {
   const { after } = page;
   const beyond = after ? sql`(started_at, call_id) < (${after.at.toISOString()}::timestamptz, ${after.id})` : sql`true`;
   const months = await monthsToSearch(db, companyId, startedOn);
   if (!months) return undefined;
   const found: SearchedPage['found'] = [];
-  let total = 0;
+  let total = known;
   for (let start = 0, size = 1; start < months.length; start += size, size = nextSize(start, total)) {
     const isCounted = total > EXACT_TOTAL;
     if (isCounted && found.length >= page.limit) break;
