@@ -171,13 +171,15 @@ export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: 
     union all
     select person, category, times from (${reasonsOf(sql`select * from judged where ${who}`)}) as fresh`;
   const { sums, reasons } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who, named);
+  const ofAll = new Map<string, number>();
   const ofPerson = new Map<string | null, CategoryCount[]>();
-  for (const row of reasons.filter((each) => !each.isTotal)) {
+  for (const row of reasons) {
+    ofAll.set(row.category, (ofAll.get(row.category) ?? 0) + row.count);
     ofPerson.set(row.person, [...(ofPerson.get(row.person) ?? []), row]);
   }
   return {
     ...sums,
-    topMissedBookingReason: topCategory(reasons.filter((row) => row.isTotal)),
+    topMissedBookingReason: topCategory([...ofAll].map(([category, count]) => ({ category, count }))),
     topReasonByPerson: new Map([...ofPerson].map(([person, counts]) => [person, topCategory(counts)])),
   };
 }
@@ -196,7 +198,7 @@ export async function sumAppointments(
 }
 
 /** Of one person, or of all. */
-type PersonRow<Figures> = Figures & { isTotal: boolean; person: string | null };
+type PersonRow<Figures> = Figures & { person: string | null };
 
 interface SumsRead<Sums, DaySums> {
   people: PersonRow<Sums>[];
@@ -238,18 +240,18 @@ async function sumsOf<Sums, DaySums>(
         select day, person, ${figuresOf(counted)} from judged where ${who} group by day, person
       )
       select
-        ${listed(sql`select grouping(person) = 1 as "isTotal", person, ${totals(columns)}
-          from parts group by grouping sets ((), (person))`)} as people,
+        ${listed(sql`select person, ${totals(columns)} from parts group by person`)} as people,
         ${listed(sql`select day, ${totals(ofDay)} from parts group by day`)} as days,
-        ${listed(sql`select grouping(person) = 1 as "isTotal", person, category, sum(times)::int as count
-          from (${named}) as named group by grouping sets ((category), (category, person))`)} as reasons`,
+        ${listed(sql`select person, category, sum(times)::int as count
+          from (${named}) as named group by category, person`)} as reasons`,
   )) as [SumsRead<Sums, DaySums>];
-  const sums: GroupedSums<Sums, DaySums> = { total: {} as Sums, byDay: new Map(), byPerson: new Map() };
+  // Not by the database: it would add up every day of everybody once more.
+  const total = Object.fromEntries(
+    columns.map(({ key }) => [key, people.reduce((sum, each) => sum + Number(each[key as keyof Sums]), 0)]),
+  ) as Sums;
+  const sums: GroupedSums<Sums, DaySums> = { total, byDay: new Map(), byPerson: new Map() };
   for (const { day, ...rest } of days) sums.byDay.set(day, rest as DaySums);
-  for (const { isTotal, person, ...rest } of people) {
-    if (isTotal) sums.total = rest as Sums;
-    else sums.byPerson.set(person, rest as Sums);
-  }
+  for (const { person, ...rest } of people) sums.byPerson.set(person, rest as Sums);
   return { sums, reasons };
 }
 
