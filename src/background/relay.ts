@@ -23,6 +23,7 @@ import { routeWaitingEvents } from '../services/inbox/reroute.ts';
 import { createClientWithDeadline } from '../temporal/connect.ts';
 import { ringWorkflow } from '../temporal/ringWorkflow.ts';
 import { signalFirst } from '../temporal/workflowMessages.ts';
+import { createBacklogTurns } from './backlogTurns.ts';
 
 export interface Relay {
   /** Something was committed: claim it now. */
@@ -39,10 +40,6 @@ const RING_DEADLINE_MS = 1000;
 const IDLE_MS = 1000;
 /** While a backlog is held: soon after some of it went, and less often while none does. */
 const HELD_MS = { least: 50, most: 250 };
-/** Between two steps of a new call nothing of it is due or under way for about so long. */
-const BETWEEN_STEPS_MS = 100;
-/** So long a backlog gives way to what is new, then some of it is taken beside that. */
-const BACKLOG_YIELDS_MS = 500;
 const BREAKER_MAX_MS = 5000;
 /** An event that Temporal refused lets others try first; doubles while it takes those. */
 const REFUSED_AGAIN_SECONDS = 2;
@@ -68,7 +65,7 @@ export function startRelay(deps: RelayDeps): Relay {
   /** Until the next look where nothing pokes. */
   let pauseMs = IDLE_MS;
   const rungBefore: ClaimedEvent[] = [];
-  const turns = createTurns();
+  const backlogTurns = createBacklogTurns();
   /** The last waiting event that this pass has looked at. */
   let reroutedTo = 0;
 
@@ -94,8 +91,8 @@ export function startRelay(deps: RelayDeps): Relay {
           if (next !== null) nextRerouteAt = 0;
           reroutedTo = next ?? 0;
         }
-        const round = await ringDue({ ...deps, client }, rungBefore, turns.ofBacklog());
-        turns.saw(round);
+        const round = await ringDue({ ...deps, client }, rungBefore, backlogTurns.next());
+        backlogTurns.saw(round);
         const { claimed, rung, unreachable, isHeld } = round;
         // One that answers some is slow, or just back, rather than away: its backlog must not wait for the long back-off.
         failures = unreachable ? (rung > 0 ? 1 : failures + 1) : 0;
@@ -138,23 +135,6 @@ interface Round extends Omit<Claim, 'events'> {
   rung: number;
   /** Temporal answered nobody. */
   unreachable: boolean;
-}
-
-/** When a backlog gives way to what is new: a new call beside it should take about as long as alone. */
-function createTurns() {
-  let newSeenAt = Number.NEGATIVE_INFINITY;
-  let yieldsSince = performance.now();
-  const sawNewLately = () => performance.now() - newSeenAt < BETWEEN_STEPS_MS;
-  return {
-    ofBacklog(): BacklogTurn {
-      if (performance.now() - yieldsSince >= BACKLOG_YIELDS_MS) return 'goes on';
-      return sawNewLately() ? 'waits' : 'yields';
-    },
-    saw({ hasNew, hasBacklog }: Round): void {
-      if (hasNew) newSeenAt = performance.now();
-      if (hasBacklog || !sawNewLately()) yieldsSince = performance.now();
-    },
-  };
 }
 
 /**
