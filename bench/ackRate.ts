@@ -1,13 +1,13 @@
 /** Acknowledgements a second, with Temporal frozen or with pipelines beside, against the floor, alternating on the same Postgres. */
 import { spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { loadavg } from 'node:os';
 import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { runBookedCalls, throughOurs } from './bookedCalls.ts';
 import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
-import { type LoadCompany, median, percentile } from './load.ts';
+import { type LoadCompany, median, percentile, send } from './load.ts';
 
 const CONNECTIONS = 16;
 
@@ -148,7 +148,8 @@ async function load(url: string, company: LoadCompany, seconds: number) {
       });
       const signature = createHmac('sha1', company.signingKey).update(body).digest('base64');
       const sentAt = performance.now();
-      if ((await post(agent, url, body, signature)) !== 200) failed += 1;
+      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), signature };
+      if ((await send(url, { method: 'POST', agent, headers }, body)) !== 200) failed += 1;
       took.push(performance.now() - sentAt);
     }
   };
@@ -162,16 +163,4 @@ async function load(url: string, company: LoadCompany, seconds: number) {
     p99: percentile(took, 0.99),
     failed,
   };
-}
-
-function post(agent: Agent, url: string, body: string, signature: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), signature };
-    const sent = request(url, { method: 'POST', agent, headers }, (answer) => {
-      answer.resume();
-      answer.on('end', () => resolve(answer.statusCode ?? 0));
-    });
-    sent.on('error', reject);
-    sent.end(body);
-  });
 }

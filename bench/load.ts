@@ -1,4 +1,5 @@
 /** What the measurements share: calls sent as webhooks, percentiles, and the wait until the pipeline has caught up. */
+import { type RequestOptions, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { newResourceId, signCallRail } from '../simulators/callrail.ts';
 import { type Cluster, exchange, uniquePhone } from './cluster.ts';
@@ -39,6 +40,21 @@ export async function sendCall(
   const startedAt = performance.now();
   const { status } = await exchange(url, { method: 'POST', headers, body });
   return { id, status, tookMs: performance.now() - startedAt };
+}
+
+/**
+ * One request, up to the last byte of its answer, which is not kept. Not by `fetch`, whose own work would be measured too.
+ * @returns the status
+ */
+export function send(url: string, options: RequestOptions, body?: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const sent = request(url, options, (answer) => {
+      answer.resume();
+      answer.on('end', () => resolve(answer.statusCode ?? 0));
+    });
+    sent.on('error', reject);
+    sent.end(body);
+  });
 }
 
 /** Sends calls at a fixed rate, whether or not the earlier ones were answered: a slow answer must not slow the sender. */

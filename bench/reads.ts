@@ -1,9 +1,8 @@
 /** `npm run bench -- reads`: what a company with many calls waits for its lists, searches and metrics, over HTTP. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { Agent, type IncomingMessage, request } from 'node:http';
+import { Agent } from 'node:http';
 import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { SignJWT } from 'jose';
@@ -13,7 +12,7 @@ import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { openDatabase } from '../src/db/client.ts';
 import { migrateDatabase } from '../src/migrate.ts';
 import { sumCompanyDays } from '../src/services/upkeep/sumDays.ts';
-import { percentile } from './load.ts';
+import { percentile, send } from './load.ts';
 import { BIG, seed, seedWords } from './seed.ts';
 
 type Print = (line: string) => void;
@@ -190,15 +189,6 @@ function cpuMs(pids: number[]): number {
 
 const agent = new Agent({ keepAlive: true });
 
-/** Resolves at the last byte. Not by `fetch`, whose own work on a page would be measured too. */
-async function get(url: string, token: string): Promise<number | undefined> {
-  const sent = request(url, { agent, headers: { authorization: `Bearer ${token}` } }).end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  response.resume();
-  await once(response, 'end');
-  return response.statusCode;
-}
-
 async function measure(
   { base, token, cpu }: { base: string; token: string; cpu: () => Promise<{ api: number; postgres: number }> },
   asked: [string, string, number, number][],
@@ -213,7 +203,7 @@ async function measure(
   for (const [name, url, median, worst] of asked) {
     const ask = async () => {
       const startedAt = performance.now();
-      const status = await get(base + url, token);
+      const status = await send(base + url, { agent, headers: { authorization: `Bearer ${token}` } });
       if (status !== 200) throw new Error(`${url} answered ${status}`);
       return performance.now() - startedAt;
     };

@@ -1,10 +1,13 @@
 /** How lists are paged: by the key of the last row, which stays put while rows arrive; totals are bounded. */
 import { and, gt, isNull, lt, or, type SQL, sql } from 'drizzle-orm';
 import type { PgColumn } from 'drizzle-orm/pg-core';
+import { LRUCache } from 'lru-cache';
 import type { Queryable } from '../client.ts';
 
 /** Up to here a total is exact. */
 export const EXACT_TOTAL = 10_000;
+/** A total that is not exact. */
+export const LARGE_TOTAL = EXACT_TOTAL + 1;
 
 /** The place of a row in a list that is sorted by a moment, then by id. */
 export interface MomentKey<At = Date> {
@@ -42,14 +45,12 @@ export function belowSequence(sequence: PgColumn, key: number | undefined): SQL 
 
 /** How many rows there are, but no further than the exact range and one. @param rows a select of anything */
 export const totalOf = (rows: SQL): SQL<number> =>
-  sql`(select count(*)::int from (${rows} limit ${sql.raw(String(EXACT_TOTAL + 1))}) as counted)`;
+  sql`(select count(*)::int from (${rows} limit ${sql.raw(String(LARGE_TOTAL))}) as counted)`;
 
 /** What people are told of a total. */
 export const countOf = (total: number): Count =>
   total > EXACT_TOTAL ? { total: EXACT_TOTAL, total_is_estimate: true } : { total };
 
-/** A total that is not exact. */
-export const LARGE_TOTAL = EXACT_TOTAL + 1;
 const LARGE_FOR_MS = 30_000;
 const LARGE_MAX = 1000;
 
@@ -61,14 +62,8 @@ export interface LargeLists {
 
 /** Remembers them for half a minute, so that page after page, or a list that is looked at again, is not counted anew. */
 export function createLargeLists(now: () => number = () => performance.now()): LargeLists {
-  const until = new Map<string, number>();
-  return {
-    has: (list) => (until.get(list) ?? 0) > now(),
-    add(list) {
-      if (until.size >= LARGE_MAX) until.clear();
-      until.set(list, now() + LARGE_FOR_MS);
-    },
-  };
+  const lists = new LRUCache<string, true>({ max: LARGE_MAX, ttl: LARGE_FOR_MS, ttlResolution: 0, perf: { now } });
+  return { has: (list) => lists.has(list), add: (list) => void lists.set(list, true) };
 }
 
 /** Counts rows, but no further than the exact range and one. @param rows a select of anything */

@@ -5,7 +5,7 @@ import type { Queryable } from '../client.ts';
 import { callSearch, callTranscripts, unfinishedFills } from '../schema/index.ts';
 import { isAnyOf, textArray } from './conditions.ts';
 import type { DayRange } from './days.ts';
-import { type Count, countOf, EXACT_TOTAL, type Page } from './paging.ts';
+import { type Count, countOf, EXACT_TOTAL, LARGE_TOTAL, type Page } from './paging.ts';
 
 /** Of a call, what the words are in. */
 const SEARCH_PARTS = ['caller', 'summary', 'transcript'] as const;
@@ -100,7 +100,7 @@ const startOf = (month: string, later = 0): string =>
 
 /** How many months more, where so many calls were found in the months before them. */
 const nextSize = (months: number, total: number): number =>
-  total === 0 ? MONTHS_MAX : Math.max(1, Math.ceil(((EXACT_TOTAL + 1 - total) * months) / total));
+  total === 0 ? MONTHS_MAX : Math.max(1, Math.ceil(((LARGE_TOTAL - total) * months) / total));
 
 const MONTHS_MAX = 12_000;
 

@@ -1,7 +1,7 @@
 /** Which stored events are due to ring their workflow, and what is written of those that were rung. */
 import { inArray, type SQL, sql } from 'drizzle-orm';
 import type { Database } from '../../db/client.ts';
-import { isAnyOf } from '../../db/queries/conditions.ts';
+import { isAnyOf, textArray } from '../../db/queries/conditions.ts';
 import { webhookEvents } from '../../db/schema/index.ts';
 import type { OperatorActionName } from '../../domain/pipelineSteps.ts';
 import { parseJsonBytes } from '../../domain/text.ts';
@@ -75,7 +75,6 @@ export async function claimDueEvents(
   rung: readonly ClaimedEvent[],
   backlog: BacklogTurn = 'goes on',
 ): Promise<Claim> {
-  const rungIds = sql`string_to_array(${idsOf(rung).join(',')}, ',')`;
   const rows = await db.execute<{
     has_new: boolean;
     has_backlog: boolean;
@@ -104,9 +103,7 @@ export async function claimDueEvents(
     ), marked as (
       update webhook_events set status = 'dispatched', dispatched_at = coalesce(dispatched_at, now()), attempts = attempts + 1,
         next_ring_at = ${nextRing(RERING_SECONDS)}
-      where id = any(array(
-        select id from webhook_events where id = any(${rungIds}) and status in ('pending', 'dispatched')
-        for update skip locked))
+      where ${free(rung)}
     ), under_way as materialized (
       select company_id, count(*)::int as events
       from (select company_id ${rungLately(isOld)} order by next_ring_at limit ${LOOKED_AT}) as counted group by company_id
@@ -123,7 +120,7 @@ export async function claimDueEvents(
       ) as in_turn
     ), locked as materialized (
       select id, status, next_ring_at from webhook_events
-      where id <> all(${rungIds}) and id = any(array(
+      where id <> all(${textArray(idsOf(rung))}) and id = any(array(
         select id from due where not is_held
         order by turn, sequence limit ${CLAIMED_TOGETHER}))
       for update skip locked
