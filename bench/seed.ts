@@ -131,10 +131,10 @@ export async function seedWords(sql: postgres.Sql, whose: 'all' | 'big'): Promis
   // Company by company in the order of their start, as calls come.
   await sql`insert into call_search (call_id, part, company_id, started_at, words)
     select id, part, company_id, started_at,
-      array_to_tsvector(array(select month || case part when 'caller' then 'c' else 't' end || word from unnest(words) as word))
+      array_to_tsvector(array(select week || case part when 'caller' then 'c' else 't' end || word from unnest(words) as word))
     from (select id, company_id, started_at, contact_id, analysis_generation, provider_call_id from calls
         ${companies} order by company_id, started_at, id) as c
-      cross join lateral (select search_key(company_id, to_char(started_at at time zone 'UTC', 'YYYYMM')) as month offset 0) as key
+      cross join lateral (select search_key(company_id, search_week(started_at)) as week offset 0) as key
       cross join lateral (
         select 'caller' as part, caller_words(name, phone_number, null) as words from contact_cards where id = c.contact_id
         union all

@@ -35,7 +35,7 @@ beforeAll(async () => {
   await seed(sql, { calls: 100_000, ofBig: 25_000 });
   await sql`insert into call_search (call_id, part, company_id, started_at, words)
     select call_id, 'summary', company_id, analyzed_at,
-      array_to_tsvector(array(select search_key(company_id, to_char(analyzed_at at time zone 'UTC', 'YYYYMM')) || 't' || word
+      array_to_tsvector(array(select search_key(company_id, search_week(analyzed_at)) || 't' || word
         from unnest(words_said(summary)) as word))
     from call_analyses where company_id = ${BIG.companyId}`;
   while (await sumCompanyDays(api.db, BIG.companyId));

@@ -160,6 +160,39 @@ describe('q', () => {
     expect(await ids(rows, 'gutter', '&status=missed')).toEqual([]);
   });
 
+  test('a filter beside words finds the same in weeks with few and with many calls that have the words', async () => {
+    const rows = await makeCompany(api.db);
+    const contact = await rows.lead({ name: 'Ada Lovelace' });
+    const week = 7 * 86_400_000;
+    const made: { id: string; startedAt: Date; status: string }[] = [];
+    for (const [weeksAgo, calls] of [
+      [0, 3],
+      [1, 130],
+      [3, 20],
+      [60, 5],
+    ] as const)
+      for (let n = 0; n < calls; n += 1) {
+        const startedAt = new Date(Date.UTC(2026, 5, 10) - weeksAgo * week - Math.floor(n / 2) * 1000);
+        const status = n % 3 === 0 ? 'missed' : 'completed';
+        made.push({ ...(await rows.call({ ...contact, startedAt, status })), startedAt, status });
+      }
+    const newestFirst = made.toSorted(
+      (a, b) => b.startedAt.getTime() - a.startedAt.getTime() || (a.id < b.id ? 1 : -1),
+    );
+    for (const status of [undefined, 'missed']) {
+      const expected = newestFirst.filter((each) => status === undefined || each.status === status).map(({ id }) => id);
+      const seen: string[] = [];
+      for (let cursor: string | null = ''; cursor !== null; ) {
+        const more = `${status ? `&status=${status}` : ''}&limit=40${cursor && `&cursor=${cursor}`}`;
+        const page: Awaited<ReturnType<typeof search>> = await search(rows, 'love', more);
+        expect(page.total).toBe(expected.length);
+        seen.push(...page.items.map(({ id }) => id));
+        cursor = page.next_cursor;
+      }
+      expect(seen).toEqual(expected);
+    }
+  });
+
   test('finds nothing of other companies, and for a rep only what is theirs', async () => {
     const [rows, other] = [await makeCompany(api.db), await makeCompany(api.db)];
     const mine = await makeCall(rows, { said: 'the secret chimney' });
@@ -196,8 +229,16 @@ describe('q', () => {
     });
     await api.db.execute(sql`delete from call_search where company_id = ${rows.companyId}`);
     await api.db.execute(sql`insert into unfinished_fills (name) values ('call_search')`);
+    const filledUpTo = (companyId: string) =>
+      api.db.execute(sql`update unfinished_fills set position = ${JSON.stringify([companyId, '-infinity', ''])}`);
     expect(await ids(rows, 'early')).toEqual([call.id]);
     expect(await ids(rows, 'bird')).toEqual([call.id]);
+    await filledUpTo(rows.companyId);
+    expect(await ids(rows, 'early')).toEqual([call.id]);
+    // As soon as its own calls are filled, a company is searched by the index.
+    await filledUpTo(`${rows.companyId}z`);
+    expect(await ids(rows, 'early')).toEqual([]);
+    await filledUpTo('');
     while ((await fillSearch(api.db)) > 0);
     expect(await ids(rows, 'early')).toEqual([call.id]);
     expect(await ids(rows, 'chimney')).toEqual([call.id]);

@@ -1,24 +1,14 @@
 /** Where a search found each call of a page, for people to see. */
-import type { Queryable } from '../../db/client.ts';
 import type { CallPage, CallRow } from '../../db/queries/calls.ts';
-import { findTranscriptTexts, type SearchPart } from '../../db/queries/search.ts';
+import type { SearchPart } from '../../db/queries/search.ts';
 import { digitsPattern, excerptOf, partsPattern, wordsPattern } from '../../domain/excerpt.ts';
 
 export const MATCHED_FIELDS = ['name', 'phone_number', 'summary', 'transcript'] as const;
 export type Match = { field: (typeof MATCHED_FIELDS)[number]; excerpt: string };
 
-/** By the ids of the calls; one that has changed in this moment may have none. */
-export async function describeMatches(
-  db: Queryable,
-  text: string,
-  { rows, parts }: CallPage,
-  matches: Map<string, Match>,
-): Promise<void> {
-  const has = (id: string, part: SearchPart) => parts?.get(id)?.includes(part) === true;
-  const inTranscript = rows
-    .map(({ call }) => call.id)
-    .filter((id) => !has(id, 'caller') && !has(id, 'summary') && has(id, 'transcript'));
-  const transcripts = await findTranscriptTexts(db, inTranscript);
+/** By the ids of the calls. */
+export function describeMatches(text: string, { rows, hits }: CallPage): Map<string, Match> {
+  const has = (id: string, part: SearchPart) => hits?.get(id)?.parts.includes(part) === true;
   const [words, names, digits] = [wordsPattern(text), partsPattern(text), digitsPattern(text)];
 
   const matchOf = ({ call, contact, analysis }: CallRow): Match | undefined => {
@@ -31,13 +21,15 @@ export async function describeMatches(
         has(call.id, 'caller') ? excerpt(contact.phoneNumber ?? call.callerNumberRaw, digits ?? names) : undefined,
       ],
       ['summary', has(call.id, 'summary') ? excerpt(analysis?.summary, words) : undefined],
-      ['transcript', excerpt(transcripts.get(call.id), words)],
+      ['transcript', excerpt(hits?.get(call.id)?.transcript, words)],
     ];
     const first = candidates.find(([, each]) => each);
     return first && { field: first[0], excerpt: first[1] as string };
   };
-  for (const row of rows) {
-    const match = matchOf(row);
-    if (match) matches.set(row.call.id, match);
-  }
+  return new Map(
+    rows.flatMap((row) => {
+      const match = matchOf(row);
+      return match ? [[row.call.id, match]] : [];
+    }),
+  );
 }

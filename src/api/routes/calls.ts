@@ -64,12 +64,12 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
     async ({ db, query, access }) => {
       const filter = await readCallFilter(db, access, query);
       const { q } = query;
-      const matches = new Map<string, Match>();
+      let matches = new Map<string, Match>();
       return listPage(query, {
         page: async (page) => {
           const from = isPlannedOnce(filter) ? deps.pools.pages : db;
           const found = await pageCalls(from, filter, page, large);
-          if (q !== undefined) await describeMatches(from, q, found, matches);
+          if (q !== undefined) matches = describeMatches(q, found);
           return found;
         },
         key: byMoment(({ call }: CallRow) => ({ at: call.startedAt, id: call.id })),

@@ -20,7 +20,7 @@ import {
 import { isAnyOf, textArray } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countOf, countUpTo, LARGE_TOTAL, type LargeLists, type Page, totalOf } from './paging.ts';
-import { type SearchPart, searchCalls } from './search.ts';
+import { type CallSearch, countFound, isIndexed, type SearchPart, searchPage } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
 const analysisColumns = {
@@ -95,7 +95,18 @@ const callTables = sql`${calls} join ${contactCards} on ${eq(contactCards.id, ca
   left join ${callAnalyses} on ${isCurrentAnalysis}`;
 
 const readFound = createReader(callFields, callTables);
-const readPage = createReader({ ...callFields, page: { total: sql<number | null>`page.total` } }, callTables);
+const pageColumns = { total: sql<number | null>`page.total` };
+const readPage = createReader({ ...callFields, page: pageColumns }, callTables);
+
+const transcriptText = sql`(
+  select transcript_text from call_transcripts where call_id = ${calls.id} order by generation desc limit 1)`;
+/** The transcript of a call that has the words nowhere else, since it may be long. */
+const searchedColumns = {
+  ...pageColumns,
+  parts: sql<SearchPart[]>`to_json(page.parts)`,
+  transcript: sql<string | null>`case when page.parts = array['transcript'] then ${transcriptText} end`,
+};
+const readSearched = createReader({ ...callFields, page: searchedColumns }, callTables);
 
 type FoundRow = RowOf<typeof callFields>;
 export type CallAnalysisRow = FoundRow['analysis'];
@@ -154,7 +165,13 @@ export interface CallPage {
   rows: CallRow[];
   count: Count;
   /** Of each call that was found by its words, what they are in. */
-  parts?: Map<string, SearchPart[]>;
+  hits?: Map<string, SearchHit>;
+}
+
+export interface SearchHit {
+  parts: SearchPart[];
+  /** Where the words are in nothing else. */
+  transcript: string | null;
 }
 
 /** A page of calls, newest first, and how many match in all. @param large filters that match more than are counted */
@@ -168,16 +185,16 @@ export async function pageCalls(db: Queryable, asked: CallFilter, page: Page, la
 
 /** @param known how many match, where that need not be counted */
 async function findPage(db: Queryable, filter: ReadFilter, page: Page, known: number | undefined): Promise<CallPage> {
-  const searched = await search(db, filter, page, known);
-  if (searched) {
-    const { found, count } = searched;
-    return { rows: await listFound(db, found), count, parts: new Map(found.map(({ id, parts }) => [id, parts])) };
-  }
-  const rows = await selectPage(db, filter, page, known === undefined ? totalOf(rowsOf(filter, {})) : undefined);
+  const search = searchOf(filter);
+  const searched = search && (await selectSearched(db, search, page, known === undefined));
+  const rows =
+    searched ?? (await selectPage(db, filter, page, known === undefined ? totalOf(rowsOf(filter, {})) : undefined));
+  const hits = searched && new Map(searched.map(({ call, page }) => [call.id, page]));
   const total = known ?? rows[0]?.page.total;
-  if (rows.length > 0 && typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total) };
+  if (rows.length > 0 && typeof total === 'number') return { rows: rows.map(callRow), count: countOf(total), hits };
   // No row that could say it: nothing matches, or the page is within the last one.
-  return { rows: [], count: page.after ? await countUpTo(db, matching(filter, {})) : { total: 0 } };
+  if (!page.after) return { rows: [], count: { total: 0 }, hits };
+  return { rows: [], count: await (searched ? countFound(db, search) : countUpTo(db, matching(filter, {}))), hits };
 }
 
 /** Whether the table of objections has all calls, where that is asked for. */
@@ -189,8 +206,8 @@ async function withFill(db: Queryable, filter: CallFilter): Promise<ReadFilter> 
   return { ...filter, ...(row?.filling && { objectionCallByCall: true }) };
 }
 
-/** By the index of words, where there are words to search for and it has all calls. */
-async function search(db: Queryable, filter: ReadFilter, page: Page, known?: number) {
+/** What the index of words is asked, where there are words to search for in one company. */
+function searchOf(filter: ReadFilter): CallSearch | undefined {
   const { companyId, text, ...others } = filter;
   if (companyId === undefined || text === undefined) return undefined;
   const also = { companyId, ...others };
@@ -198,28 +215,28 @@ async function search(db: Queryable, filter: ReadFilter, page: Page, known?: num
   const where = isAlone
     ? undefined
     : {
+        named: namedFacets(also),
         isMet: (id: SQL) =>
           sql`exists (select 1 from ${calls} where ${calls.id} = ${id} and ${matches(also)} offset 0)`,
-        met: (from: string, to: string) =>
-          matching(also, {
-            within: (startedAt) => sql`${startedAt} >= ${from}::timestamptz and ${startedAt} < ${to}::timestamptz`,
-          }),
+        met: (from: SQL, to: SQL) =>
+          rowsOf(also, { within: (startedAt) => sql`${startedAt} >= ${from} and ${startedAt} < ${to}` }),
       };
-  return searchCalls(db, { companyId, text, where, startedOn: filter.startedOn }, page, known);
+  return { companyId, text, where, startedOn: filter.startedOn };
 }
 
-async function listFound(db: Queryable, found: { id: string }[]): Promise<CallRow[]> {
-  if (found.length === 0) return [];
-  const ids = found.map(({ id }) => id);
-  const rows = await readFound(db, sql`where ${isAnyOf(calls.id, ids)} ${newestFirst}`);
-  return rows.map(callRow);
+/** @returns undefined while old calls of the company are still to be indexed: until then the calls themselves have to be read */
+async function selectSearched(db: Queryable, search: CallSearch, page: Page, isCounted: boolean) {
+  const found = sql`join (${searchPage(search, page, isCounted)}) as page on page.id = ${calls.id} ${newestFirst}`;
+  const rows = await readSearched(db, found);
+  return rows.length > 0 || (await isIndexed(db, search.companyId)) ? rows : undefined;
 }
 
 /** A page of calls, newest first. */
 export async function listCalls(db: Queryable, asked: CallFilter, page: Page): Promise<CallRow[]> {
   const filter = await withFill(db, asked);
-  const searched = await search(db, filter, page);
-  return searched ? listFound(db, searched.found) : (await selectPage(db, filter, page)).map(callRow);
+  const search = searchOf(filter);
+  const searched = search && (await selectSearched(db, search, page, false));
+  return (searched ?? (await selectPage(db, filter, page))).map(callRow);
 }
 
 /** @param total how many match, where that is asked for */
@@ -303,9 +320,9 @@ function facetGroups({ csrId, handledBy, objection }: CallFilter): FacetGroup[] 
 }
 
 /** The facets that each group has, found one after the other along its index. */
-function facetsOf(filter: ReadFilter): SQL {
-  if (!isByFacets(filter)) return sql``;
-  const groups = facetGroups(filter).map((group, index) => {
+function namedFacets(filter: ReadFilter): SQL[] {
+  if (!isByFacets(filter)) return [];
+  return facetGroups(filter).map((group, index) => {
     const name = facetsName(index);
     const nextFacet = (after?: SQL) => sql`select each.facet from ${group.from} as each
       where ${and(isOfGroup(filter, group), sql`each.facet is not null`, after)}
@@ -315,7 +332,12 @@ function facetsOf(filter: ReadFilter): SQL {
       union all
       select agent, (${nextFacet(sql`each.facet > facets.facet`)}) from ${name} as facets where facets.facet is not null)`;
   });
-  return sql`with recursive ${sql.join(groups, sql`, `)}`;
+}
+
+/** The beginning of a statement that reads them. */
+function facetsOf(filter: ReadFilter): SQL {
+  const named = namedFacets(filter);
+  return named.length === 0 ? sql`` : sql`with recursive ${sql.join(named, sql`, `)}`;
 }
 
 const facetsName = (index: number): SQL => sql.raw(`facets_${index}`);

@@ -1,28 +1,22 @@
 /** Calls by their words: of the caller's name and number, the summary and the transcript. */
-import { desc, type SQL, sql } from 'drizzle-orm';
-import { DateTime } from 'luxon';
+import { and, type SQL, sql } from 'drizzle-orm';
 import type { Queryable } from '../client.ts';
-import { callSearch, callTranscripts, unfinishedFills } from '../schema/index.ts';
-import { isAnyOf, textArray } from './conditions.ts';
-import type { DayRange } from './days.ts';
-import { type Count, countOf, EXACT_TOTAL, LARGE_TOTAL, type Page } from './paging.ts';
+import { callSearch, unfinishedFills } from '../schema/index.ts';
+import { type DayRange, onDays } from './days.ts';
+import { type Count, countUpTo, type Page, totalOf } from './paging.ts';
 
 /** Of a call, what the words are in. */
 const SEARCH_PARTS = ['caller', 'summary', 'transcript'] as const;
 export type SearchPart = (typeof SEARCH_PARTS)[number];
 
-export interface SearchedPage {
-  /** Newest first. */
-  found: { id: string; parts: SearchPart[] }[];
-  count: Count;
-}
-
 /** What else must hold for a call, besides its words. */
 export interface SearchCondition {
+  /** Named selects that the other two read. */
+  named: SQL[];
   /** Of the call of this id. */
   isMet: (id: SQL) => SQL;
   /** The ids of all calls that it holds for, of these that began from one moment up to before another. */
-  met: (from: string, to: string) => SQL;
+  met: (from: SQL, to: SQL) => SQL;
 }
 
 export interface CallSearch {
@@ -30,123 +24,81 @@ export interface CallSearch {
   text: string;
   where: SearchCondition | undefined;
   /** Days on which the calls began, where the condition asks for that. */
-  startedOn: Partial<DayRange> | undefined;
+  startedOn: (Partial<DayRange> & { timeZone: string }) | undefined;
 }
 
-/** Of so many calls with the words each is asked whether it meets the condition; of more, all calls that do are read at once. */
-const ASKED_MAX = 500;
+/** Of so many calls of a week with the words each is asked whether it meets the condition; of more, all that do are read at once. */
+const ASKED_MAX = 100;
+
+/** Whether all calls of a company are in the index of words. */
+export async function isIndexed(db: Queryable, companyId: string): Promise<boolean> {
+  const [row] = await db.execute<{ indexed: boolean }>(sql`select ${indexed(companyId)} as indexed`);
+  return row?.indexed === true;
+}
+
+/** Old calls are indexed company by company. */
+const indexed = (companyId: string): SQL<boolean> => sql`not exists (
+  select 1 from ${unfinishedFills} where name = 'call_search'
+  and case position when '' then true else position::jsonb ->> 0 <= ${companyId} end)`;
 
 /**
- * Finds calls by words, month after month, newest first: after each step as many months as, by what was found so far, complete
- * the page and the total. So a frequent word is found in the last month, and a rare one costs two statements.
- * @param known so many are known to match
- * @returns undefined while old calls are still to be indexed: until then the calls themselves have to be read
+ * The calls of a page, as a select that stands alone: `id`, `parts` that have the words, and as `total` how many match, where
+ * that is asked for. It finds nothing while calls of the company are still to be indexed.
  */
-export async function searchCalls(
-  db: Queryable,
-  { companyId, text, where, startedOn }: CallSearch,
-  page: Page,
-  known = 0,
-): Promise<SearchedPage | undefined> {
-  const { after } = page;
-  const beyond = after ? sql`(started_at, call_id) < (${after.at.toISOString()}::timestamptz, ${after.id})` : sql`true`;
-  const months = await monthsToSearch(db, companyId, startedOn);
-  if (!months) return undefined;
-  const found: SearchedPage['found'] = [];
-  let total = known;
-  for (let start = 0, size = 1; start < months.length; start += size, size = nextSize(start, total)) {
-    const isCounted = total > EXACT_TOTAL;
-    if (isCounted && found.length >= page.limit) break;
-    const some = months.slice(start, start + size);
-    // Older than the rows before the page, or newer than all of it: nothing to find here.
-    if (isCounted && after && (some.at(-1) as string) > monthOf(after.at)) continue;
-    const limit = page.limit - found.length;
-    const [step] = await db.execute<{ count: number; page: SearchedPage['found'] }>(sql`
-      with said as materialized (
-        select each.* from unnest(${textArray(some)}) as months(month) cross join lateral (
-          select call_id, started_at, part from ${callSearch}
-          where company_id = ${companyId} and words @@ call_search_query(${companyId}, array[month], ${text})
-          offset 0) as each
-      ), found as materialized (${where ? meeting(where, some) : sql`select * from said`}
-      ), newest as (
-        select * from found where ${beyond} order by started_at desc, call_id desc limit ${limit * SEARCH_PARTS.length}
-      ), page as (
-        select call_id as id, started_at, array_agg(part) as parts from newest
-        group by started_at, call_id order by started_at desc, call_id desc limit ${limit}
-      )
-      select (select count(*)::int from (select distinct call_id from found) as calls) as count,
-        coalesce((select json_agg(json_build_object('id', id, 'parts', parts) order by started_at desc, id desc) from page), '[]')
-          as page`);
-    total += step?.count ?? 0;
-    found.push(...(step?.page ?? []));
-  }
-  return { found, count: countOf(total) };
+export function searchPage(search: CallSearch, { after, limit }: Page, isCounted: boolean): SQL {
+  const key = after && sql`${after.at.toISOString()}::timestamptz`;
+  // Where nothing is counted, what is newer than the page is not looked at.
+  const found = namedFound(search, isCounted ? undefined : key && sql`started_at <= ${key}`);
+  const total = isCounted ? totalOf(sql`select from found`) : sql`null::int`;
+  const within = after && sql`where (started_at, id) < (${key}, ${after.id})`;
+  return sql`${found} select id, parts, ${total} as total from found ${within} limit ${sql.raw(String(limit))}`;
 }
 
-/** Of what was said in these months, what meets the condition. */
-function meeting(where: SearchCondition, months: readonly string[]): SQL {
-  const isFew = sql`(select count(*) from said) <= ${sql.raw(String(ASKED_MAX))}`;
-  const [newest, oldest] = [months[0], months.at(-1)] as [string, string];
+/** How many calls match. */
+export const countFound = (db: Queryable, search: CallSearch): Promise<Count> =>
+  countUpTo(db, sql`${namedFound(search)} select from found`);
+
+/**
+ * The calls that match, newest first, week after week: Postgres computes a row of `found` when it is asked for. So a frequent
+ * word is found in the last week, and weeks without calls cost nothing.
+ * @param among where the calls are that are looked at
+ */
+function namedFound({ companyId, text, where, startedOn }: CallSearch, among?: SQL): SQL {
+  const weekOf = (older?: SQL) => sql`(
+    select search_week(started_at) from calls where ${and(
+      sql`company_id = ${companyId}`,
+      startedOn && onDays(sql`started_at`, startedOn),
+      among,
+      older,
+    )} order by started_at desc limit 1)`;
+  const said = sql`
+    select call_id, started_at, part from ${callSearch} where company_id = ${companyId} and words @@ weeks.query`;
   return sql`
+    with recursive week as (
+      select ${weekOf()} as week where ${indexed(companyId)}
+      union all
+      select ${weekOf(sql`started_at < search_week_start(week.week)`)} from week where week is not null
+    ), asked as materialized (
+      select call_search_query(${text}) as query
+    ), weeks as materialized (
+      select week, replace(query, chr(1), search_key(${companyId}, week))::tsquery as query
+      from asked cross join week where week is not null
+    ), ${sql.join(where?.named.map((each) => sql`${each}, `) ?? [])} found as materialized (
+      select each.* from weeks cross join lateral (
+        select call_id as id, started_at, array_agg(part) as parts
+        from (${where ? meeting(where, said) : said}) as said
+        group by started_at, call_id order by started_at desc, call_id desc offset 0
+      ) as each
+    )`;
+}
+
+/** Of what was said in a week, what meets the condition. */
+function meeting(where: SearchCondition, said: SQL): SQL {
+  const isFew = sql`(select count(*) from said) <= ${sql.raw(String(ASKED_MAX))}`;
+  const [from, to] = [sql`search_week_start(weeks.week)`, sql`search_week_start(weeks.week + 1)`];
+  return sql`
+    with said as materialized (${said})
     select * from said where ${isFew} and ${where.isMet(sql`said.call_id`)}
     union all
-    select * from said where not ${isFew} and call_id in (
-      select id from (${where.met(startOf(oldest), startOf(newest, 1))}) as met offset 0)`;
-}
-
-/** When a month begins, or one that comes so much later. */
-const startOf = (month: string, later = 0): string =>
-  DateTime.fromFormat(month, 'yyyyMM', { zone: 'utc' }).plus({ months: later }).toISO() as string;
-
-/** How many months more, where so many calls were found in the months before them. */
-const nextSize = (months: number, total: number): number =>
-  total === 0 ? MONTHS_MAX : Math.max(1, Math.ceil(((LARGE_TOTAL - total) * months) / total));
-
-const MONTHS_MAX = 12_000;
-
-const monthOf = (at: Date): string => at.toISOString().slice(0, 7).replace('-', '');
-
-/**
- * From the newest call's month to the oldest's, of those that the days lie in; undefined while not all calls are indexed.
- * A day of any time zone begins and ends within a day of the one in UTC.
- */
-async function monthsToSearch(
-  db: Queryable,
-  companyId: string,
-  { from, to }: Partial<DayRange> = {},
-): Promise<string[] | undefined> {
-  const month = (direction: SQL) => sql`to_char((select started_at from calls where company_id = ${companyId}
-    order by started_at ${direction} limit 1) at time zone 'UTC', 'YYYY-MM')`;
-  const [range] = await db.execute<{ oldest: string | null; newest: string | null; unfinished: boolean }>(
-    sql`select ${month(sql`asc`)} as oldest, ${month(sql`desc`)} as newest,
-      exists (select 1 from ${unfinishedFills} where name = 'call_search') as unfinished`,
-  );
-  if (range?.unfinished) return undefined;
-  if (!range?.oldest || !range.newest) return [];
-  const monthAt = (day: string, days: number) =>
-    DateTime.fromISO(day, { zone: 'utc' }).plus({ days }).toFormat('yyyy-MM');
-  const first = from && monthAt(from, -1) > range.oldest ? monthAt(from, -1) : range.oldest;
-  const last = to && monthAt(to, 1) < range.newest ? monthAt(to, 1) : range.newest;
-  const [oldest, newest] = [first, last].map((each) => {
-    const [year, month] = each.split('-').map(Number) as [number, number];
-    return year * 12 + month - 1;
-  }) as [number, number];
-  return Array.from({ length: Math.max(0, newest - oldest + 1) }, (_, index) => {
-    const at = newest - index;
-    return `${String(Math.floor(at / 12)).padStart(4, '0')}${String((at % 12) + 1).padStart(2, '0')}`;
-  });
-}
-
-/** The newest transcript of each of these calls, as text. */
-export async function findTranscriptTexts(db: Queryable, callIds: string[]): Promise<Map<string, string>> {
-  if (callIds.length === 0) return new Map();
-  const rows = await db
-    .selectDistinctOn([callTranscripts.callId], {
-      callId: callTranscripts.callId,
-      text: callTranscripts.transcriptText,
-    })
-    .from(callTranscripts)
-    .where(isAnyOf(callTranscripts.callId, callIds))
-    .orderBy(callTranscripts.callId, desc(callTranscripts.generation));
-  return new Map(rows.map(({ callId, text }) => [callId, text]));
+    select * from said where not ${isFew} and call_id in (select id from (${where.met(from, to)}) as met offset 0)`;
 }

@@ -21,7 +21,7 @@ export const callSearch = pgTable(
     companyId: text('company_id').notNull(),
     /** As on the call. */
     startedAt: moment('started_at').notNull(),
-    /** Each with its company and month before it, so that a search reads only those of its company, newest month first. */
+    /** Each with its company and week before it, so that a search reads only those of its company, newest week first. */
     words: tsvector('words').notNull(),
   },
   (table) => [
