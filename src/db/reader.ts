@@ -22,15 +22,17 @@ export function createReader<Fields extends Record<string, Group>>(fields: Field
   let first = 0;
   const groups = Object.entries(fields).map(([name, group]) => {
     const decoders = Object.entries(group).map(([field, column]) => ({ field, decode: decoderOf(column) }));
+    const empty: Record<string, unknown> = Object.fromEntries(Object.keys(group).map((field) => [field, null]));
     first += decoders.length;
-    return { name, first: first - decoders.length, decoders };
+    return { name, first: first - decoders.length, decoders, empty };
   });
   return async (db: Queryable, rest: SQL): Promise<RowOf<Fields>[]> => {
     const rows = await db.execute<Record<number, unknown>>(sql`${head} ${rest}`);
     return rows.map((row) => {
       const read: Record<string, Record<string, unknown>> = {};
-      for (const { name, first, decoders } of groups) {
-        const group: Record<string, unknown> = {};
+      for (const { name, first, decoders, empty } of groups) {
+        // A copy has room for all fields; an object that grows field by field is moved again and again.
+        const group = { ...empty };
         for (let index = 0; index < decoders.length; index += 1) {
           const { field, decode } = decoders[index] as (typeof decoders)[number];
           const value = row[first + index];

@@ -73,7 +73,8 @@ export function callRoutes(deps: ApiDeps): ApiRouter {
           return found;
         },
         key: byMoment(({ call }: CallRow) => ({ at: call.startedAt, id: call.id })),
-        view: (row) => ({ ...callView(row), ...(q !== undefined && { match: matches.get(row.call.id) ?? null }) }),
+        view: (row) =>
+          q === undefined ? callView(row) : { ...callView(row), match: matches.get(row.call.id) ?? null },
       });
     },
   );
