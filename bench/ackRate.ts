@@ -1,13 +1,12 @@
 /** Acknowledgements a second, with Temporal frozen or with pipelines beside, against the floor, alternating on the same Postgres. */
-import { spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import { loadavg } from 'node:os';
-import { freePort, waitUntil } from '../dev/local/processes.ts';
 import { runBookedCalls, throughOurs } from './bookedCalls.ts';
 import { type Cluster, startCluster, WITHOUT_SHUNYA_LIMITS } from './cluster.ts';
 import { cpuMsOfTree } from './cpu.ts';
 import { type LoadCompany, median, percentile, send } from './load.ts';
+import { startFloor } from './process.ts';
 
 const CONNECTIONS = 16;
 
@@ -28,7 +27,10 @@ export async function benchAckRate(options: AckRateOptions, print: (line: string
   const { rounds, seconds, profileDir, besidePipelines } = options;
   const cluster = await startCluster({ tell: print, profileDir, jobMs: 1, env: WITHOUT_SHUNYA_LIMITS });
   const company = await cluster.company();
-  const floor = await startFloor(cluster, company);
+  const floor = await startFloor(new URL('floor.ts', import.meta.url), {
+    DATABASE_URL: cluster.config.databaseUrl,
+    SIGNING_KEY: company.signingKey,
+  });
   const pipelines = besidePipelines ? await startPipelines(cluster) : undefined;
   try {
     const oursUrl = `${cluster.apiUrls[0]}/api/v1/callrail/call.missed`;
@@ -88,22 +90,6 @@ export async function benchAckRate(options: AckRateOptions, print: (line: string
     await cluster.stop();
     cluster.removeData();
   }
-}
-
-/** The floor as a process of its own, on the same Postgres. */
-async function startFloor({ config }: Cluster, { signingKey }: LoadCompany) {
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}/`;
-  const env = { ...process.env, DATABASE_URL: config.databaseUrl, PORT: String(port), SIGNING_KEY: signingKey };
-  const file = new URL('floor.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, ['--import', 'tsx', file], { env, stdio: 'inherit' });
-  const answers = () =>
-    fetch(url).then(
-      () => true,
-      () => false,
-    );
-  await waitUntil(answers, 30);
-  return { url, pid: child.pid, stop: () => child.kill() };
 }
 
 /** Keeps booked calls under way, the next once one is done, until it is stopped. */

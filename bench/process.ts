@@ -1,10 +1,10 @@
 /** A process of the product as a bench runs it: started, killed, frozen and started again. */
-import { type ChildProcess, type ForkOptions, fork } from 'node:child_process';
+import { type ChildProcess, type ForkOptions, fork, spawn } from 'node:child_process';
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { RunningPart } from '../dev/local/parts.ts';
-import { endProcess, isAlive, type ProcessRecord, startTimeOf, waitUntil } from '../dev/local/processes.ts';
+import { endProcess, freePort, isAlive, type ProcessRecord, startTimeOf, waitUntil } from '../dev/local/processes.ts';
 
 const RUNNER = fileURLToPath(new URL('../dev/run.mjs', import.meta.url));
 const END_WITH_PARENT = new URL('../dev/local/endWithParent.mjs', import.meta.url).href;
@@ -117,6 +117,23 @@ export function createServerPart(name: string, run: () => Promise<RunningPart>):
       await part?.stop();
     },
   };
+}
+
+/** Starts a bare server, which something of ours is compared with. @param env without the port */
+export async function startFloor(file: URL, env: Record<string, string>) {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/`;
+  const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(file)], {
+    env: { ...process.env, ...env, PORT: String(port) },
+    stdio: 'inherit',
+  });
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(answers, 30);
+  return { url, pid: child.pid, stop: () => child.kill() };
 }
 
 function signalTo(record: ProcessRecord | undefined, signal: NodeJS.Signals): void {

@@ -13,6 +13,7 @@ import { openDatabase } from '../src/db/client.ts';
 import { migrateDatabase } from '../src/migrate.ts';
 import { sumCompanyDays } from '../src/services/upkeep/sumDays.ts';
 import { percentile, send } from './load.ts';
+import { startFloor } from './process.ts';
 import { BIG, seed, seedWords } from './seed.ts';
 
 type Print = (line: string) => void;
@@ -23,9 +24,14 @@ const WARM_UP = 40;
 const year = () => `date_from=${day(-364)}&date_to=${day(0)}`;
 const day = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
 
-/** What is asked, and the bars in milliseconds: the median and the 99th percentile. */
-function questions(one: { id: string; contact_id: string; lead_id: string }): [string, string, number, number][] {
-  const list = (name: string, query: string): [string, string, number, number] => [name, `/calls?${query}`, 5, 10];
+/** A name, a path, and the bars in milliseconds: the median and the 99th percentile. */
+type Question = [string, string, number, number];
+
+/** Asked of a bare handler, so that what the machine adds to an answer of this length can be told from what we do. */
+const FLOOR: Question[] = [['a bare handler', 'floor', Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]];
+
+function questions(one: { id: string; contact_id: string; lead_id: string }): Question[] {
+  const list = (name: string, query: string): Question => [name, `/calls?${query}`, 5, 10];
   return [
     list('list', ''),
     list('booked', 'booking_status=booked'),
@@ -88,6 +94,7 @@ export async function benchReads(
   const own = options.databaseUrl === undefined ? await ownPostgres(dataDir) : undefined;
   const databaseUrl = options.databaseUrl ?? (own?.databaseUrl as string);
   let api: ChildProcess | undefined;
+  let floor: Awaited<ReturnType<typeof startFloor>> | undefined;
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   try {
     if (own) await fill(sql, databaseUrl, options, print);
@@ -131,8 +138,11 @@ export async function benchReads(
         (await sql`select pid from pg_stat_activity where application_name like 'callwright%'`).map(({ pid }) => pid),
       ),
     });
-    return await measure({ base: `${base}/api/v1`, token, cpu }, questions(one), options.probes, print);
+    floor = await startFloor(new URL('readsFloor.ts', import.meta.url), { DATABASE_URL: databaseUrl });
+    const asked = [...FLOOR, ...questions(one), ...FLOOR];
+    return await measure({ base: `${base}/api/v1`, floor: floor.url, token, cpu }, asked, options.probes, print);
   } finally {
+    floor?.stop();
     await stopped(api);
     await sql.end();
     await own?.stop();
@@ -190,8 +200,13 @@ function cpuMs(pids: number[]): number {
 const agent = new Agent({ keepAlive: true });
 
 async function measure(
-  { base, token, cpu }: { base: string; token: string; cpu: () => Promise<{ api: number; postgres: number }> },
-  asked: [string, string, number, number][],
+  {
+    base,
+    floor,
+    token,
+    cpu,
+  }: { base: string; floor: string; token: string; cpu: () => Promise<{ api: number; postgres: number }> },
+  asked: Question[],
   probes: number,
   print: Print,
 ): Promise<boolean> {
@@ -200,10 +215,11 @@ async function measure(
     print(name.padEnd(38) + cells.map((cell) => cell.padStart(9)).join(''));
   print(`load average ${loadavg()[0]?.toFixed(1)}`);
   line('question', 'p50 ms', 'p99 ms', 'API ms', 'PG ms', 'bar');
-  for (const [name, url, median, worst] of asked) {
+  for (const [name, path, median, worst] of asked) {
+    const url = path === 'floor' ? floor : base + path;
     const ask = async () => {
       const startedAt = performance.now();
-      const status = await send(base + url, { agent, headers: { authorization: `Bearer ${token}` } });
+      const status = await send(url, { agent, headers: { authorization: `Bearer ${token}` } });
       if (status !== 200) throw new Error(`${url} answered ${status}`);
       return performance.now() - startedAt;
     };
@@ -216,7 +232,8 @@ async function measure(
     const isHeld = p50 <= median && p99 <= worst;
     held &&= isHeld;
     const used = [after.api - before.api, after.postgres - before.postgres].map((ms) => ms / probes);
-    line(name, ...[p50, p99, ...used].map((ms) => ms.toFixed(1)), isHeld ? 'held' : `>${median}/${worst}`);
+    const shown = url === floor ? [p50, p99] : [p50, p99, ...used];
+    line(name, ...shown.map((ms) => ms.toFixed(1)), url === floor ? '' : isHeld ? 'held' : `>${median}/${worst}`);
   }
   print(`load average ${loadavg()[0]?.toFixed(1)}`);
   return held;
