@@ -19,6 +19,8 @@ export interface PoolOptions {
   plans?: 'each' | 'once';
   /** Rows that are asked for in the order of an index are read in it, also while statistics say that there are hardly any to sort. */
   readsInIndexOrder?: boolean;
+  /** No table is read from end to end, also where statistics say that it is empty: a plan made then is kept when it is not. */
+  readsByIndex?: boolean;
 }
 
 /** Statements that a connection keeps prepared. */
@@ -52,6 +54,7 @@ export function openDatabase(databaseUrl: string, options: PoolOptions = {}) {
       jit: 'off',
       plan_cache_mode: PLAN_CACHE_MODE[options.plans ?? 'auto'],
       enable_bitmapscan: options.readsInIndexOrder ? 'off' : 'on',
+      enable_seqscan: options.readsByIndex ? 'off' : 'on',
     },
   });
   const preparing = createPreparing(options.plans === 'once' ? PLANNED_TEXTS_MAX : TEXTS_MAX);

@@ -4,7 +4,7 @@ import { type Database, openDatabase, type PoolOptions } from './client.ts';
 /** Few, since each busy one takes processor time from the webhooks: 25 in all, and 25 more for a worker. */
 const POOLS = {
   /** Events come in through these, and nothing else does. */
-  webhooks: { max: 6 },
+  webhooks: { max: 6, readsByIndex: true },
   /** What people read. A query that takes longer would be given up by whoever waits for it. */
   reads: { max: 4, statementTimeoutMs: 4000, plans: 'each' },
   /** Pages that are read along an index, whatever the values: to plan one takes as long as to read it. */

@@ -4,6 +4,7 @@ import { eq, sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { callTombstones, companies, webhookEvents } from '../../src/db/schema/index.ts';
 import { deleteCompany } from '../../src/services/companies/delete.ts';
+import { storeExpected } from '../../src/services/inbox/storeExpected.ts';
 import { type ApiApp, startApiApp } from '../harness/apiApp.ts';
 
 let api: ApiApp;
@@ -146,5 +147,41 @@ describe('an event of a remembered number', () => {
       const { event_id: id } = await post(company, `${call} ${randomUUID()}`);
       expect((await rowOf(id))?.providerCallId).toMatch(call.slice(0, 3));
     }
+  });
+});
+
+describe('many events at once', () => {
+  it('are stored without reading the inbox, also by a plan that was made when it was empty', async () => {
+    const { id: companyId, number: trackingNumber, key } = await newCompany('a key');
+    const db = api.pools.webhooks;
+    const store = async (count: number) => {
+      const owner = { companyId, trackingNumber, keys: [key] };
+      const events = Array.from({ length: count }, () => ({
+        ...{ owner, route: 'call.missed', body: Buffer.from(randomUUID()), signature: 'signed' },
+        ...{
+          providerCallId: `CAL${randomUUID()}`,
+          callrailCompanyId: null,
+          callrailCompanyAlias: null,
+          workflowId: '',
+        },
+      }));
+      expect(await storeExpected(db, events)).not.toContain(null);
+    };
+    const rowsRead = async () => {
+      for (let connection = 0; connection < 12; connection += 1)
+        await db.execute(sql`select pg_stat_force_next_flush()`);
+      const [row] = await db.execute<{ rows: number }>(sql`
+        select (t.seq_tup_read + sum(i.idx_tup_read))::int as rows
+        from pg_stat_all_tables t join pg_stat_all_indexes i using (relid)
+        where t.relname = 'webhook_events' group by t.relid, t.seq_tup_read`);
+      return row?.rows ?? Number.NaN;
+    };
+    await db.execute(sql`truncate webhook_events`);
+    await db.execute(sql`vacuum analyze webhook_events`);
+    for (let times = 0; times < 60; times += 1) await store(2);
+    for (let times = 0; times < 20; times += 1) await store(100);
+    const before = await rowsRead();
+    await store(2);
+    expect((await rowsRead()) - before).toBe(0);
   });
 });
