@@ -59,8 +59,8 @@ export const countFound = (db: Queryable, search: CallSearch): Promise<Count> =>
   countUpTo(db, sql`${namedFound(search)} select from found`);
 
 /**
- * The calls that match, newest first, week after week: Postgres computes a row of `found` when it is asked for. So a frequent
- * word is found in the last week, and weeks without calls cost nothing.
+ * The calls that match, newest first: week after week, in the order in which `weeks` come. Postgres computes a row of `found`
+ * when it is asked for, so a frequent word is found in the last week, and weeks without calls cost nothing.
  * @param among where the calls are that are looked at
  */
 function namedFound({ companyId, text, where, startedOn }: CallSearch, among?: SQL): SQL {
