@@ -157,13 +157,14 @@ describe('many events at once', () => {
     const store = async (count: number) => {
       const owner = { companyId, trackingNumber, keys: [key] };
       const events = Array.from({ length: count }, () => ({
-        ...{ owner, route: 'call.missed', body: Buffer.from(randomUUID()), signature: 'signed' },
-        ...{
-          providerCallId: `CAL${randomUUID()}`,
-          callrailCompanyId: null,
-          callrailCompanyAlias: null,
-          workflowId: '',
-        },
+        owner,
+        route: 'call.missed',
+        body: Buffer.from(randomUUID()),
+        signature: 'signed',
+        providerCallId: `CAL${randomUUID()}`,
+        callrailCompanyId: null,
+        callrailCompanyAlias: null,
+        workflowId: '',
       }));
       expect(await storeExpected(db, events)).not.toContain(null);
     };

@@ -1,6 +1,6 @@
 /** Where a search found each call of a page, for people to see. */
 import type { CallPage, CallRow } from '../../db/queries/calls.ts';
-import type { SearchPart } from '../../db/queries/search.ts';
+import type { SearchedPart } from '../../db/schema/index.ts';
 import { digitsPattern, excerptOf, partsPattern, wordsPattern } from '../../domain/excerpt.ts';
 
 export const MATCHED_FIELDS = ['name', 'phone_number', 'summary', 'transcript'] as const;
@@ -8,7 +8,7 @@ export type Match = { field: (typeof MATCHED_FIELDS)[number]; excerpt: string };
 
 /** By the ids of the calls. */
 export function describeMatches(text: string, { rows, hits }: CallPage): Map<string, Match> {
-  const has = (id: string, part: SearchPart) => hits?.get(id)?.parts.includes(part) === true;
+  const has = (id: string, part: SearchedPart) => hits?.get(id)?.parts.includes(part) === true;
   const [words, names, digits] = [wordsPattern(text), partsPattern(text), digitsPattern(text)];
 
   const matchOf = ({ call, contact, analysis }: CallRow): Match | undefined => {

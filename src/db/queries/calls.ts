@@ -15,12 +15,13 @@ import {
   callTranscripts,
   companies,
   contactCards,
+  type SearchedPart,
   unfinishedFills,
 } from '../schema/index.ts';
 import { isAnyOf, textArray } from './conditions.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countOf, countUpTo, LARGE_TOTAL, type LargeLists, type Page, totalOf } from './paging.ts';
-import { type CallSearch, countFound, isIndexed, type SearchPart, searchPage } from './search.ts';
+import { type CallSearch, countFound, isIndexed, searchPage } from './search.ts';
 
 /** What people see of an analysis; Shunya's raw answer stays in the database. */
 const analysisColumns = {
@@ -103,7 +104,7 @@ const transcriptText = sql`(
 /** The transcript of a call that has the words nowhere else, since it may be long. */
 const searchedColumns = {
   ...pageColumns,
-  parts: sql<SearchPart[]>`to_json(page.parts)`,
+  parts: sql<SearchedPart[]>`to_json(page.parts)`,
   transcript: sql<string | null>`case when page.parts = array['transcript'] then ${transcriptText} end`,
 };
 const readSearched = createReader({ ...callFields, page: searchedColumns }, callTables);
@@ -169,7 +170,7 @@ export interface CallPage {
 }
 
 export interface SearchHit {
-  parts: SearchPart[];
+  parts: SearchedPart[];
   /** Where the words are in nothing else. */
   transcript: string | null;
 }

@@ -5,10 +5,6 @@ import { callSearch, unfinishedFills } from '../schema/index.ts';
 import { type DayRange, onDays } from './days.ts';
 import { type Count, countUpTo, type Page, totalOf } from './paging.ts';
 
-/** Of a call, what the words are in. */
-const SEARCH_PARTS = ['caller', 'summary', 'transcript'] as const;
-export type SearchPart = (typeof SEARCH_PARTS)[number];
-
 /** What else must hold for a call, besides its words. */
 export interface SearchCondition {
   /** Named selects that the other two read. */
