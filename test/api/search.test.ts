@@ -160,7 +160,7 @@ describe('q', () => {
     expect(await ids(rows, 'gutter', '&status=missed')).toEqual([]);
   });
 
-  test('a filter beside words finds the same in weeks with few and with many calls that have the words', async () => {
+  test('a filter beside words finds the same in weeks with few and with many calls that have the words, and where a week has none', async () => {
     const rows = await makeCompany(api.db);
     const contact = await rows.lead({ name: 'Ada Lovelace' });
     const week = 7 * 86_400_000;
@@ -173,13 +173,13 @@ describe('q', () => {
     ] as const)
       for (let n = 0; n < calls; n += 1) {
         const startedAt = new Date(Date.UTC(2026, 5, 10) - weeksAgo * week - Math.floor(n / 2) * 1000);
-        const status = n % 3 === 0 ? 'missed' : 'completed';
+        const status = n === 4 && weeksAgo !== 1 ? 'voicemail' : n % 3 === 0 ? 'missed' : 'completed';
         made.push({ ...(await rows.call({ ...contact, startedAt, status })), startedAt, status });
       }
     const newestFirst = made.toSorted(
       (a, b) => b.startedAt.getTime() - a.startedAt.getTime() || (a.id < b.id ? 1 : -1),
     );
-    for (const status of [undefined, 'missed']) {
+    for (const status of [undefined, 'missed', 'voicemail', 'abandoned']) {
       const expected = newestFirst.filter((each) => status === undefined || each.status === status).map(({ id }) => id);
       const seen: string[] = [];
       for (let cursor: string | null = ''; cursor !== null; ) {

@@ -221,6 +221,7 @@ function searchOf(filter: ReadFilter): CallSearch | undefined {
           sql`exists (select 1 from ${calls} where ${calls.id} = ${id} and ${matches(also)} offset 0)`,
         met: (from: SQL, to: SQL) =>
           rowsOf(also, { within: (startedAt) => sql`${startedAt} >= ${from} and ${startedAt} < ${to}` }),
+        isMetByIndex: isByFacets(also),
       };
   return { companyId, text, where, startedOn: filter.startedOn };
 }

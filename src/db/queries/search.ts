@@ -13,6 +13,8 @@ export interface SearchCondition {
   isMet: (id: SQL) => SQL;
   /** The ids of all calls that it holds for, of these that began from one moment up to before another. */
   met: (from: SQL, to: SQL) => SQL;
+  /** Whether `met` finds the first of them, or that there is none, by an index. */
+  isMetByIndex: boolean;
 }
 
 export interface CallSearch {
@@ -91,10 +93,12 @@ function namedFound({ companyId, text, where, startedOn }: CallSearch, among?: S
 /** Of what was said in a week, what meets the condition. */
 function meeting(where: SearchCondition, said: SQL): SQL {
   const isFew = sql`(select count(*) from said) <= ${sql.raw(String(ASKED_MAX))}`;
-  const [from, to] = [sql`search_week_start(weeks.week)`, sql`search_week_start(weeks.week + 1)`];
+  const met = where.met(sql`search_week_start(weeks.week)`, sql`search_week_start(weeks.week + 1)`);
+  // Where a week has none that meets it, its words are not looked up.
+  const isMet = where.isMetByIndex ? sql`exists (select from (${met}) as met)` : sql`true`;
   return sql`
-    with said as materialized (${said})
+    with said as materialized (select * from (${said}) as said where ${isMet})
     select * from said where ${isFew} and ${where.isMet(sql`said.call_id`)}
     union all
-    select * from said where not ${isFew} and call_id in (select id from (${where.met(from, to)}) as met offset 0)`;
+    select * from said where not ${isFew} and call_id in (select id from (${met}) as met offset 0)`;
 }
