@@ -95,7 +95,8 @@ export async function benchReads(
   const databaseUrl = options.databaseUrl ?? (own?.databaseUrl as string);
   let api: ChildProcess | undefined;
   let floor: Awaited<ReturnType<typeof startFloor>> | undefined;
-  const sql = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  // One connection throughout, whose temporary tables fill the database: five million calls can take longer than it would live.
+  const sql = postgres(databaseUrl, { max: 1, max_lifetime: null, onnotice: () => {} });
   try {
     if (own) await fill(sql, databaseUrl, options, print);
     const [one] = await sql<{ id: string; contact_id: string; lead_id: string }[]>`
