@@ -162,17 +162,15 @@ export function salesTrendDay(
   };
 }
 
-export interface CategoryCount {
-  category: string;
-  count: number;
-}
-
-/** The category counted most; among equals the first by alphabet, so that the answer does not flicker. */
-export function topCategory(counts: readonly CategoryCount[]): string | null {
-  let top: CategoryCount | null = null;
-  for (const next of counts) {
-    const wins = top === null || next.count > top.count || (next.count === top.count && next.category < top.category);
-    if (wins) top = next;
+/**
+ * The category counted most; among equals the first by alphabet, so that the answer does not flicker.
+ * @param counts how often each was named
+ */
+export function topCategory(counts: ReadonlyMap<string, number>): string | null {
+  let top: { category: string; count: number } | null = null;
+  for (const [category, count] of counts) {
+    const wins = top === null || count > top.count || (count === top.count && category < top.category);
+    if (wins) top = { category, count };
   }
   return top?.category ?? null;
 }

@@ -3,7 +3,7 @@
  * so a day of 23 or 25 hours, or one without a midnight, is one day everywhere.
  */
 import { getTableColumns, type SQL, sql } from 'drizzle-orm';
-import { type AppointmentSums, type CallSums, type CategoryCount, topCategory } from '../../domain/metrics.ts';
+import { type AppointmentSums, type CallSums, topCategory } from '../../domain/metrics.ts';
 import { FINAL_STAGES } from '../../domain/pipeline.ts';
 import type { Queryable } from '../client.ts';
 import { appointmentDaySums, callDaySums } from '../schema/index.ts';
@@ -164,24 +164,20 @@ interface SumOptions {
 export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: string }): Promise<CallMetrics> {
   const { agentId } = options;
   const who = agentId === undefined ? sql`true` : sql`(person = ${agentId} or person is null)`;
-  const named = sql`
-    select person, category, times::int as times
-    from ${callDaySums} cross join jsonb_each_text(unbooked_reasons) as each(category, times)
-    where ${summedDays(options)} and ${who}
-    union all
-    select person, category, times from (${reasonsOf(sql`select * from judged where ${who}`)}) as fresh`;
-  const { sums, reasons } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who, named);
+  const { reasonsByPerson, ...sums } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who);
   const ofAll = new Map<string, number>();
-  const ofPerson = new Map<string | null, CategoryCount[]>();
-  for (const row of reasons) {
-    ofAll.set(row.category, (ofAll.get(row.category) ?? 0) + row.count);
-    ofPerson.set(row.person, [...(ofPerson.get(row.person) ?? []), row]);
+  const topReasonByPerson = new Map<string | null, string | null>();
+  for (const [person, days] of reasonsByPerson) {
+    const ofPerson = new Map<string, number>();
+    for (const day of days) for (const category of Object.keys(day)) add(ofPerson, category, day[category] ?? 0);
+    for (const [category, times] of ofPerson) add(ofAll, category, times);
+    topReasonByPerson.set(person, topCategory(ofPerson));
   }
-  return {
-    ...sums,
-    topMissedBookingReason: topCategory([...ofAll].map(([category, count]) => ({ category, count }))),
-    topReasonByPerson: new Map([...ofPerson].map(([person, counts]) => [person, topCategory(counts)])),
-  };
+  return { ...sums, topMissedBookingReason: topCategory(ofAll), topReasonByPerson };
+}
+
+function add(counts: Map<string, number>, category: string, times: number): void {
+  counts.set(category, (counts.get(category) ?? 0) + times);
 }
 
 /**
@@ -194,34 +190,28 @@ export async function sumAppointments(
 ): Promise<GroupedSums<AppointmentSums, AppointmentDay>> {
   const { repId } = options;
   const who = repId === undefined ? sql`true` : sql`person = ${repId}`;
-  return (await sumsOf<AppointmentSums, AppointmentDay>(db, APPOINTMENTS, options, who)).sums;
+  const { reasonsByPerson: _, ...sums } = await sumsOf<AppointmentSums, AppointmentDay>(db, APPOINTMENTS, options, who);
+  return sums;
 }
-
-/** Of one person, or of all. */
-type PersonRow<Figures> = Figures & { person: string | null };
 
 interface SumsRead<Sums, DaySums> {
-  people: PersonRow<Sums>[];
+  /** Of each day that has any, how often each category was named against a booking. */
+  people: (Sums & { person: string | null; reasonsOfDays?: Record<string, number>[] | null })[];
   days: (DaySums & { day: string })[];
-  reasons: PersonRow<CategoryCount>[];
 }
 
-/**
- * Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment.
- * @param named person, category and times of what is to be counted by category
- */
+interface SumsFound<Sums, DaySums> extends GroupedSums<Sums, DaySums> {
+  reasonsByPerson: Map<string | null, Record<string, number>[]>;
+}
+
+/** Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment. */
 async function sumsOf<Sums, DaySums>(
   db: Queryable,
   counted: Counted,
   options: SumOptions,
   who: SQL,
-  named = sql`select null::text as person, null::text as category, 0 as times where false`,
-): Promise<{ sums: GroupedSums<Sums, DaySums>; reasons: PersonRow<CategoryCount>[] }> {
+): Promise<SumsFound<Sums, DaySums>> {
   const columns = columnsOf(counted);
-  const names = sql.join(
-    columns.map(({ column }) => column),
-    sql`, `,
-  );
   const totals = (wanted: typeof columns) =>
     sql.join(
       wanted.map(
@@ -231,28 +221,37 @@ async function sumsOf<Sums, DaySums>(
     );
   const ofDay = columns.filter(({ key }) => counted.ofDay.includes(key));
   const listed = (select: SQL) => sql`(select coalesce(json_agg(each), '[]') from (${select}) as each)`;
-  const [{ people, days, reasons }] = (await rows<unknown>(
+  const fresh = sumRows(counted, options.companyId, sql`select * from judged where ${who}`);
+  // Added up here and not by the database, which takes several times as long to take objects apart.
+  const reasons = sql`, json_agg(unbooked_reasons) filter (where unbooked_reasons is not null) as "reasonsOfDays"`;
+  const [{ people, days }] = (await rows<unknown>(
     db,
     sql`
       ${withDays(counted, options)}, parts as materialized (
-        select day, person, ${names} from ${counted.sums} where ${summedDays(options)} and ${who}
+        select ${fresh.columns} from ${counted.sums} where ${summedDays(options)} and ${who}
         union all
-        select day, person, ${figuresOf(counted)} from judged where ${who} group by day, person
+        select ${fresh.columns} from (${fresh.select}) as fresh
       )
       select
-        ${listed(sql`select person, ${totals(columns)} from parts group by person`)} as people,
-        ${listed(sql`select day, ${totals(ofDay)} from parts group by day`)} as days,
-        ${listed(sql`select person, category, sum(times)::int as count
-          from (${named}) as named group by category, person`)} as reasons`,
+        ${listed(sql`select person, ${totals(columns)}${counted.kind === 'call' ? reasons : sql``} from parts group by person`)} as people,
+        ${listed(sql`select day, ${totals(ofDay)} from parts group by day`)} as days`,
   )) as [SumsRead<Sums, DaySums>];
   // Not by the database: it would add up every day of everybody once more.
   const total = Object.fromEntries(
     columns.map(({ key }) => [key, people.reduce((sum, each) => sum + Number(each[key as keyof Sums]), 0)]),
   ) as Sums;
-  const sums: GroupedSums<Sums, DaySums> = { total, byDay: new Map(), byPerson: new Map() };
-  for (const { day, ...rest } of days) sums.byDay.set(day, rest as DaySums);
-  for (const { person, ...rest } of people) sums.byPerson.set(person, rest as Sums);
-  return { sums, reasons };
+  const found: SumsFound<Sums, DaySums> = {
+    total,
+    byDay: new Map(),
+    byPerson: new Map(),
+    reasonsByPerson: new Map(),
+  };
+  for (const { day, ...rest } of days) found.byDay.set(day, rest as DaySums);
+  for (const { person, reasonsOfDays, ...rest } of people) {
+    found.byPerson.set(person, rest as Sums);
+    if (reasonsOfDays) found.reasonsByPerson.set(person, reasonsOfDays);
+  }
+  return found;
 }
 
 /** The columns of the sums with the names of the figures. */
@@ -327,10 +326,10 @@ export function sumRows(counted: Counted, companyId: string, judged: SQL): { col
     from (${judged}) as judged group by day, person`;
   if (counted.kind !== 'call') return { columns: names, select: figures };
   const select = sql`
-    select ${sql.join([sql`figures.company_id`, sql`figures.day`, sql`figures.person`, ...columns], sql`, `)}, named.reasons
+    select ${sql.join([sql`figures.company_id`, sql`figures.day`, sql`figures.person`, ...columns], sql`, `)}, named.unbooked_reasons
     from (${figures}) as figures
     left join (
-      select day, person, jsonb_object_agg(category, times) as reasons
+      select day, person, jsonb_object_agg(category, times) as unbooked_reasons
       from (${reasonsOf(judged)}) as each group by day, person
     ) as named on named.day = figures.day and named.person is not distinct from figures.person`;
   return { columns: sql`${names}, unbooked_reasons`, select };
@@ -354,18 +353,11 @@ export async function findWrongSums(
     );
     const extra = kind === 'call' ? [sql`unbooked_reasons`] : [];
     const shown = sql.join([sql`day`, sql`person`, ...columns, ...extra], sql`, `);
-    const reasons =
-      kind === 'call'
-        ? sql`, (select jsonb_object_agg(category, times)
-      from (${reasonsOf(sql`select * from judged`)}) as named
-      where named.day = figures.day and named.person is not distinct from figures.person) as unbooked_reasons`
-        : sql``;
     const found = await rows<{ day: string; person: string | null }>(
       db,
       sql`
         with judged as materialized (${counted.judged(of, table, isRead(localDay(moment, timeZone)))}),
-          fresh as (select figures.*${reasons}
-            from (select day, person, ${figuresOf(counted)} from judged group by day, person) as figures),
+          fresh as (${sumRows(counted, companyId, sql`select * from judged`).select}),
           kept as (select * from ${sums} where company_id = ${companyId} and ${isRead(sql`day`)})
         select distinct day::text as day, person from (
           (select ${shown} from fresh except all select ${shown} from kept)
