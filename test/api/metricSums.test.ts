@@ -234,6 +234,38 @@ test('days are read from their sums, and a wrong sum is found', async () => {
   expect(await findWrongSums(api.db, of)).toEqual([{ kind: 'call', day: '2026-10-28', person: null }]);
 });
 
+test('reasons against a booking are added up over days and people, of days that are summed and of others', async () => {
+  const rows = await makeCompany(api.db);
+  const lost = async (day: string, csrId: string | null, categories: string[]) => {
+    const { id } = await rows.call({ startedAt: new Date(`${day}T15:00:00Z`), csrId });
+    const objections = categories.map((category) => ({ category, text: null, overcome: null, severity: null }));
+    await rows.analysis(id, { qualification: 'hot', bookingStatus: 'not_booked', objections });
+  };
+  const range = { from: '2026-10-26', to: '2026-11-01', timeZone: 'America/New_York' };
+  const top = async () => {
+    const { topMissedBookingReason, topReasonByPerson } = await sumCalls(api.db, { companyId: rows.companyId, range });
+    return { all: topMissedBookingReason, ...Object.fromEntries([...topReasonByPerson].sort()) };
+  };
+  await lost('2026-10-27', 'anna', ['price', 'price']);
+  await lost('2026-10-28', 'anna', ['timing', 'timing', 'timing']);
+  await lost('2026-10-28', 'ben', ['price']);
+  await lost('2026-10-29', 'ben', ['price', 'weather']);
+  await lost('2026-10-29', null, ['weather']);
+  const expected = { all: 'price', anna: 'timing', ben: 'price', null: 'weather' };
+  expect(await top()).toEqual(expected);
+  await sumAll(rows.companyId);
+  expect(await top()).toEqual(expected);
+  await lost('2026-10-29', 'anna', ['price', 'price']);
+  await lost('2026-10-29', null, ['weather', 'weather']);
+  expect(await top()).toEqual({ ...expected, anna: 'price' });
+  await sumAll(rows.companyId);
+  expect(await top()).toEqual({ ...expected, anna: 'price' });
+  await api.db.execute(sql`update call_day_sums set unbooked_reasons = '{"price": 9}'
+    where company_id = ${rows.companyId} and person = 'anna' and day = '2026-10-28'`);
+  const of = { companyId: rows.companyId, timeZone: range.timeZone };
+  expect(await findWrongSums(api.db, of)).toEqual([{ kind: 'call', day: '2026-10-28', person: 'anna' }]);
+});
+
 test('a company that is removed leaves no sums and no changes', async () => {
   const rows = await makeCompany(api.db);
   await rows.analysis((await rows.call()).id);

@@ -164,7 +164,7 @@ interface SumOptions {
 export async function sumCalls(db: Queryable, options: SumOptions & { agentId?: string }): Promise<CallMetrics> {
   const { agentId } = options;
   const who = agentId === undefined ? sql`true` : sql`(person = ${agentId} or person is null)`;
-  const { reasonsByPerson, ...sums } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who);
+  const { sums, reasonsByPerson } = await sumsOf<CallSums, CallDay>(db, CALLS, options, who);
   const ofAll = new Map<string, number>();
   const topReasonByPerson = new Map<string | null, string | null>();
   for (const [person, days] of reasonsByPerson) {
@@ -190,18 +190,15 @@ export async function sumAppointments(
 ): Promise<GroupedSums<AppointmentSums, AppointmentDay>> {
   const { repId } = options;
   const who = repId === undefined ? sql`true` : sql`person = ${repId}`;
-  const { reasonsByPerson: _, ...sums } = await sumsOf<AppointmentSums, AppointmentDay>(db, APPOINTMENTS, options, who);
-  return sums;
+  return (await sumsOf<AppointmentSums, AppointmentDay>(db, APPOINTMENTS, options, who)).sums;
 }
+
+/** How often each category was named against a booking, an object for each day on which one was. */
+type ReasonsOfDays = Record<string, number>[];
 
 interface SumsRead<Sums, DaySums> {
-  /** Of each day that has any, how often each category was named against a booking. */
-  people: (Sums & { person: string | null; reasonsOfDays?: Record<string, number>[] | null })[];
+  people: (Sums & { person: string | null; reasonsOfDays?: ReasonsOfDays | null })[];
   days: (DaySums & { day: string })[];
-}
-
-interface SumsFound<Sums, DaySums> extends GroupedSums<Sums, DaySums> {
-  reasonsByPerson: Map<string | null, Record<string, number>[]>;
 }
 
 /** Sums of days that are summed, and of the rows of the days that are not: all in one statement, so of one moment. */
@@ -210,7 +207,7 @@ async function sumsOf<Sums, DaySums>(
   counted: Counted,
   options: SumOptions,
   who: SQL,
-): Promise<SumsFound<Sums, DaySums>> {
+): Promise<{ sums: GroupedSums<Sums, DaySums>; reasonsByPerson: Map<string | null, ReasonsOfDays> }> {
   const columns = columnsOf(counted);
   const totals = (wanted: typeof columns) =>
     sql.join(
@@ -240,18 +237,14 @@ async function sumsOf<Sums, DaySums>(
   const total = Object.fromEntries(
     columns.map(({ key }) => [key, people.reduce((sum, each) => sum + Number(each[key as keyof Sums]), 0)]),
   ) as Sums;
-  const found: SumsFound<Sums, DaySums> = {
-    total,
-    byDay: new Map(),
-    byPerson: new Map(),
-    reasonsByPerson: new Map(),
-  };
-  for (const { day, ...rest } of days) found.byDay.set(day, rest as DaySums);
+  const sums: GroupedSums<Sums, DaySums> = { total, byDay: new Map(), byPerson: new Map() };
+  const reasonsByPerson = new Map<string | null, ReasonsOfDays>();
+  for (const { day, ...rest } of days) sums.byDay.set(day, rest as DaySums);
   for (const { person, reasonsOfDays, ...rest } of people) {
-    found.byPerson.set(person, rest as Sums);
-    if (reasonsOfDays) found.reasonsByPerson.set(person, reasonsOfDays);
+    sums.byPerson.set(person, rest as Sums);
+    if (reasonsOfDays) reasonsByPerson.set(person, reasonsOfDays);
   }
-  return found;
+  return { sums, reasonsByPerson };
 }
 
 /** The columns of the sums with the names of the figures. */

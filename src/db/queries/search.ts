@@ -95,9 +95,9 @@ function meeting(where: SearchCondition, said: SQL): SQL {
   const isFew = sql`(select count(*) from said) <= ${sql.raw(String(ASKED_MAX))}`;
   const met = where.met(sql`search_week_start(weeks.week)`, sql`search_week_start(weeks.week + 1)`);
   // Where a week has none that meets it, its words are not looked up.
-  const isMet = where.isMetByIndex ? sql`exists (select from (${met}) as met)` : sql`true`;
+  const isMetAtAll = where.isMetByIndex ? sql`exists (select from (${met}) as met)` : sql`true`;
   return sql`
-    with said as materialized (select * from (${said}) as said where ${isMet})
+    with said as materialized (select * from (${said}) as said where ${isMetAtAll})
     select * from said where ${isFew} and ${where.isMet(sql`said.call_id`)}
     union all
     select * from said where not ${isFew} and call_id in (select id from (${met}) as met offset 0)`;
