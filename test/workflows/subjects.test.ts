@@ -155,8 +155,9 @@ describe.concurrent('a call', () => {
 
   it('passes an action on that comes while another is passed on, and advances once for both', async () => {
     let sendSecond = async () => {};
-    // A workflow that waits for a local activity receives signals with the next heartbeat of its task.
-    const call = await analyzing([null], [() => sendSecond(), () => {}], { workflowTaskTimeout: '1s' });
+    // A workflow that waits for a local activity receives signals with the next heartbeat of its task, at 0.8 of this
+    // time-out; a task that misses it on a busy machine runs its local activities again.
+    const call = await analyzing([null], [() => sendSecond(), () => {}], { workflowTaskTimeout: '3s' });
     const advances = () => call.played.filter(({ name }) => name === 'advance').length;
     const advancesBefore = advances();
     sendSecond = async () => {
